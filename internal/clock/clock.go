@@ -1,0 +1,39 @@
+// Package clock is the only source of time. Whoever needs the time is given a [Clock] by its constructor, so a test
+// decides what time it is.
+package clock
+
+import (
+	"sync"
+	"time"
+)
+
+// Clock tells the time: UTC, cut to the millisecond, which is what BSON keeps, so a time read back equals the one written.
+type Clock func() time.Time
+
+// System is the machine's clock.
+func System() Clock {
+	return func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+}
+
+// Manual is a clock that stands still until it is moved. It is safe for concurrent use.
+type Manual struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+// NewManual is a clock that shows at.
+func NewManual(at time.Time) *Manual { return &Manual{at: at.UTC().Truncate(time.Millisecond)} }
+
+// Now is the Clock to hand out.
+func (m *Manual) Now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
+}
+
+// Advance moves the clock by d.
+func (m *Manual) Advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = m.at.Add(d)
+}

@@ -1,0 +1,97 @@
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/store"
+)
+
+// Event is one fact. Kinds read domain.noun.verb-past, such as "plan.membership.changed", and never change their meaning.
+// Data is what the fact says of the object, before and after where both matter, and never holds a secret.
+type Event struct {
+	ID        string    `bson:"_id"`
+	Kind      string    `bson:"kind"`
+	On        ref.Ref   `bson:"on"`
+	At        time.Time `bson:"at"`
+	Actor     Actor     `bson:"actor"`
+	RequestID string    `bson:"requestId,omitempty"`
+	IP        string    `bson:"ip,omitempty"`
+	Data      bson.Raw  `bson:"data,omitempty"`
+}
+
+// Actor is who did it, as recorded.
+type Actor struct {
+	User         string `bson:"user,omitempty"`
+	Session      string `bson:"session,omitempty"`
+	Impersonator string `bson:"impersonator,omitempty"`
+	System       bool   `bson:"system,omitempty"`
+}
+
+// errOutside is a mistake of the programmer: a fact must commit with the change it tells of.
+var errOutside = errors.New("event: Append outside a transaction")
+
+const collection = "events"
+
+// Collections declares the log for the migration.
+func Collections() []store.Collection {
+	return []store.Collection{{Name: collection, Indexes: []store.Index{
+		{Name: "on_newest", Keys: []string{"on.type", "on.id", "-_id"}},
+		{Name: "actor_newest", Keys: []string{"actor.user", "-_id"}},
+	}}}
+}
+
+// Log appends facts and reads them back.
+type Log struct {
+	db  *store.DB
+	now clock.Clock
+}
+
+// NewLog makes the log of one database.
+func NewLog(db *store.DB, now clock.Clock) *Log { return &Log{db: db, now: now} }
+
+// Append records that something happened to on, by the actor and the request of ctx. It must be called inside
+// [store.DB.InTx]; data is any value BSON can hold, or nil. Cost: one insert.
+func (l *Log) Append(ctx context.Context, kind string, on ref.Ref, data any) error {
+	if !store.InTransaction(ctx) {
+		return errOutside
+	}
+	a, r := actor.From(ctx), actor.RequestFrom(ctx)
+	e := Event{
+		ID: ref.NewID(), Kind: kind, On: on, At: l.now(), RequestID: r.ID, IP: r.IP,
+		Actor: Actor{User: a.User, Session: a.Session, Impersonator: a.Impersonator, System: a.System},
+	}
+	if data != nil {
+		raw, err := bson.Marshal(data)
+		if err != nil {
+			return fmt.Errorf("event %s: %w", kind, err)
+		}
+		e.Data = raw
+	}
+	if _, err := l.db.Collection(collection).InsertOne(ctx, e); err != nil {
+		return fmt.Errorf("append event %s: %w", kind, store.Translate(err))
+	}
+	return nil
+}
+
+// On reads the facts about one object, newest first.
+func (l *Log) On(ctx context.Context, on ref.Ref, args page.Args) (page.Page[Event], error) {
+	w, err := args.Check(1)
+	if err != nil {
+		return page.Page[Event]{}, err
+	}
+	filter := bson.D{{Key: "on.type", Value: on.Type}, {Key: "on.id", Value: on.ID}}
+	read, err := store.FindPage[Event](ctx, l.db.Collection(collection), filter, w, store.Key{Field: "_id", Desc: true})
+	if err != nil {
+		return page.Page[Event]{}, err
+	}
+	return page.Fold(w, read, func(e Event) page.Cursor { return page.Cursor{e.ID} }), nil
+}

@@ -1,0 +1,240 @@
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/store"
+)
+
+// Change is one committed write to a followed collection other than the log.
+type Change struct {
+	Op      string         // insert, update, replace or delete
+	Key     bson.RawValue  // the _id of the document
+	Doc     bson.Raw       // the whole document after an insert or a replace; nil otherwise
+	Updated bson.Raw       // field -> new value after an update; nil otherwise
+	At      bson.Timestamp // cluster time: the same on every node
+}
+
+// Follower is what a package wants of the tail. Its functions run one after the other on the tail's goroutine, in commit
+// order: they must be quick and must never wait for anything but memory or a short read.
+type Follower struct {
+	Name       string
+	OnEvent    func(ctx context.Context, e Event, at bson.Timestamp)
+	Collection string // also follow this collection; empty for the log alone
+	OnChange   func(ctx context.Context, c Change)
+	// OnLost tells that changes were missed and can't be had any more: forget everything, and have clients start anew.
+	OnLost func(ctx context.Context)
+}
+
+// Tail is the change stream of this node. Create it, let packages follow, then Start it once before serving.
+type Tail struct {
+	db        *store.DB
+	now       clock.Clock
+	log       *slog.Logger
+	followers []Follower
+	alive     atomic.Int64 // unix ms of the last answer of the stream
+	lost      atomic.Int64 // how often the history was lost
+}
+
+const (
+	tailAwait      = 250 * time.Millisecond // how long the server holds an empty answer; also the pulse of Lag
+	tailCallWait   = 5 * time.Second        // an answer that takes longer counts as a cut
+	tailBackoffMin = 50 * time.Millisecond
+	tailBackoffMax = 2 * time.Second
+)
+
+// NewTail makes a tail that is not started.
+func NewTail(db *store.DB, now clock.Clock, log *slog.Logger) *Tail {
+	return &Tail{db: db, now: now, log: log}
+}
+
+// Follow adds a follower. Only before Start.
+func (t *Tail) Follow(f Follower) { t.followers = append(t.followers, f) }
+
+// Lag is how long ago the stream last gave an answer, with or without changes: a node whose lag grows does not know what
+// it does not know. A tail that was never started lags for ever.
+func (t *Tail) Lag() time.Duration {
+	ms := t.alive.Load()
+	if ms == 0 {
+		return time.Duration(1<<63 - 1)
+	}
+	return t.now().Sub(time.UnixMilli(ms))
+}
+
+// Lost is how often the stream's history was lost since the start.
+func (t *Tail) Lost() int64 { return t.lost.Load() }
+
+// Start opens the stream and then follows it in the background until ctx ends; done is closed when it has ended. What
+// commits after Start returns is delivered; so load caches after Start, and let followers apply changes they have seen.
+func (t *Tail) Start(ctx context.Context) (done <-chan struct{}, err error) {
+	stream, err := t.open(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("open change stream: %w", store.Translate(err))
+	}
+	t.beat()
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		t.run(ctx, stream)
+	}()
+	return end, nil
+}
+
+func (t *Tail) open(ctx context.Context, after bson.Raw) (*mongo.ChangeStream, error) {
+	names := bson.A{collection}
+	for _, f := range t.followers {
+		if f.Collection != "" && !slices.Contains(names, any(f.Collection)) {
+			names = append(names, f.Collection)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, tailCallWait)
+	defer cancel()
+	opts := options.ChangeStream().SetMaxAwaitTime(tailAwait)
+	if after != nil {
+		opts.SetResumeAfter(after)
+	}
+	match := bson.D{{Key: "$match", Value: bson.D{{Key: "ns.coll", Value: bson.D{{Key: "$in", Value: names}}}}}}
+	return t.db.Database().Watch(ctx, mongo.Pipeline{match}, opts)
+}
+
+// run follows streams one after the other: each resumes where the last was cut.
+func (t *Tail) run(ctx context.Context, stream *mongo.ChangeStream) {
+	for {
+		token, err := t.drain(ctx, stream)
+		_ = stream.Close(context.WithoutCancel(ctx))
+		if ctx.Err() != nil {
+			return
+		}
+		t.log.WarnContext(ctx, "change_stream_cut", "error", err.Error(), "lag_ms", t.Lag().Milliseconds())
+		lost := store.IsHistoryLost(err)
+		if lost {
+			token = nil
+		}
+		if stream, lost = t.reopen(ctx, token, lost); stream == nil {
+			return
+		}
+		if lost {
+			t.tellLost(ctx)
+		}
+		t.beat()
+		t.log.InfoContext(ctx, "change_stream_resumed", "history_lost", lost)
+	}
+}
+
+// reopen tries until it works or ctx ends. lost becomes true when the token is no longer good.
+func (t *Tail) reopen(ctx context.Context, token bson.Raw, lost bool) (*mongo.ChangeStream, bool) {
+	for backoff := tailBackoffMin; ; backoff = min(backoff*2, tailBackoffMax) {
+		timer := time.NewTimer(backoff)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, lost
+		case <-timer.C:
+		}
+		stream, err := t.open(ctx, token)
+		if err == nil {
+			return stream, lost
+		}
+		if store.IsHistoryLost(err) {
+			token, lost = nil, true
+		}
+		t.log.DebugContext(ctx, "change_stream_reopen_failed", "error", err.Error())
+	}
+}
+
+// errInvalidated: the database was dropped under the stream.
+var errInvalidated = errors.New("the change stream was invalidated")
+
+// drain hands out changes until the stream fails and gives the token to resume after.
+func (t *Tail) drain(ctx context.Context, stream *mongo.ChangeStream) (bson.Raw, error) {
+	for {
+		call, cancel := context.WithTimeout(ctx, tailCallWait)
+		got := stream.TryNext(call)
+		cancel()
+		if err := stream.Err(); err != nil {
+			return stream.ResumeToken(), err
+		}
+		if stream.ID() == 0 {
+			return nil, errInvalidated
+		}
+		t.beat()
+		if got {
+			t.deliver(ctx, stream.Current)
+		}
+	}
+}
+
+func (t *Tail) beat() { t.alive.Store(t.now().UnixMilli()) }
+
+// raw is a change as the server sends it.
+type raw struct {
+	Op string `bson:"operationType"`
+	NS struct {
+		Coll string `bson:"coll"`
+	} `bson:"ns"`
+	Key struct {
+		ID bson.RawValue `bson:"_id"`
+	} `bson:"documentKey"`
+	Doc    bson.Raw       `bson:"fullDocument"`
+	At     bson.Timestamp `bson:"clusterTime"`
+	Update struct {
+		Fields bson.Raw `bson:"updatedFields"`
+	} `bson:"updateDescription"`
+}
+
+func (t *Tail) deliver(ctx context.Context, doc bson.Raw) {
+	var r raw
+	if err := bson.Unmarshal(doc, &r); err != nil {
+		t.log.ErrorContext(ctx, "change_unreadable", "error", err.Error())
+		return
+	}
+	if r.NS.Coll != collection {
+		// The driver reuses the buffer behind doc; followers may keep what they get.
+		c := Change{Op: r.Op, Key: clone(r.Key.ID), Doc: slices.Clone(r.Doc), Updated: slices.Clone(r.Update.Fields), At: r.At}
+		for _, f := range t.followers {
+			if f.Collection == r.NS.Coll {
+				f.OnChange(ctx, c)
+			}
+		}
+		return
+	}
+	if r.Op != "insert" {
+		return // the log is only appended to; retention deletes are no facts
+	}
+	var e Event
+	if err := bson.Unmarshal(slices.Clone(r.Doc), &e); err != nil {
+		t.log.ErrorContext(ctx, "event_unreadable", "error", err.Error())
+		return
+	}
+	for _, f := range t.followers {
+		if f.OnEvent != nil {
+			f.OnEvent(ctx, e, r.At)
+		}
+	}
+}
+
+func clone(v bson.RawValue) bson.RawValue {
+	v.Value = slices.Clone(v.Value)
+	return v
+}
+
+func (t *Tail) tellLost(ctx context.Context) {
+	t.lost.Add(1)
+	t.log.ErrorContext(ctx, "change_stream_history_lost", "effect", "caches reloaded, every live client starts anew")
+	for _, f := range t.followers {
+		if f.OnLost != nil {
+			f.OnLost(ctx)
+		}
+	}
+}

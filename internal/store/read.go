@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/backendbook/backendbook/internal/page"
+)
+
+// The driver's Cursor.All and Decode allocate a 4 KiB reader for every document and fail on a long field name, so
+// nothing here uses them: documents are taken raw and unmarshalled from their own bytes.
+
+// FindOne reads the first match. No match is mongo.ErrNoDocuments, which the domain turns into its own error.
+func FindOne[T any](ctx context.Context, c *mongo.Collection, filter any, opts ...options.Lister[options.FindOneOptions]) (T, error) {
+	var v T
+	raw, err := c.FindOne(ctx, filter, opts...).Raw()
+	if err != nil {
+		return v, wrap(c, "find", err)
+	}
+	if err := bson.Unmarshal(raw, &v); err != nil {
+		return v, wrap(c, "decode", err)
+	}
+	return v, nil
+}
+
+// FindByID reads the document with that _id.
+func FindByID[T any](ctx context.Context, c *mongo.Collection, id any) (T, error) {
+	return FindOne[T](ctx, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$eq", Value: id}}}})
+}
+
+// Find reads all matches. The caller bounds them by a limit or by a filter on ids.
+func Find[T any](ctx context.Context, c *mongo.Collection, filter any, opts ...options.Lister[options.FindOptions]) ([]T, error) {
+	cur, err := c.Find(ctx, filter, opts...)
+	if err != nil {
+		return nil, wrap(c, "find", err)
+	}
+	return drain[T](ctx, c, cur)
+}
+
+// FindByIDs reads the documents with these ids into a map; absent ones are left out. One find whatever the number.
+func FindByIDs[T any](ctx context.Context, c *mongo.Collection, ids []string, idOf func(T) string) (map[string]T, error) {
+	if len(ids) == 0 {
+		return map[string]T{}, nil
+	}
+	all, err := Find[T](ctx, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]T, len(all))
+	for _, v := range all {
+		found[idOf(v)] = v
+	}
+	return found, nil
+}
+
+// Aggregate runs a pipeline and reads all of its answer.
+func Aggregate[T any](ctx context.Context, c *mongo.Collection, pipeline any, opts ...options.Lister[options.AggregateOptions]) ([]T, error) {
+	cur, err := c.Aggregate(ctx, pipeline, opts...)
+	if err != nil {
+		return nil, wrap(c, "aggregate", err)
+	}
+	return drain[T](ctx, c, cur)
+}
+
+// Decode unmarshals one raw document.
+func Decode[T any](raw bson.Raw) (T, error) {
+	var v T
+	err := bson.Unmarshal(raw, &v)
+	return v, err
+}
+
+func drain[T any](ctx context.Context, c *mongo.Collection, cur *mongo.Cursor) ([]T, error) {
+	defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }()
+	all := make([]T, 0, max(cur.RemainingBatchLength(), 0))
+	for cur.Next(ctx) {
+		var v T
+		if err := bson.Unmarshal(cur.Current, &v); err != nil {
+			return nil, wrap(c, "decode", err)
+		}
+		all = append(all, v)
+	}
+	if err := cur.Err(); err != nil {
+		return nil, wrap(c, "read", err)
+	}
+	return all, nil
+}
+
+func wrap(c *mongo.Collection, op string, err error) error {
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", op, c.Name(), Translate(err))
+}
+
+// Key is one field a list is sorted by.
+type Key struct {
+	Field string
+	Desc  bool
+}
+
+// FindPage reads the window w of the matches, sorted by keys, the last of which must be unique. It reads one document
+// more than asked so that [page.Fold] can tell whether there is another page: one find in one batch.
+// The sort keys must hold strings; the filter with the keys must be covered by an index.
+func FindPage[T any](ctx context.Context, c *mongo.Collection, filter bson.D, w page.Window, keys ...Key) ([]T, error) {
+	and := bson.A{filter}
+	if w.After != nil {
+		and = append(and, beyond(keys, w.After, false))
+	}
+	if w.Before != nil {
+		and = append(and, beyond(keys, w.Before, true))
+	}
+	if len(and) > 1 {
+		filter = bson.D{{Key: "$and", Value: and}}
+	}
+	sort := make(bson.D, len(keys))
+	for i, k := range keys {
+		dir := 1
+		if k.Desc != w.Backward {
+			dir = -1
+		}
+		sort[i] = bson.E{Key: k.Field, Value: dir}
+	}
+	n := w.Size + 1
+	return Find[T](ctx, c, filter, options.Find().SetSort(sort).SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // Size is at most page.MaxSize
+}
+
+// beyond matches what lies after the position at (before it, if before): the rows whose first differing key is past it.
+func beyond(keys []Key, at page.Cursor, before bool) bson.D {
+	or := make(bson.A, 0, len(keys))
+	for i, k := range keys {
+		var row bson.D
+		for j := range i {
+			row = append(row, bson.E{Key: keys[j].Field, Value: bson.D{{Key: "$eq", Value: at[j]}}})
+		}
+		op := "$gt"
+		if k.Desc != before {
+			op = "$lt"
+		}
+		or = append(or, append(row, bson.E{Key: k.Field, Value: bson.D{{Key: op, Value: at[i]}}}))
+	}
+	return bson.D{{Key: "$or", Value: or}}
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/backendbook/backendbook/internal/fault"
+)
+
+// Errors of a transaction as a whole.
+var (
+	// ErrCommitUnknown: the commit was sent and its answer never came. The change is there or it is not.
+	ErrCommitUnknown = fault.Define(fault.Unavailable, "COMMIT_UNKNOWN", "the outcome of the change is not known; read before you try again")
+	// ErrContended: other transactions on the same documents kept winning until the deadline.
+	ErrContended = fault.Define(fault.Conflict, "CONTENDED", "too many changes to the same object at once; try again")
+)
+
+const (
+	txBackoffMin = 2 * time.Millisecond
+	txBackoffMax = 100 * time.Millisecond
+	txAbortWait  = time.Second // a lost abort only leaves the transaction to the server's own lifetime limit
+)
+
+// InTx runs fn in a transaction: all of its writes commit, or none. Inside another InTx it joins that one, so a flow can
+// wrap the calls of two services. Reads in it are snapshot reads.
+//
+// fn may run several times: it must have no effect but on the database and on variables it overwrites. An error of the
+// driver must come back wrapped with %w (or through [Translate]), or its retry label is lost.
+//
+// The driver's own loop ignores the context while it commits and backs off; this one does not: it ends with the context.
+//
+// Errors: those of fn; CONTENDED and COMMIT_UNKNOWN when the context ended during retries; UNAVAILABLE.
+func (d *DB) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	if InTransaction(ctx) {
+		return fn(ctx)
+	}
+	sess, err := d.client.StartSession()
+	if err != nil {
+		return Translate(err)
+	}
+	defer sess.EndSession(context.WithoutCancel(ctx)) // nothing is open by then: it only returns the session to its pool
+	opts := options.Transaction().SetReadConcern(readconcern.Snapshot()).
+		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: new(true)})
+	for backoff := txBackoffMin; ; backoff = min(backoff*2, txBackoffMax) {
+		again, err := attempt(ctx, sess, opts, fn)
+		if !again {
+			return err
+		}
+		if !pause(ctx, backoff) {
+			return ErrContended.Because(err)
+		}
+	}
+}
+
+// attempt runs fn once and commits. again tells that the whole transaction may be tried anew.
+func attempt(ctx context.Context, sess *mongo.Session, opts *options.TransactionOptionsBuilder, fn func(context.Context) error) (again bool, err error) {
+	if err := sess.StartTransaction(opts); err != nil {
+		return false, Translate(err)
+	}
+	if err := fn(mongo.NewSessionContext(ctx, sess)); err != nil {
+		abort(ctx, sess)
+		return hasLabel(err, "TransientTransactionError") && ctx.Err() == nil, err
+	}
+	for backoff := txBackoffMin; ; backoff = min(backoff*2, txBackoffMax) {
+		err := sess.CommitTransaction(ctx)
+		switch {
+		case err == nil:
+			return false, nil
+		case hasLabel(err, "TransientTransactionError"):
+			abort(ctx, sess)
+			return ctx.Err() == nil, Translate(err)
+		case !hasLabel(err, "UnknownTransactionCommitResult") && ctx.Err() == nil:
+			return false, Translate(err)
+		}
+		if !pause(ctx, backoff) {
+			return false, ErrCommitUnknown.Because(fmt.Errorf("commit: %w", err))
+		}
+	}
+}
+
+func abort(ctx context.Context, sess *mongo.Session) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), txAbortWait)
+	defer cancel()
+	_ = sess.AbortTransaction(ctx) // the server ends the transaction by itself if this is lost
+}
+
+// pause waits around d and reports false when the context ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d/2 + rand.N(d))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// InTransaction reports whether ctx is inside an InTx.
+func InTransaction(ctx context.Context) bool {
+	s := mongo.SessionFromContext(ctx)
+	return s != nil && s.TransactionRunning()
+}
+
+// OperationTime is the cluster time of the last operation in the transaction or session of ctx; the zero Timestamp
+// outside one.
+func OperationTime(ctx context.Context) bson.Timestamp {
+	if s := mongo.SessionFromContext(ctx); s != nil && s.OperationTime() != nil {
+		return *s.OperationTime()
+	}
+	return bson.Timestamp{}
+}
