@@ -1,0 +1,28 @@
+// Package model holds the Go types of schema types that belong to no domain: payloads and inputs (generated), and the
+// few written by hand below.
+package model
+
+import (
+	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/session"
+)
+
+// Node is any object with a global id: a value of a domain's type.
+type Node any
+
+// RefTarget is what a reference leads to: a value of a domain's type, or one of Tombstone, Forbidden, UnknownTarget.
+type RefTarget any
+
+// Viewer is who is asking; its other fields are resolved.
+type Viewer struct {
+	User    *account.User
+	Session *session.Session
+}
+
+// PageInfo says where a page lies in its list.
+type PageInfo struct {
+	HasNextPage     bool
+	HasPreviousPage bool
+	StartCursor     *string
+	EndCursor       *string
+}

@@ -1,0 +1,26 @@
+// Package graph is the GraphQL interface: it decodes, calls one service, and encodes. It holds no rule of a domain, reads
+// no clock, writes no log line of its own and knows no BSON.
+package graph
+
+import (
+	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/webauth"
+)
+
+// Resolver holds the services the schema's fields are answered by.
+type Resolver struct {
+	Accounts  *account.Service
+	Sessions  *session.Service
+	Auth      *webauth.Service
+	Rights    *rbac.Service
+	Plans     *plan.Service
+	Documents *registry.Service
+	Analytics *analytics.Service
+	Lives     *live.Service
+}

@@ -1,0 +1,132 @@
+package analytics
+
+import (
+	"time"
+
+	"github.com/backendbook/backendbook/internal/fault"
+)
+
+// Permissions of this package.
+const (
+	PermTrack = "analytics.event.track"
+	PermView  = "analytics.report.view"
+)
+
+// Errors of events and reports.
+var (
+	ErrEvent     = fault.Define(fault.Invalid, "EVENT_INVALID", "the event is not valid")
+	ErrMetric    = fault.Define(fault.Invalid, "METRIC_UNKNOWN", "there is no such metric")
+	ErrDimension = fault.Define(fault.Invalid, "DIMENSION_UNKNOWN", "the metric has no such dimension")
+	ErrRange     = fault.Define(fault.Invalid, "REPORT_RANGE", "a report needs either last, or from before to, and at most 1,500 buckets")
+)
+
+// MaxBatch is how many events one call may bring.
+const MaxBatch = 1000
+
+// Event is a fact of the product that is counted: immutable, stored once by its client-made id.
+type Event struct {
+	ID         string             `bson:"_id"`
+	Name       string             `bson:"name"`
+	At         time.Time          `bson:"at"`
+	ReceivedAt time.Time          `bson:"receivedAt"`
+	User       string             `bson:"user,omitempty"` // who sent it
+	Dims       map[string]string  `bson:"dims,omitempty"`
+	Values     map[string]float64 `bson:"values,omitempty"`
+}
+
+// Metric says what is counted or measured: the events of one name, optionally one value of theirs, and the dimensions
+// that rollups are kept for.
+type Metric struct {
+	Key        string   `bson:"_id"`
+	Event      string   `bson:"event"`
+	Value      string   `bson:"value,omitempty"`
+	Dimensions []string `bson:"dimensions"`
+}
+
+// Aggregate is how the events of a bucket become one number.
+type Aggregate string
+
+// The aggregates.
+const (
+	Count Aggregate = "COUNT"
+	Sum   Aggregate = "SUM"
+	Avg   Aggregate = "AVG"
+	Min   Aggregate = "MIN"
+	Max   Aggregate = "MAX"
+)
+
+// Step is the width of the buckets of a report.
+type Step string
+
+// The steps. Hours and days are those of UTC.
+const (
+	Minute Step = "MINUTE"
+	Hour   Step = "HOUR"
+	Day    Step = "DAY"
+)
+
+// Duration is the width of the bucket.
+func (s Step) Duration() time.Duration {
+	switch s {
+	case Hour:
+		return time.Hour
+	case Day:
+		return 24 * time.Hour
+	default:
+		return time.Minute
+	}
+}
+
+// MaxBuckets is how many buckets a report may have.
+const MaxBuckets = 1500
+
+// Query is what a report is to show. Either Last is given, or From and To.
+type Query struct {
+	Metric    string
+	Aggregate Aggregate
+	Step      Step
+	Last      int // the last so many buckets up to now
+	From, To  time.Time
+	By        string // dimension to break down by; empty for the total alone
+	Top       int    // values of the dimension to show, 1 to 50, those with the most events first
+}
+
+// Point is one number of a report.
+type Point struct {
+	At    time.Time
+	Key   string   // value of the dimension; empty for the total
+	Value *float64 // nil where no event carried the value
+	Count int64
+}
+
+// Source is what a report was computed from.
+type Source string
+
+// Rollup1m are the rollups by the minute.
+const Rollup1m Source = "ROLLUP_1M"
+
+// Report is a computed report.
+type Report struct {
+	Query    Query
+	From, To time.Time
+	Points   []Point // not empty ones, by time, then by key
+	Source   Source
+	Exact    bool
+	Through  *time.Time // events stored up to here are in the numbers; nil before the first
+}
+
+// ReportDelta is what changed in a live report since the message before.
+type ReportDelta struct {
+	From, To time.Time
+	Points   []Point
+	Through  *time.Time
+}
+
+// Metric is the key of the metric shown.
+func (r Report) Metric() string { return r.Query.Metric }
+
+// Aggregate is how the events of a bucket became one number.
+func (r Report) Aggregate() Aggregate { return r.Query.Aggregate }
+
+// Step is the width of a bucket.
+func (r Report) Step() Step { return r.Query.Step }

@@ -1,0 +1,4 @@
+package analytics
+
+// Service is the business of this package.
+type Service struct{}

@@ -1,0 +1,81 @@
+package live
+
+import (
+	"context"
+	"time"
+
+	"github.com/backendbook/backendbook/internal/fault"
+)
+
+// Errors of channels.
+var (
+	ErrChannels = fault.Define(fault.Invalid, "BAD_CHANNELS", "a stream follows 1 to 50 channels, each with its own key and exactly one family")
+	ErrEnded    = fault.Define(fault.Forbidden, "CHANNEL_ENDED", "the right to follow this channel has ended")
+)
+
+// Kind is what a message of a channel is.
+type Kind string
+
+// The kinds.
+const (
+	Snapshot Kind = "SNAPSHOT"
+	Delta    Kind = "DELTA"
+	Resync   Kind = "RESYNC"
+	Notice   Kind = "NOTICE"
+)
+
+// MaxChannels is how many channels one stream may follow.
+const MaxChannels = 50
+
+// Channel is what a family answers when somebody asks to follow something: what to compute, and for whom it may be shared.
+type Channel struct {
+	// Key names the source: the family, its arguments in one canonical form, and the visibility class, which holds
+	// everything the decision to allow it depended on. Equal keys share one computation on a node.
+	Key string
+	// Topics are what the source wants to hear of; see [Hub.Publish].
+	Topics []string
+	// New makes the source. It is called once for a key that nobody follows yet.
+	New func() Source
+	// Allowed says whether this subscriber may still follow; it is asked again when the policy changes. An error ends
+	// the channel with a NOTICE.
+	Allowed func(ctx context.Context) error
+}
+
+// Source computes one channel. The hub calls it from one goroutine, never concurrently.
+type Source interface {
+	// Load reads the state as of now. It is called first, and again when changes were missed. Changes published while it
+	// runs are applied after it, so Apply meets changes that Load has seen already.
+	Load(ctx context.Context) error
+	// Apply folds one published change into the state and gives the delta for those who follow, or nil when there is
+	// nothing to tell. Applying a change twice, or one older than the state, changes nothing.
+	Apply(change any) (delta any)
+	// Snapshot is the whole state for a new follower. It is shared and must not change afterwards.
+	Snapshot() any
+}
+
+// Request asks to follow one channel.
+type Request struct {
+	Label string // the subscriber's own name for it
+	Open  func(ctx context.Context) (Channel, error)
+}
+
+// Data is what a channel tells: a state or a change of it, of a type of its family.
+type Data any
+
+// Frame is one message of a source, shared by all who follow it. It is immutable.
+type Frame struct {
+	Kind          Kind
+	Seq, FirstSeq int64
+	At            time.Time
+	Data          Data         // what Source.Snapshot or Source.Apply gave
+	Err           *fault.Error // of a Notice
+	shapes        shapeCache
+}
+
+// Message is a frame as one subscriber sees it: with its own name for the channel.
+type Message struct {
+	Channel string
+	*Frame
+}
+
+type shapeCache struct{}

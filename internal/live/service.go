@@ -1,0 +1,4 @@
+package live
+
+// Service is the business of this package.
+type Service struct{}

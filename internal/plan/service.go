@@ -1,0 +1,4 @@
+package plan
+
+// Service is the business of this package.
+type Service struct{}

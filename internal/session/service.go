@@ -1,0 +1,4 @@
+package session
+
+// Service is the business of this package.
+type Service struct{}

@@ -1,0 +1,4 @@
+package webauth
+
+// Service is the business of this package.
+type Service struct{}
