@@ -22,5 +22,5 @@ type Resolver struct {
 	Plans     *plan.Service
 	Documents *registry.Service
 	Analytics *analytics.Service
-	Lives     *live.Service
+	Lives     *live.Hub
 }

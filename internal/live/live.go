@@ -53,6 +53,24 @@ type Source interface {
 	Snapshot() any
 }
 
+// Staler is a source that can find out, while it applies a change, that its state no longer suffices; the hub then loads
+// it anew and sends everybody a RESYNC.
+type Staler interface{ Stale() bool }
+
+// Merger is a source whose deltas can be joined: the hub then sends the changes that came together as one message.
+type Merger interface {
+	// Merge is one delta with the effect of older, then newer. Both are deltas this source gave, and neither is sent.
+	Merge(older, newer any) any
+}
+
+// Sink is where a subscriber takes its messages. Deliver is called from the goroutine of the source, one call at a time
+// for each channel, and must not wait.
+type Sink interface {
+	// Deliver takes one message and reports whether it did. One that is refused is lost to this subscriber: its channel
+	// then stays silent until [Stream.Ready] is called, and goes on with a RESYNC.
+	Deliver(label string, f *Frame) (taken bool)
+}
+
 // Request asks to follow one channel.
 type Request struct {
 	Label string // the subscriber's own name for it
@@ -62,14 +80,34 @@ type Request struct {
 // Data is what a channel tells: a state or a change of it, of a type of its family.
 type Data any
 
-// Frame is one message of a source, shared by all who follow it. It is immutable.
+// Frame is one message of a source, shared by all who follow it. But for the encodings kept with it, it is immutable.
 type Frame struct {
 	Kind          Kind
 	Seq, FirstSeq int64
 	At            time.Time
 	Data          Data         // what Source.Snapshot or Source.Apply gave
 	Err           *fault.Error // of a Notice
-	shapes        shapeCache
+	encoded       map[string][]byte
+}
+
+// maxEncoded bounds the encodings a frame keeps: a snapshot may stay for long, and meet many users.
+const maxEncoded = 64
+
+// Encoded gives the bytes of the frame in one form, made by encode the first time that form is asked for; equal forms
+// must give equal bytes. An encode that gives nil is not kept. Only a [Sink] may call it, inside Deliver: calls for one
+// frame are never concurrent.
+func (f *Frame) Encoded(form string, encode func() []byte) []byte {
+	if b, ok := f.encoded[form]; ok {
+		return b
+	}
+	b := encode()
+	if b != nil && len(f.encoded) < maxEncoded {
+		if f.encoded == nil {
+			f.encoded = map[string][]byte{}
+		}
+		f.encoded[form] = b
+	}
+	return b
 }
 
 // Message is a frame as one subscriber sees it: with its own name for the channel.
@@ -77,5 +115,3 @@ type Message struct {
 	Channel string
 	*Frame
 }
-
-type shapeCache struct{}

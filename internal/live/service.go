@@ -1,4 +1,0 @@
-package live
-
-// Service is the business of this package.
-type Service struct{}
