@@ -1,0 +1,138 @@
+// Package storetest gives tests a real MongoDB: one server for the whole run of `go test ./...`, shared by the test
+// binaries of all packages, and one database for each test.
+//
+// The first binary that needs the server starts a supervisor process (itself, re-executed), which runs the same managed
+// mongod as production code does and ends by itself when no test binary has used it for a while. The variable
+// BACKENDBOOK_TEST_MONGODB_URI names another server to use instead.
+package storetest
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/store"
+)
+
+// Main runs the tests of a package. Each package whose tests need the server calls it: the supervisor is this very
+// binary, started anew.
+//
+//	func TestMain(m *testing.M) { storetest.Main(m) }
+func Main(m *testing.M) {
+	if dir := os.Getenv(supervisorEnv); dir != "" {
+		os.Exit(supervise(dir))
+	}
+	os.Exit(m.Run())
+}
+
+var uri = sync.OnceValues(attach)
+
+// URI is the address of the server, credentials included.
+func URI(t testing.TB) string {
+	t.Helper()
+	u, err := uri()
+	if err != nil {
+		t.Fatalf("test MongoDB: %v", err)
+	}
+	return u
+}
+
+// names maps a test's DB to the appName its fail points are scoped by.
+var names sync.Map // *store.DB -> string
+
+// DB is a new database on the server, dropped at the end of the test.
+func DB(t testing.TB) *store.DB {
+	t.Helper()
+	return Open(t, "bb_test_"+ref.NewID())
+}
+
+// Open is a connection of its own to a database: a second node of the same test, for example. The database is dropped at
+// the end of the test.
+func Open(t testing.TB, database string) *store.DB {
+	t.Helper()
+	name := ref.NewID()
+	db, err := store.Open(context.Background(), store.Config{
+		URI: URI(t), Database: database, AppName: name, Timeout: 30 * time.Second,
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("test MongoDB: %v", err)
+	}
+	names.Store(db, name)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := db.Drop(ctx); err != nil {
+			t.Logf("drop test database: %v", err)
+		}
+		db.Close(ctx)
+		names.Delete(db)
+	})
+	return db
+}
+
+// Insert puts documents into a collection.
+func Insert(t testing.TB, db *store.DB, coll string, docs ...any) {
+	t.Helper()
+	if _, err := db.Collection(coll).InsertMany(context.Background(), docs); err != nil {
+		t.Fatalf("insert into %s: %v", coll, err)
+	}
+}
+
+// Count counts the documents of a collection that match the filter, if one is given.
+func Count(t testing.TB, db *store.DB, coll string, filter ...bson.D) int {
+	t.Helper()
+	match := bson.D{}
+	if len(filter) > 0 {
+		match = filter[0]
+	}
+	n, err := db.Collection(coll).CountDocuments(context.Background(), match)
+	if err != nil {
+		t.Fatalf("count %s: %v", coll, err)
+	}
+	return int(n)
+}
+
+// FailPoint makes the server fail commands of this DB's connections, and of no other test's, until the end of the test or
+// until mode is used up. mode is such as bson.D{{"times", 2}}; data such as bson.D{{"failCommands", bson.A{"find"}},
+// {"errorCode", 11600}}. See the server's failCommand fail point.
+func FailPoint(t testing.TB, db *store.DB, mode any, data bson.D) (off func()) {
+	t.Helper()
+	name, _ := names.Load(db)
+	// A fail point is one switch for the whole server: tests that use it take turns.
+	failPoint.Lock()
+	set := func(mode any, data bson.D) error {
+		return db.Database().Client().Database("admin").RunCommand(context.Background(), bson.D{
+			{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: mode}, {Key: "data", Value: data},
+		}).Err()
+	}
+	if err := set(mode, append(data, bson.E{Key: "appName", Value: name})); err != nil {
+		failPoint.Unlock()
+		t.Fatalf("fail point: %v", err)
+	}
+	off = sync.OnceFunc(func() {
+		defer failPoint.Unlock()
+		if err := set("off", bson.D{{Key: "failCommands", Value: bson.A{"isMaster"}}, {Key: "appName", Value: name}}); err != nil {
+			t.Logf("fail point off: %v", err)
+		}
+	})
+	t.Cleanup(off)
+	return off
+}
+
+var failPoint fileMutex
+
+// Eventually waits until cond holds, asking often, and fails the test when it has not after within.
+func Eventually(t testing.TB, within time.Duration, cond func() bool, msg string) {
+	t.Helper()
+	for end := time.Now().Add(within); !cond(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %v still not: %s", within, msg)
+		}
+	}
+}
