@@ -33,14 +33,16 @@ type Lease struct {
 // Errors: LEASE_HELD.
 func (d *DB) TryLease(ctx context.Context, name string, ttl time.Duration) (*Lease, error) {
 	l := &Lease{db: d, name: name, owner: ref.NewID(), ttl: ttl}
-	free := bson.D{{Key: "_id", Value: name}, {Key: "$expr", Value: bson.D{{Key: "$lte", Value: bson.A{"$expiresAt", "$$NOW"}}}}}
-	raw, err := d.Collection(leasesCollection).FindOneAndUpdate(ctx, free, l.stamp(true),
+	raw, err := d.Collection(leasesCollection).FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: name}}, l.claim(),
 		options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Raw()
 	switch {
-	case IsDuplicate(err): // held: the filter did not match, and the upsert met the existing _id
+	case IsDuplicate(err): // two made it at the same instant; the other one has it
 		return nil, ErrLeaseHeld
 	case err != nil:
 		return nil, fmt.Errorf("take lease %s: %w", name, Translate(err))
+	}
+	if owner, _ := raw.Lookup("owner").StringValueOK(); owner != l.owner {
+		return nil, ErrLeaseHeld
 	}
 	l.fence, _ = raw.Lookup("fence").AsInt64OK()
 	return l, nil
@@ -53,7 +55,8 @@ func (l *Lease) Fence() int64 { return l.fence }
 //
 // Errors: LEASE_HELD when it ran out and another process took it.
 func (l *Lease) Renew(ctx context.Context) error {
-	res, err := l.db.Collection(leasesCollection).UpdateOne(ctx, l.mine(), l.stamp(false))
+	res, err := l.db.Collection(leasesCollection).UpdateOne(ctx, l.mine(),
+		bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: l.end()}}}}})
 	switch {
 	case err != nil:
 		return fmt.Errorf("renew lease %s: %w", l.name, Translate(err))
@@ -74,16 +77,21 @@ func (l *Lease) mine() bson.D {
 	return bson.D{{Key: "_id", Value: l.name}, {Key: "owner", Value: l.owner}}
 }
 
-// stamp is the pipeline update that sets owner and end by the server's clock.
-func (l *Lease) stamp(next bool) bson.A {
-	set := bson.D{
-		{Key: "owner", Value: l.owner},
-		{Key: "expiresAt", Value: bson.D{{Key: "$add", Value: bson.A{"$$NOW", l.ttl.Milliseconds()}}}},
+// end is when the lease runs out if it is stamped now, by the server's clock.
+func (l *Lease) end() bson.D {
+	return bson.D{{Key: "$add", Value: bson.A{"$$NOW", l.ttl.Milliseconds()}}}
+}
+
+// claim is a pipeline update that takes the lease if it is free and changes nothing if it is not.
+func (l *Lease) claim() bson.A {
+	free := bson.D{{Key: "$lte", Value: bson.A{bson.D{{Key: "$ifNull", Value: bson.A{"$expiresAt", "$$NOW"}}}, "$$NOW"}}}
+	when := func(taken any, old string) bson.D {
+		return bson.D{{Key: "$cond", Value: bson.A{free, taken, old}}}
 	}
-	if next {
-		set = append(set, bson.E{Key: "fence", Value: bson.D{{Key: "$add", Value: bson.A{
-			bson.D{{Key: "$ifNull", Value: bson.A{"$fence", int64(0)}}}, int64(1),
-		}}}})
-	}
-	return bson.A{bson.D{{Key: "$set", Value: set}}}
+	next := bson.D{{Key: "$add", Value: bson.A{bson.D{{Key: "$ifNull", Value: bson.A{"$fence", int64(0)}}}, int64(1)}}}
+	return bson.A{bson.D{{Key: "$set", Value: bson.D{
+		{Key: "owner", Value: when(l.owner, "$owner")},
+		{Key: "expiresAt", Value: when(l.end(), "$expiresAt")},
+		{Key: "fence", Value: when(next, "$fence")},
+	}}}}
 }

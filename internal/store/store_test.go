@@ -1,0 +1,411 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+type row struct {
+	ID string `bson:"_id"`
+	N  int    `bson:"n"`
+	K  string `bson:"k"`
+}
+
+func id(v string) bson.D { return bson.D{{Key: "_id", Value: v}} }
+
+func inc(n int) bson.D { return bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: n}}}} }
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	good := storetest.URI(t)
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = nobody.Close() }()
+	userinfo := good[len("mongodb://"):strings.Index(good, "@")]
+	for _, tc := range []struct {
+		name, uri string
+		want      error
+	}{
+		{"nobody answers", "mongodb://" + nobody.Addr().String() + "/?directConnection=true", store.ErrUnreachable},
+		{"a wrong password", strings.Replace(good, userinfo, userinfo+"x", 1), store.ErrCredentials},
+		{"no password", strings.Replace(good, userinfo+"@", "", 1), store.ErrCredentials},
+		{"a standalone server", standalone(t), store.ErrStandalone},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := store.Open(t.Context(), store.Config{URI: tc.uri, StartWait: 2 * time.Second}, slog.New(slog.DiscardHandler))
+			if !errors.Is(err, tc.want) {
+				t.Fatalf("Open() = %v, want %v", err, tc.want)
+			}
+			if _, password, _ := strings.Cut(userinfo, ":"); strings.Contains(err.Error(), password) {
+				t.Errorf("the error holds the password: %v", err)
+			}
+		})
+	}
+}
+
+// standalone starts a mongod without a replica set: the same binary the test server runs.
+func standalone(t *testing.T) string {
+	t.Helper()
+	raw, err := storetest.DB(t).Database().Client().Database("admin").RunCommand(t.Context(), bson.D{{Key: "getCmdLineOpts", Value: 1}}).Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	dir := t.TempDir()
+	binary, err := filepath.EvalSymlinks(raw.Lookup("argv", "0").StringValue())
+	if err != nil {
+		t.Skip("the test server runs on another machine")
+	}
+	cmd := exec.Command(binary, "--dbpath", dir, "--port", strconv.Itoa(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
+		"--logpath", filepath.Join(dir, "log"), "--wiredTigerCacheSizeGB", "0.25")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	storetest.Eventually(t, 30*time.Second, func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}, "the standalone server listens")
+	return "mongodb://" + addr + "/"
+}
+
+func TestInTxCommitsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	boom := errors.New("boom")
+	for _, fail := range []bool{true, false} {
+		err := db.InTx(t.Context(), func(ctx context.Context) error {
+			if !store.InTransaction(ctx) {
+				t.Error("not in a transaction")
+			}
+			if _, err := db.Collection("a").InsertOne(ctx, row{ID: fmt.Sprint(fail)}); err != nil {
+				return err
+			}
+			return db.InTx(ctx, func(ctx context.Context) error { // joins
+				if _, err := db.Collection("b").InsertOne(ctx, row{ID: fmt.Sprint(fail)}); err != nil {
+					return err
+				}
+				if fail {
+					return boom
+				}
+				return nil
+			})
+		})
+		if fail != errors.Is(err, boom) {
+			t.Fatalf("InTx() = %v", err)
+		}
+	}
+	if a, b := storetest.Count(t, db, "a"), storetest.Count(t, db, "b"); a != 1 || b != 1 {
+		t.Errorf("a has %d, b has %d documents, want 1 and 1", a, b)
+	}
+}
+
+func TestInTxSurvivesContention(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	storetest.Insert(t, db, "c", row{ID: "x"})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			err := db.InTx(t.Context(), func(ctx context.Context) error {
+				r, err := store.FindByID[row](ctx, db.Collection("c"), "x")
+				if err != nil {
+					return err
+				}
+				_, err = db.Collection("c").UpdateOne(ctx, id("x"), bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: r.N + 1}}}})
+				return store.Translate(err)
+			})
+			if err != nil {
+				t.Errorf("InTx() = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if r, _ := store.FindByID[row](t.Context(), db.Collection("c"), "x"); r.N != 20 {
+		t.Errorf("n = %d: an update was lost", r.N)
+	}
+}
+
+// The driver's own loop needed 2 s for this: it commits on a background context.
+func TestCommitEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	storetest.Insert(t, db, "c", row{ID: "x"})
+	storetest.FailPoint(t, db, "alwaysOn", bson.D{
+		{Key: "failCommands", Value: bson.A{"commitTransaction"}}, {Key: "errorCode", Value: 91},
+		{Key: "errorLabels", Value: bson.A{"UnknownTransactionCommitResult", "RetryableWriteError"}},
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	err := db.InTx(ctx, func(ctx context.Context) error {
+		_, err := db.Collection("c").UpdateOne(ctx, id("x"), inc(1))
+		return err
+	})
+	if !errors.Is(err, store.ErrCommitUnknown) {
+		t.Errorf("InTx() = %v, want COMMIT_UNKNOWN", err)
+	}
+	if took := time.Since(begin); took > 1500*time.Millisecond {
+		t.Errorf("took %v past a deadline of 300 ms", took)
+	}
+}
+
+func TestLostCommitAnswerIsRetriedOnce(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	storetest.Insert(t, db, "c", row{ID: "x"})
+	storetest.FailPoint(t, db, bson.D{{Key: "times", Value: 3}}, bson.D{
+		{Key: "failCommands", Value: bson.A{"commitTransaction"}}, {Key: "closeConnection", Value: true},
+	})
+	runs := 0
+	err := db.InTx(t.Context(), func(ctx context.Context) error {
+		runs++
+		_, err := db.Collection("c").UpdateOne(ctx, id("x"), inc(1))
+		return store.Translate(err)
+	})
+	r, _ := store.FindByID[row](t.Context(), db.Collection("c"), "x")
+	if err != nil || r.N != 1 {
+		t.Errorf("InTx() = %v after %d runs, n = %d: the effect must be there once", err, runs, r.N)
+	}
+}
+
+func TestDeadlineReachesTheServer(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	storetest.Insert(t, db, "c", row{ID: "x"})
+	storetest.FailPoint(t, db, "alwaysOn", bson.D{
+		{Key: "failCommands", Value: bson.A{"find"}}, {Key: "blockConnection", Value: true}, {Key: "blockTimeMS", Value: 2000},
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err := store.FindByID[row](ctx, db.Collection("c"), "x")
+	if !errors.Is(err, fault.ErrTimeout) || time.Since(begin) > 1500*time.Millisecond {
+		t.Errorf("after %v: %v, want DEADLINE_EXCEEDED at once", time.Since(begin), err)
+	}
+}
+
+func TestTranslate(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	storetest.Insert(t, db, "c", row{ID: "x"})
+	_, dup := db.Collection("c").InsertOne(t.Context(), row{ID: "x"})
+	if !store.IsDuplicate(store.Translate(dup)) || !store.DuplicateOf(dup, "_id_") || store.DuplicateOf(dup, "_id") {
+		t.Errorf("a duplicate key is %v", dup)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := store.FindByID[row](ctx, db.Collection("c"), "x"); !errors.Is(err, fault.ErrCanceled) {
+		t.Errorf("a cancelled find is %v", err)
+	}
+	if _, err := store.FindByID[row](t.Context(), db.Collection("c"), "none"); !errors.Is(err, mongo.ErrNoDocuments) {
+		t.Errorf("no document is %v", err)
+	}
+	if store.Translate(nil) != nil {
+		t.Error("Translate(nil) is an error")
+	}
+	broken := mongo.CommandError{Message: "connection reset", Labels: []string{"NetworkError"}}
+	if err := store.Translate(broken); !errors.Is(err, fault.ErrUnavailable) || !errors.As(err, &mongo.CommandError{}) {
+		t.Errorf("a broken connection is %v", err)
+	}
+}
+
+func TestFindPageBothWays(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	want := make([]string, 25)
+	for i := range want {
+		want[i] = fmt.Sprintf("%02d", i)
+		storetest.Insert(t, db, "c", row{ID: want[i], K: strconv.Itoa(i / 7)}) // k is not unique, k with _id is
+	}
+	at := func(r row) page.Cursor { return page.Cursor{r.K, r.ID} }
+	keys := []store.Key{{Field: "k"}, {Field: "_id"}}
+	size := 4
+	walk := func(next func(p page.Page[row]) (page.Args, bool), args page.Args) []string {
+		var got []string
+		for more := true; more; {
+			w, err := args.Check(2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read, err := store.FindPage[row](t.Context(), db.Collection("c"), bson.D{}, w, keys...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := page.Fold(w, read, at)
+			var ids []string
+			for _, r := range p.Items {
+				ids = append(ids, r.ID)
+			}
+			if args.Last != nil {
+				got = append(ids, got...)
+			} else {
+				got = append(got, ids...)
+			}
+			args, more = next(p)
+		}
+		return got
+	}
+	forward := walk(func(p page.Page[row]) (page.Args, bool) {
+		return page.Args{First: &size, After: &p.Cursors[len(p.Cursors)-1]}, p.HasNext
+	}, page.Args{First: &size})
+	backward := walk(func(p page.Page[row]) (page.Args, bool) {
+		return page.Args{Last: &size, Before: &p.Cursors[0]}, p.HasPrevious
+	}, page.Args{Last: &size})
+	if fmt.Sprint(forward) != fmt.Sprint(want) || fmt.Sprint(backward) != fmt.Sprint(want) {
+		t.Errorf("forward  %v\nbackward %v\nwant     %v", forward, backward, want)
+	}
+}
+
+func TestCounter(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	ctx, n := store.WithCounter(t.Context())
+	for range 3 {
+		_, _ = store.FindByID[row](ctx, db.Collection("c"), "x")
+	}
+	_, _ = store.FindByIDs(ctx, db.Collection("c"), []string{"a", "b"}, func(r row) string { return r.ID })
+	_, _ = store.FindByIDs(ctx, db.Collection("c"), nil, func(r row) string { return r.ID }) // asks nobody
+	if n.Count("find") != 4 || n.Total() != 4 {
+		t.Errorf("counted %d finds of %d commands, want 4 of 4", n.Count("find"), n.Total())
+	}
+}
+
+func TestLease(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	ctx := t.Context()
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if _, err := db.TryLease(ctx, "race", time.Minute); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, store.ErrLeaseHeld) {
+				t.Errorf("TryLease() = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d processes hold one lease", won.Load())
+	}
+
+	first, err := db.TryLease(ctx, "l", 100*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Renew(ctx); err != nil {
+		t.Errorf("Renew() = %v", err)
+	}
+	var second *store.Lease
+	storetest.Eventually(t, 10*time.Second, func() bool {
+		second, err = db.TryLease(ctx, "l", time.Minute)
+		return err == nil
+	}, "an expired lease can be taken")
+	if second.Fence() <= first.Fence() {
+		t.Errorf("fence %d after %d", second.Fence(), first.Fence())
+	}
+	if err := first.Renew(ctx); !errors.Is(err, store.ErrLeaseHeld) {
+		t.Errorf("the old holder renewed: %v", err)
+	}
+	if err := first.Release(ctx); err != nil {
+		t.Errorf("releasing a lost lease is no error: %v", err)
+	}
+	if _, err := db.TryLease(ctx, "l", time.Minute); !errors.Is(err, store.ErrLeaseHeld) {
+		t.Errorf("the old holder released the new one's lease: %v", err)
+	}
+	if err := second.Release(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.TryLease(ctx, "l", time.Minute); err != nil {
+		t.Errorf("a released lease is held: %v", err)
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	ctx := t.Context()
+	var runs atomic.Int32
+	fail := true
+	plan := store.Plan{
+		Collections: []store.Collection{{Name: "c", Indexes: []store.Index{
+			{Name: "k_newest", Keys: []string{"k", "-_id"}},
+			{Name: "n_once", Keys: []string{"n"}, Unique: true, Partial: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 0}}}}},
+		}}},
+		Migrations: []store.Migration{
+			{ID: "0002_second", Up: func(ctx context.Context, db *store.DB) error {
+				if fail {
+					return errors.New("died half-way")
+				}
+				runs.Add(1)
+				return nil
+			}},
+			{ID: "0001_first", Up: func(context.Context, *store.DB) error { runs.Add(1); return nil }},
+		},
+	}
+	r, err := db.Migrate(ctx, plan, true)
+	if err != nil || len(r.Created) != 3 || fmt.Sprint(r.Applied) != "[0001_first 0002_second]" || runs.Load() != 0 {
+		t.Fatalf("a dry run did %+v, %v, ran %d", r, err, runs.Load())
+	}
+	if _, err = db.Migrate(ctx, plan, false); err == nil {
+		t.Fatal("a failed migration was not reported")
+	}
+	fail = false
+	var wg sync.WaitGroup
+	for range 3 { // three servers start at once
+		wg.Go(func() {
+			if _, err := db.Migrate(ctx, plan, false); err != nil {
+				t.Errorf("Migrate() = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if runs.Load() != 2 {
+		t.Errorf("2 migrations ran %d times", runs.Load())
+	}
+	storetest.Insert(t, db, "c", row{ID: "a", N: 1}, row{ID: "b"}, row{ID: "c"})
+	if _, err := db.Collection("c").InsertOne(ctx, row{ID: "d", N: 1}); !store.DuplicateOf(err, "n_once") {
+		t.Errorf("the unique index is not there: %v", err)
+	}
+	plan.Collections[0].Indexes[0].Keys = []string{"k"}
+	plan.Collections[0].Indexes = plan.Collections[0].Indexes[:1]
+	r, err = db.Migrate(ctx, plan, false)
+	if err != nil || len(r.Warnings) != 2 || len(r.Created) != 0 {
+		t.Errorf("a differing and an undeclared index: %+v, %v", r, err)
+	}
+}
