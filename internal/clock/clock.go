@@ -3,6 +3,7 @@
 package clock
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -13,6 +14,18 @@ type Clock func() time.Time
 // System is the machine's clock.
 func System() Clock {
 	return func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+}
+
+// Sleep waits for d and reports false when ctx ended first.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 // Manual is a clock that stands still until it is moved. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -20,5 +21,17 @@ func TestManualMovesOnlyWhenMoved(t *testing.T) {
 	before := c()
 	if m.Advance(time.Hour); c().Sub(before) != time.Hour {
 		t.Errorf("moved by %v", c().Sub(before))
+	}
+}
+
+func TestSleepEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	if !Sleep(t.Context(), time.Millisecond) {
+		t.Error("Sleep() gave up")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if Sleep(ctx, time.Hour) {
+		t.Error("Sleep() outlived its context")
 	}
 }

@@ -135,12 +135,8 @@ func (t *Tail) run(ctx context.Context, stream *mongo.ChangeStream) {
 // reopen tries until it works or ctx ends. lost becomes true when the token is no longer good.
 func (t *Tail) reopen(ctx context.Context, token bson.Raw, lost bool) (*mongo.ChangeStream, bool) {
 	for backoff := tailBackoffMin; ; backoff = min(backoff*2, tailBackoffMax) {
-		timer := time.NewTimer(backoff)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !clock.Sleep(ctx, backoff) {
 			return nil, lost
-		case <-timer.C:
 		}
 		stream, err := t.open(ctx, token)
 		if err == nil {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 )
 
@@ -166,7 +167,7 @@ const loadTries = 4
 func (s *source) load(ctx context.Context) error {
 	var err error
 	for try, pause := 0, 100*time.Millisecond; try < loadTries; try, pause = try+1, pause*3 {
-		if try > 0 && !sleep(ctx, pause) {
+		if try > 0 && !clock.Sleep(ctx, pause) {
 			return ctx.Err()
 		}
 		if err = s.loadOnce(ctx); err == nil {
@@ -299,17 +300,5 @@ func (s *source) fail(ctx context.Context, orders []order, err error) {
 	for fo := range s.followers {
 		fo.gone = true
 		fo.sink.Deliver(fo.label, s.notice(f))
-	}
-}
-
-// sleep waits for d and reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 )
 
@@ -94,14 +95,7 @@ func abort(ctx context.Context, sess *mongo.Session) {
 
 // pause waits around d and reports false when the context ended first.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d/2 + rand.N(d))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
+	return clock.Sleep(ctx, d/2+rand.N(d))
 }
 
 // InTransaction reports whether ctx is inside an InTx.

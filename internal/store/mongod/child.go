@@ -88,6 +88,7 @@ func (c Config) args(f folder, port int) []string {
 		"shutdownTimeoutMillisForSignaledShutdown=100", // nobody to hand over to: the default waits up to 15 s
 		"enableLocalhostAuthBypass=false",              // else any local process could create the first user
 		"transactionLifetimeLimitSeconds=" + strconv.Itoa(life),
+		"scramSHA256IterationCount=5000", // slows down guessing; a random password needs no more, and each connection pays
 	}
 	if c.TestCommands {
 		params = append(params, "enableTestCommands=1")

@@ -28,7 +28,7 @@ func (c *child) exit() exit {
 	}
 	printed, logged := c.out.String(), readLog(c.logPath, c.logFrom)
 	e.raw = printed + "\n" + logged
-	e.Reason = cut(cmp.Or(fatalLine(logged), lastLine(printed)))
+	e.Reason = cut(cmp.Or(fatalLine(logged), fatalLine(printed), complaint(printed)))
 	return e
 }
 
@@ -81,7 +81,7 @@ func (e exit) err() error {
 
 // runError is err's counterpart for a command that was run to its end.
 func runError(err error, output string) error {
-	e := exit{Reason: cut(lastLine(output)), raw: output}
+	e := exit{Reason: cut(complaint(output)), raw: output}
 	if x, ok := err.(*exec.ExitError); ok { //nolint:errorlint // straight from exec, never wrapped
 		e.Code = x.ExitCode()
 		if ws, ok := x.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
@@ -139,9 +139,21 @@ func fatalLine(log string) string {
 	return failure
 }
 
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	return strings.TrimSpace(s[strings.LastIndexByte(s, '\n')+1:])
+// complaint is the last line of plain text that speaks of an error, else the last line. Before its log is open, mongod
+// prints log lines, and the harmless ones say nothing.
+func complaint(s string) string {
+	var failure, last string
+	for line := range strings.Lines(s) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '{' {
+			continue
+		}
+		last = line
+		if strings.Contains(line, "rror") {
+			failure = line
+		}
+	}
+	return cmp.Or(failure, last)
 }
 
 // cut bounds a line that goes into an error and a log.

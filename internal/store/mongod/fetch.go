@@ -136,7 +136,7 @@ func pipError(out string) error {
 			said = append(said, line)
 		}
 	}
-	line := lastLine(out)
+	line := complaint(out)
 	if len(said) > 0 {
 		line = said[0]
 	}

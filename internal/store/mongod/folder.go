@@ -32,12 +32,6 @@ func (f folder) fresh() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// unclean reports whether the last mongod here did not end by itself, or still runs: a clean end empties its lock file.
-func (f folder) unclean() bool {
-	info, err := os.Stat(filepath.Join(f.db(), "mongod.lock"))
-	return err == nil && info.Size() > 0
-}
-
 // openFolder makes the folder and proves that it can be written.
 func openFolder(dir string) (folder, error) {
 	f := folder(dir)

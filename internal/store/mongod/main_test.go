@@ -71,26 +71,29 @@ func stop(t *testing.T, s *Server) {
 }
 
 // client gives a collection over the public URI, the way the server uses it.
-func client(t *testing.T, uri string) *mongo.Collection {
+func client(t *testing.T, uri string) (things *mongo.Collection, done func()) {
 	t.Helper()
 	c, err := mongo.Connect(options.Client().ApplyURI(uri).SetTimeout(15 * time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { disconnect(context.Background(), c) })
-	return c.Database("app").Collection("things")
+	return c.Database("app").Collection("things"), func() { disconnect(context.Background(), c) }
 }
 
 func put(t *testing.T, uri, id string) {
 	t.Helper()
-	if _, err := client(t, uri).InsertOne(t.Context(), bson.D{{Key: "_id", Value: id}}); err != nil {
+	things, done := client(t, uri)
+	defer done()
+	if _, err := things.InsertOne(t.Context(), bson.D{{Key: "_id", Value: id}}); err != nil {
 		t.Fatalf("insert %s: %v", id, err)
 	}
 }
 
 func mustHave(t *testing.T, uri string, ids ...string) {
 	t.Helper()
-	n, err := client(t, uri).CountDocuments(t.Context(), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	things, done := client(t, uri)
+	defer done()
+	n, err := things.CountDocuments(t.Context(), bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
 	if err != nil || int(n) != len(ids) {
 		t.Fatalf("of %v %d are there, error %v", ids, n, err)
 	}

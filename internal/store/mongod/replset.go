@@ -18,6 +18,7 @@ import (
 // state of the replica set, so the localhost exception can stay off, and a lost state.json is repaired.
 type replset struct {
 	st     state
+	pid    int // of the child
 	key    string
 	client *mongo.Client // of __system; nil until connected and after a network error
 }
@@ -103,7 +104,25 @@ func (r *replset) advance(ctx context.Context, loading *int) (ready bool, err er
 	if err != nil {
 		return false, err
 	}
-	return primary(ctx, r.client)
+	if ready, err = primary(ctx, r.client); ready {
+		ready, err = r.own(ctx)
+	}
+	return ready, err
+}
+
+// own tells the child from an orphan that still answers on the same port with the same key, while the child is about to
+// end because the orphan holds its files.
+func (r *replset) own(ctx context.Context) (bool, error) {
+	raw, err := r.admin(ctx, bson.D{
+		{Key: "serverStatus", Value: 1}, {Key: "wiredTiger", Value: 0}, {Key: "metrics", Value: 0}, {Key: "tcmalloc", Value: 0},
+	})
+	if err != nil {
+		return false, err
+	}
+	if pid, _ := raw.Lookup("pid").AsInt64OK(); int(pid) != r.pid {
+		return false, fmt.Errorf("process %d answers on the port of process %d", pid, r.pid)
+	}
+	return true, nil
 }
 
 // initiate makes the set of one, once. On old data the same code means that the configuration is still being loaded; an

@@ -118,7 +118,6 @@ func (s *Server) launch(ctx context.Context) (err error) {
 	}
 	s.st.Owner, s.st.Version = os.Getpid(), s.bin.version
 	raiseFileLimit()
-	s.dismissOrphan(ctx)
 	c, err := s.up(ctx, true)
 	if err != nil {
 		return err

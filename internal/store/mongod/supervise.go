@@ -1,14 +1,11 @@
 package mongod
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -21,6 +18,7 @@ const (
 	firstPause  = 100 * time.Millisecond // doubled with each death in a row
 	lockPause   = 200 * time.Millisecond // between tries while a dying mongod still holds the files
 	lockTries   = 50
+	orphanTries = 15 // by then one that the kernel has told to end is gone (2.5 s at most were seen)
 	portTries   = 10
 	rehostTries = 2
 )
@@ -37,7 +35,9 @@ func (s *Server) up(ctx context.Context, mayMove bool) (*child, error) {
 		case err == nil:
 			return c, nil
 		case errors.Is(err, errDataLocked) && held < lockTries:
-			held++
+			if held++; held == orphanTries {
+				s.dismissOrphan(ctx)
+			}
 			if !wait(ctx, lockPause) {
 				return nil, context.Cause(ctx)
 			}
@@ -87,7 +87,7 @@ func (s *Server) ready(ctx context.Context, c *child) error {
 		case <-ctx.Done():
 		}
 	}()
-	r := replset{st: s.st, key: s.key}
+	r := replset{st: s.st, pid: c.pid(), key: s.key}
 	err := r.up(ctx)
 	if c.gone() {
 		return c.exit().err()
@@ -119,11 +119,10 @@ func (s *Server) supervise(ctx context.Context, c *child) {
 			s.shutDown(ctx, c)
 			return
 		}
-		e := c.exit()
 		if ctx.Err() != nil { // it died while we were about to stop it
 			return
 		}
-		if c = s.revive(ctx, &deaths, e, e.err()); c == nil {
+		if c = s.revive(ctx, c.exit(), &deaths); c == nil {
 			return
 		}
 		s.log.InfoContext(ctx, "mongod_restarted", "pid", c.pid(), "port", s.st.Port)
@@ -148,17 +147,17 @@ func (s *Server) guard(ctx context.Context, c *child) (old bool) {
 
 // revive starts a new child after pauses that double, on the same port, so that the URI stays good. It gives up, with
 // the reason in s.err, after maxDeaths in a row; it gives nil also when ctx ends.
-func (s *Server) revive(ctx context.Context, deaths *int, e exit, cause error) *child {
+func (s *Server) revive(ctx context.Context, e exit, deaths *int) *child {
+	event, cause := "mongod_died", e.err()
+	attrs := []any{"exit_code", e.Code, "signal", e.Signal, "reason", e.Reason}
 	for {
-		*deaths++
-		if *deaths > maxDeaths {
+		if *deaths++; *deaths > maxDeaths {
 			s.err = fmt.Errorf("mongod died %d times in a row, the last time: %w", *deaths, cause)
 			return nil
 		}
 		pause := firstPause << (*deaths - 1)
 		pause += mathrand.N(pause / 4) // several servers on a machine shall not start in step
-		s.log.ErrorContext(ctx, "mongod_died", "exit_code", e.Code, "signal", e.Signal, "reason", cmp.Or(e.Reason, cause.Error()),
-			"deaths", *deaths, "restart_in_ms", pause.Milliseconds())
+		s.log.ErrorContext(ctx, event, append(attrs, "deaths", *deaths, "restart_in_ms", pause.Milliseconds())...)
 		if !wait(ctx, pause) {
 			return nil
 		}
@@ -169,7 +168,7 @@ func (s *Server) revive(ctx context.Context, deaths *int, e exit, cause error) *
 		if ctx.Err() != nil {
 			return nil
 		}
-		e, cause = exit{}, err
+		event, cause, attrs = "mongod_restart_failed", err, []any{"error", err.Error()}
 	}
 }
 
@@ -200,19 +199,10 @@ func (s *Server) askShutdown(ctx context.Context) error {
 }
 
 // dismissOrphan asks a mongod that outlived its owner to end. We hold the folder's lock, so nobody supervises it. On
-// Linux the parent-death signal has been faster; then this finds nobody, and up waits until the files are free.
+// Linux this is seldom needed: the kernel has told it to end, and up waits until the files are free.
 func (s *Server) dismissOrphan(ctx context.Context) {
-	if !s.dir.unclean() {
-		return
-	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp4", s.st.host())
-	if err != nil {
-		return
-	}
-	_ = conn.Close()
-	err = s.askShutdown(ctx)
-	s.log.WarnContext(ctx, "mongod_orphan_dismissed", "port", strconv.Itoa(s.st.Port), "error", fmt.Sprint(err))
+	err := s.askShutdown(ctx)
+	s.log.WarnContext(ctx, "mongod_orphan_dismissed", "port", s.st.Port, "answer", fmt.Sprint(err)) // often the cut socket
 }
 
 // release lets the next owner in. The state goes first: it must not be written by somebody who has no lock.
