@@ -2,63 +2,106 @@ package graph
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/backendbook/backendbook/graph/generated"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/webauth"
 )
 
 // Register is the resolver for the register field.
 func (r *mutationResolver) Register(ctx context.Context, input model.RegisterInput) (*model.RegisterPayload, error) {
-	panic(fmt.Errorf("not implemented: Register - register"))
+	in, err := r.Auth.Register(ctx, webauth.RegisterCmd{
+		Email: input.Email, Password: input.Password, Name: input.Name, Transport: transport(input.Transport),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.RegisterPayload{Result: signedIn(in)}, nil
 }
 
 // SignIn is the resolver for the signIn field.
 func (r *mutationResolver) SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error) {
-	panic(fmt.Errorf("not implemented: SignIn - signIn"))
+	in, err := r.Auth.SignIn(ctx, webauth.SignInCmd{Email: input.Email, Password: input.Password, Transport: transport(input.Transport)})
+	if err != nil {
+		return nil, err
+	}
+	return &model.SignInPayload{Result: signedIn(in)}, nil
 }
 
 // SignOut is the resolver for the signOut field.
 func (r *mutationResolver) SignOut(ctx context.Context) (*model.SignOutPayload, error) {
-	panic(fmt.Errorf("not implemented: SignOut - signOut"))
+	ended, err := r.Auth.SignOut(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &model.SignOutPayload{Ended: ended}, nil
 }
 
 // Me is the resolver for the me field.
 func (r *queryResolver) Me(ctx context.Context) (*model.Viewer, error) {
-	panic(fmt.Errorf("not implemented: Me - me"))
+	a := actor.From(ctx)
+	if a.User == "" || a.Session == "" {
+		return nil, nil
+	}
+	s, err := r.Sessions.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.Accounts.ByIDs(ctx, []string{a.User})
+	u, ok := found[a.User]
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &model.Viewer{User: &u, Session: &s}, nil
 }
 
 // Users is the resolver for the users field.
 func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.UserConnection, error) {
-	panic(fmt.Errorf("not implemented: Users - users"))
+	p, err := r.Accounts.List(ctx, pageArgs(first, after, last, before))
+	if err != nil {
+		return nil, err
+	}
+	return &model.UserConnection{
+		Edges: edges(p, func(cursor string, u account.User) model.UserEdge { return model.UserEdge{Cursor: cursor, Node: u} }),
+		Nodes: p.Items, PageInfo: pageInfo(p),
+	}, nil
 }
 
 // Current is the resolver for the current field.
 func (r *sessionResolver) Current(ctx context.Context, obj *session.Session) (bool, error) {
-	panic(fmt.Errorf("not implemented: Current - current"))
+	return justSignedIn(ctx) || obj.ID == actor.From(ctx).Session, nil
 }
 
 // Email is the resolver for the email field.
 func (r *userResolver) Email(ctx context.Context, obj *account.User) (*string, error) {
-	panic(fmt.Errorf("not implemented: Email - email"))
+	email, err := r.Accounts.EmailOf(asReader(ctx, obj), *obj)
+	if err != nil || email == "" {
+		return nil, err
+	}
+	return &email, nil
 }
 
 // Permissions is the resolver for the permissions field.
 func (r *viewerResolver) Permissions(ctx context.Context, obj *model.Viewer) ([]string, error) {
-	panic(fmt.Errorf("not implemented: Permissions - permissions"))
+	return r.Rights.PermissionsOf(ctx), nil
 }
 
 // Membership is the resolver for the membership field.
 func (r *viewerResolver) Membership(ctx context.Context, obj *model.Viewer) (*plan.Membership, error) {
-	panic(fmt.Errorf("not implemented: Membership - membership"))
+	m, err := r.Plans.MembershipOf(ctx, obj.User.Ref())
+	if err != nil {
+		return nil, err
+	}
+	return &m, nil
 }
 
 // Entitlements is the resolver for the entitlements field.
 func (r *viewerResolver) Entitlements(ctx context.Context, obj *model.Viewer) ([]plan.Entitlement, error) {
-	panic(fmt.Errorf("not implemented: Entitlements - entitlements"))
+	return r.Plans.Entitlements(ctx, obj.User.Ref())
 }
 
 // Session returns generated.SessionResolver implementation.

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/analytics"
@@ -10,15 +9,27 @@ import (
 
 // Track is the resolver for the track field.
 func (r *mutationResolver) Track(ctx context.Context, input model.TrackInput) (*model.TrackPayload, error) {
-	panic(fmt.Errorf("not implemented: Track - track"))
+	cmds := make([]analytics.EventCmd, len(input.Events))
+	for i, e := range input.Events {
+		cmds[i] = analytics.EventCmd{ID: e.ID, Name: e.Name, At: e.At, Dims: e.Dims, Values: e.Values}
+	}
+	done, err := r.Analytics.Track(ctx, cmds)
+	if err != nil {
+		return nil, err
+	}
+	return &model.TrackPayload{Accepted: done.Accepted, Duplicates: done.Duplicates}, nil
 }
 
 // Metrics is the resolver for the metrics field.
 func (r *queryResolver) Metrics(ctx context.Context) ([]analytics.Metric, error) {
-	panic(fmt.Errorf("not implemented: Metrics - metrics"))
+	return r.Analytics.Metrics(ctx)
 }
 
 // Report is the resolver for the report field.
 func (r *queryResolver) Report(ctx context.Context, input model.ReportInput) (*analytics.Report, error) {
-	panic(fmt.Errorf("not implemented: Report - report"))
+	report, err := r.Analytics.Report(ctx, reportQuery(input))
+	if err != nil {
+		return nil, err
+	}
+	return &report, nil
 }

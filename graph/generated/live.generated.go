@@ -627,6 +627,29 @@ func fieldContext_ReportDelta_points(_ context.Context, ec *executionContext, fi
 	return fc, nil
 }
 
+func _ReportDelta_dropped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReportDelta_dropped(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Dropped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ReportDelta_dropped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReportDelta", field, false, false, "String")
+}
+
 func _ReportDelta_through(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1108,6 +1131,11 @@ func _ReportDelta(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			}
 		case "points":
 			out.Values[i] = _ReportDelta_points(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "dropped":
+			out.Values[i] = _ReportDelta_dropped(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

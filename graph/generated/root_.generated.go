@@ -359,11 +359,14 @@ input EventInput {
   id: String!
   "Name of the event, such as ` + "`" + `flight` + "`" + `: 1 to 64 letters, digits, dots, dashes and underscores."
   name: String!
-  "When it happened; null for now. Not more than 5 minutes ahead."
+  "When it happened, from 1970 to 5 minutes ahead; null for now."
   at: Time
-  "Text by name, at most 16: what reports break down by. Values have at most 256 bytes."
+  """
+  Text by name, at most 16: what reports break down by. Names have 1 to 64 letters, digits and underscores, texts at most
+  256 bytes.
+  """
   dims: JSON
-  "Numbers by name, at most 8."
+  "Numbers between -1e100 and 1e100 by name, at most 8."
   values: JSON
 }
 
@@ -429,9 +432,9 @@ type Report @shareable {
   points: [ReportPoint!]!
   "What it was computed from."
   source: ReportSource!
-  "Whether the numbers are exact."
+  "Whether the numbers are exact: false only while the rollups of the metric are computed anew."
   exact: Boolean!
-  "Events stored up to here are in the numbers; null before the first."
+  "Events stored up to here are in the numbers; null before the first, and while not exact."
   through: Time
 }
 
@@ -571,14 +574,19 @@ type LiveError @shareable {
 "What a channel tells."
 union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta
 
-"Points of a report that changed. A point replaces the one of the same ` + "`" + `at` + "`" + ` and ` + "`" + `key` + "`" + `; points before ` + "`" + `from` + "`" + ` fall out."
+"""
+What changed in a report. Forget the points of the dropped keys and those before ` + "`" + `from` + "`" + `, then put each point in the place
+of the one of the same ` + "`" + `at` + "`" + ` and ` + "`" + `key` + "`" + `.
+"""
 type ReportDelta @shareable {
   "Begin of the first bucket that is still shown."
   from: Time!
   "End of the last bucket."
   to: Time!
-  "The new numbers."
+  "The new numbers. A key that has come among the top has all of its points here."
   points: [ReportPoint!]!
+  "Keys that are no longer among the top."
+  dropped: [String!]!
   "Events stored up to here are in the numbers; null before the first."
   through: Time
 }

@@ -167,11 +167,12 @@ type EventInput struct {
 	ID string `json:"id"`
 	// Name of the event, such as `flight`: 1 to 64 letters, digits, dots, dashes and underscores.
 	Name string `json:"name"`
-	// When it happened; null for now. Not more than 5 minutes ahead.
+	// When it happened, from 1970 to 5 minutes ahead; null for now.
 	At *time.Time `json:"at,omitempty"`
-	// Text by name, at most 16: what reports break down by. Values have at most 256 bytes.
+	// Text by name, at most 16: what reports break down by. Names have 1 to 64 letters, digits and underscores, texts at most
+	// 256 bytes.
 	Dims map[string]any `json:"dims,omitempty"`
-	// Numbers by name, at most 8.
+	// Numbers between -1e100 and 1e100 by name, at most 8.
 	Values map[string]any `json:"values,omitempty"`
 }
 

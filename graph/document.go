@@ -1,0 +1,179 @@
+package graph
+
+import (
+	"container/list"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"github.com/backendbook/backendbook/internal/fault"
+)
+
+// document is a GraphQL document that passed everything which does not depend on who asks and with which variables. It is
+// shared by all requests that send the same text and never changes.
+type document struct {
+	ast        *ast.QueryDocument
+	introspect bool // it asks for the schema
+	bytes      int  // what it takes to keep it, about
+}
+
+// Memory a parsed document takes besides its text, measured on documents from one field to the introspection of GraphiQL.
+const (
+	documentBytes = 2 << 10
+	nodeBytes     = 1 << 10
+)
+
+// Prepare makes an operation of what a client sent: parse, limits, validation (all three once for each document, see
+// documents), choice of the operation, coercion of its variables. It authorizes nothing and executes nothing.
+//
+// The errors are presented and logged: they can be sent as they are. Codes: GRAPHQL_PARSE_FAILED,
+// GRAPHQL_VALIDATION_FAILED, OPERATION_RESOLUTION_FAILURE, INTROSPECTION_DISABLED, QUERY_TOO_LARGE, QUERY_TOO_DEEP,
+// QUERY_TOO_COMPLEX, BAD_USER_INPUT for variables.
+func (s *Server) Prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	start := graphql.Now()
+	op, errs := s.prepare(params)
+	if len(errs) > 0 {
+		errs = s.presentAll(withOperationName(ctx, params.OperationName), errs)
+		s.observe(ctx, operationInfo{name: params.OperationName, root: "none", typ: "none"}, start, errs)
+		return nil, errs
+	}
+	op.Stats.OperationStart = start
+	return op, nil
+}
+
+func (s *Server) prepare(params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	doc, errs := s.document(params.Query)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	if doc.introspect && !s.mayIntrospect() {
+		return nil, gqlerror.List{gqlerror.Wrap(ErrIntrospection)}
+	}
+	op := doc.ast.Operations.ForName(params.OperationName)
+	if op == nil {
+		return nil, gqlerror.List{gqlerror.Wrap(ErrOperation)}
+	}
+	vars, err := coerceVariables(s.schema, op, params.Variables)
+	if err != nil {
+		return nil, gqlerror.List{gqlerror.Wrap(err)}
+	}
+	return &graphql.OperationContext{
+		RawQuery:               params.Query,
+		Variables:              vars,
+		OperationName:          params.OperationName,
+		Doc:                    doc.ast,
+		Extensions:             params.Extensions,
+		Headers:                params.Headers,
+		Operation:              op,
+		DisableIntrospection:   !doc.introspect,
+		RecoverFunc:            recovered,
+		ResolverMiddleware:     resolveAsIs,
+		RootResolverMiddleware: s.guard,
+	}, nil
+}
+
+func resolveAsIs(ctx context.Context, next graphql.Resolver) (any, error) { return next(ctx) }
+
+func (s *Server) mayIntrospect() bool { return s.cfg.Introspection || s.cfg.Development }
+
+// document gives the checked document of a text.
+func (s *Server) document(text string) (*document, gqlerror.List) {
+	if len(text) > s.cfg.MaxDocumentBytes {
+		return nil, gqlerror.List{gqlerror.Wrap(ErrTooLarge)}
+	}
+	key := sha256.Sum256([]byte(text))
+	if d := s.documents.get(key); d != nil {
+		return d, nil
+	}
+	d, errs := s.parse(text)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	s.documents.put(key, d)
+	return d, nil
+}
+
+func (s *Server) parse(text string) (*document, gqlerror.List) {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.cfg.MaxTokens)
+	if err != nil {
+		var syntax *gqlerror.Error
+		if !errors.As(err, &syntax) {
+			return nil, gqlerror.List{gqlerror.Wrap(ErrParse.Because(err))}
+		}
+		if strings.HasPrefix(syntax.Message, "exceeded ") { // its token limit and its nesting depth
+			return nil, gqlerror.List{gqlerror.Wrap(ErrTooLarge)}
+		}
+		return nil, gqlerror.List{unparsable(syntax)}
+	}
+	if len(doc.Operations) == 0 {
+		return nil, gqlerror.List{gqlerror.Wrap(ErrParse.Saying("Syntax Error: the document holds no operation"))}
+	}
+	m, err := s.cfg.measure(doc)
+	if err != nil {
+		return nil, gqlerror.List{gqlerror.Wrap(err)}
+	}
+	if m.introspect && !s.mayIntrospect() { // before validation, which would tell what exists
+		return nil, gqlerror.List{gqlerror.Wrap(ErrIntrospection)}
+	}
+	if errs := s.validator.check(doc); len(errs) > 0 {
+		return nil, errs
+	}
+	return &document{ast: doc, introspect: m.introspect, bytes: documentBytes + len(text) + m.nodes*nodeBytes}, nil
+}
+
+// documents keeps checked documents by the SHA-256 of their text, those used last, within a bound of bytes. It is safe
+// for concurrent use.
+type documents struct {
+	max int
+
+	mu    sync.Mutex
+	bytes int
+	order *list.List // of *kept, used last in front
+	by    map[[sha256.Size]byte]*list.Element
+}
+
+type kept struct {
+	key [sha256.Size]byte
+	doc *document
+}
+
+func newDocuments(maxBytes int) *documents {
+	return &documents{max: maxBytes, order: list.New(), by: map[[sha256.Size]byte]*list.Element{}}
+}
+
+func (c *documents) get(key [sha256.Size]byte) *document {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.by[key]
+	if e == nil {
+		return nil
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*kept).doc //nolint:forcetypeassert,errcheck // put puts nothing else
+}
+
+func (c *documents) put(key [sha256.Size]byte, d *document) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by[key] != nil || d.bytes > c.max {
+		return // two requests met, or it would push out everything else
+	}
+	c.by[key] = c.order.PushFront(&kept{key, d})
+	for c.bytes += d.bytes; c.bytes > c.max; {
+		last := c.order.Remove(c.order.Back()).(*kept) //nolint:forcetypeassert,errcheck // as above
+		delete(c.by, last.key)
+		c.bytes -= last.doc.bytes
+	}
+}
+
+// isLimit reports whether a fault tells of a limit.
+func isLimit(f *fault.Error) bool {
+	return errors.Is(f, ErrTooComplex) || errors.Is(f, ErrTooDeep) || errors.Is(f, ErrTooLarge)
+}

@@ -1,0 +1,183 @@
+package loader
+
+import (
+	"context"
+	"errors"
+
+	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/registry"
+)
+
+// Sources are the services' own reads of many objects. Each leaves out what is absent and what the actor may not see.
+type Sources struct {
+	Users        func(ctx context.Context, ids []string) (map[string]account.User, error)
+	Roles        func(ctx context.Context, ids []string) (map[string]rbac.Role, error)
+	Plans        func(ctx context.Context, ids []string) (map[string]plan.Plan, error)
+	ContentTypes func(ctx context.Context, ids []string) (map[string]registry.ContentType, error)
+	Documents    func(ctx context.Context, ids []string) (map[string]registry.Document, error)
+	References   func(ctx context.Context, documents []string) (map[string][]registry.Reference, error)
+	Targets      func(ctx context.Context, refs []ref.Ref) ([]registry.Target, error)
+}
+
+// set are the loaders of one operation.
+type set struct {
+	users      batcher[string, account.User]
+	roles      batcher[string, rbac.Role]
+	plans      batcher[string, plan.Plan]
+	types      batcher[string, registry.ContentType]
+	documents  batcher[string, registry.Document]
+	references batcher[string, []registry.Reference]
+	targets    batcher[ref.Ref, registry.Target]
+}
+
+type key struct{}
+
+// errNone is a mistake of the programmer: the context comes from no operation.
+var errNone = errors.New("loader: no loaders in the context")
+
+// With gives ctx new loaders.
+func With(ctx context.Context, from Sources) context.Context {
+	s := &set{}
+	s.users.fetch = from.Users
+	s.roles.fetch = from.Roles
+	s.plans.fetch = from.Plans
+	s.types.fetch = from.ContentTypes
+	s.documents.fetch = func(ctx context.Context, ids []string) (map[string]registry.Document, error) {
+		docs, err := from.Documents(ctx, ids)
+		all := make([]registry.Document, 0, len(docs))
+		for _, d := range docs {
+			all = append(all, d)
+		}
+		s.saw(all)
+		return docs, err
+	}
+	s.references.fetch = func(ctx context.Context, ids []string) (map[string][]registry.Reference, error) {
+		refs, err := from.References(ctx, ids)
+		var to []ref.Ref
+		for _, of := range refs {
+			for _, r := range of {
+				to = append(to, r.To)
+			}
+		}
+		s.targets.expect(to)
+		return refs, err
+	}
+	s.targets.limit = registry.MaxResolve
+	s.targets.fetch = func(ctx context.Context, refs []ref.Ref) (map[ref.Ref]registry.Target, error) {
+		list, err := from.Targets(ctx, refs)
+		targets := make(map[ref.Ref]registry.Target, len(list))
+		var docs []registry.Document
+		for _, t := range list {
+			targets[t.Of] = t
+			if d, ok := t.Object.(registry.Document); ok {
+				docs = append(docs, d)
+			}
+		}
+		s.saw(docs)
+		return targets, err
+	}
+	return context.WithValue(ctx, key{}, s)
+}
+
+// saw announces what the fields of documents will ask for.
+func (s *set) saw(docs []registry.Document) {
+	if len(docs) < 2 {
+		return
+	}
+	ids, types := make([]string, len(docs)), make([]string, len(docs))
+	owners := make([]string, 0, len(docs))
+	for i, d := range docs {
+		ids[i], types[i] = d.ID, d.Type
+		if d.Owner.Type == ref.User {
+			owners = append(owners, d.Owner.ID)
+		}
+	}
+	s.references.expect(ids)
+	s.types.expect(types)
+	s.users.expect(owners)
+}
+
+// Saw tells the loaders that these documents are about to be resolved. Whoever resolves a list of documents calls it.
+func Saw(ctx context.Context, docs []registry.Document) {
+	if s, ok := ctx.Value(key{}).(*set); ok {
+		s.saw(docs)
+	}
+}
+
+// SawReferences tells the loaders that both ends of these references are about to be resolved. Whoever resolves a list of
+// references that did not come from [References] calls it.
+func SawReferences(ctx context.Context, refs []registry.Reference) {
+	s, ok := ctx.Value(key{}).(*set)
+	if !ok {
+		return
+	}
+	var from []string
+	to := make([]ref.Ref, len(refs))
+	for i, r := range refs {
+		to[i] = r.To
+		if r.From.Type == ref.Document {
+			from = append(from, r.From.ID)
+		}
+	}
+	s.documents.expect(from)
+	s.targets.expect(to)
+}
+
+// load gives the value of one key, nil when it is absent or hidden.
+func load[K comparable, V any](ctx context.Context, of func(*set) *batcher[K, V], id K) (*V, error) {
+	s, ok := ctx.Value(key{}).(*set)
+	if !ok {
+		return nil, errNone
+	}
+	v, found, err := of(s).load(ctx, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// User gives a user, nil when absent.
+func User(ctx context.Context, id string) (*account.User, error) {
+	return load(ctx, func(s *set) *batcher[string, account.User] { return &s.users }, id)
+}
+
+// Role gives a role, nil when absent or hidden.
+func Role(ctx context.Context, id string) (*rbac.Role, error) {
+	return load(ctx, func(s *set) *batcher[string, rbac.Role] { return &s.roles }, id)
+}
+
+// Plan gives a plan, nil when absent.
+func Plan(ctx context.Context, id string) (*plan.Plan, error) {
+	return load(ctx, func(s *set) *batcher[string, plan.Plan] { return &s.plans }, id)
+}
+
+// ContentType gives a content type, nil when absent or hidden.
+func ContentType(ctx context.Context, id string) (*registry.ContentType, error) {
+	return load(ctx, func(s *set) *batcher[string, registry.ContentType] { return &s.types }, id)
+}
+
+// Document gives a document, nil when absent or hidden.
+func Document(ctx context.Context, id string) (*registry.Document, error) {
+	return load(ctx, func(s *set) *batcher[string, registry.Document] { return &s.documents }, id)
+}
+
+// References gives what a document points at, in the order of the paths.
+func References(ctx context.Context, document string) ([]registry.Reference, error) {
+	refs, err := load(ctx, func(s *set) *batcher[string, []registry.Reference] { return &s.references }, document)
+	if err != nil || refs == nil {
+		return []registry.Reference{}, err
+	}
+	return *refs, nil
+}
+
+// Target tells what a reference leads to. A reference the service said nothing about is Hidden.
+func Target(ctx context.Context, to ref.Ref) (registry.Target, error) {
+	t, err := load(ctx, func(s *set) *batcher[ref.Ref, registry.Target] { return &s.targets }, to)
+	if err != nil || t == nil {
+		return registry.Target{Of: to}, err
+	}
+	return *t, nil
+}

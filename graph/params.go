@@ -1,0 +1,78 @@
+package graph
+
+import (
+	"net/url"
+
+	"github.com/99designs/gqlgen/graphql"
+)
+
+// decodeParams reads the JSON object of a request into params. The errors say what is wrong with it and repeat nothing of
+// it. Members the specification does not know are ignored.
+//
+// Errors: BAD_REQUEST, BATCHING_UNSUPPORTED.
+func decodeParams(body []byte, params *graphql.RawParams) error {
+	v, err := parseJSON(body)
+	if err != nil {
+		return ErrBadRequest.Saying("the request is not usable JSON: %s", err)
+	}
+	m, ok := v.(map[string]any)
+	if _, isArray := v.([]any); isArray {
+		return ErrBatch
+	}
+	if !ok {
+		return ErrBadRequest.Saying("the request is not a JSON object")
+	}
+	return fill(params, m)
+}
+
+// fill checks the members the specification knows.
+func fill(params *graphql.RawParams, m map[string]any) error {
+	var ok bool
+	if params.Query, ok = m["query"].(string); !ok {
+		return ErrBadRequest.Saying("query must be a text").On("query")
+	}
+	if params.OperationName, ok = optional[string](m, "operationName"); !ok {
+		return ErrBadRequest.Saying("operationName must be a text").On("operationName")
+	}
+	if params.Variables, ok = optional[map[string]any](m, "variables"); !ok {
+		return ErrBadRequest.Saying("variables must be an object").On("variables")
+	}
+	if params.Extensions, ok = optional[map[string]any](m, "extensions"); !ok {
+		return ErrBadRequest.Saying("extensions must be an object").On("extensions")
+	}
+	return nil
+}
+
+// optional is a member that may be absent or null; false when it is of another type.
+func optional[T any](m map[string]any, key string) (v T, ok bool) {
+	if m[key] == nil {
+		return v, true
+	}
+	v, ok = m[key].(T)
+	return v, ok
+}
+
+// decodeQuery reads the parameters of a GET.
+//
+// Errors: BAD_REQUEST.
+func decodeQuery(raw string, params *graphql.RawParams) error {
+	q, err := url.ParseQuery(raw)
+	if err != nil {
+		return ErrBadRequest.Saying("the parameters of the address are not well-formed")
+	}
+	m := map[string]any{}
+	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+		switch text := q[name]; {
+		case len(text) > 1:
+			return ErrBadRequest.Saying("%s is given twice", name).On(name)
+		case len(text) == 0 || text[0] == "" && name != "query":
+		case name == "query" || name == "operationName":
+			m[name] = text[0]
+		default:
+			if m[name], err = parseJSON([]byte(text[0])); err != nil {
+				return ErrBadRequest.Saying("%s is not usable JSON: %s", name, err).On(name)
+			}
+		}
+	}
+	return fill(params, m)
+}

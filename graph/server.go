@@ -1,0 +1,58 @@
+package graph
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/backendbook/backendbook/graph/generated"
+	"github.com/backendbook/backendbook/graph/loader"
+)
+
+// Server prepares and executes operations, over HTTP by itself and for other transports by [Server.Prepare] and
+// [Server.Execute]. It is safe for concurrent use.
+type Server struct {
+	cfg       Config
+	log       *slog.Logger
+	hooks     Hooks
+	schema    *ast.Schema
+	exec      *executor.Executor
+	validator *validator
+	documents *documents
+	access    map[*ast.FieldDefinition]access
+	rights    Authorizer
+	sources   loader.Sources
+	sockets   http.Handler
+	buffers   buffers
+}
+
+// NewServer makes the server of a resolver and its services. It panics on a root field without a rule of access: see
+// [CheckAccess], which also knows the permissions.
+func NewServer(r *Resolver, cfg Config, log *slog.Logger, hooks Hooks) *Server {
+	return newServer(r, r.Rights, r.sources(), cfg, log, hooks)
+}
+
+func newServer(root generated.ResolverRoot, rights Authorizer, sources loader.Sources, cfg Config, log *slog.Logger, hooks Hooks) *Server {
+	es := generated.NewExecutableSchema(generated.Config{Resolvers: root})
+	rules, err := accessRules(es.Schema())
+	if err != nil {
+		panic("graph: " + err.Error())
+	}
+	cfg = cfg.withDefaults()
+	s := &Server{
+		cfg: cfg, log: log, hooks: hooks, schema: es.Schema(), exec: executor.New(es),
+		validator: newValidator(es.Schema(), cfg.Development), documents: newDocuments(cfg.DocCacheBytes),
+		access: rules, rights: rights, sources: sources,
+	}
+	s.exec.SetErrorPresenter(s.present)
+	s.exec.SetRecoverFunc(recovered)
+	return s
+}
+
+// HandleSockets sends WebSocket upgrades to h. Only before serving.
+func (s *Server) HandleSockets(h http.Handler) { s.sockets = h }
+
+// Schema is the schema that is served.
+func (s *Server) Schema() *ast.Schema { return s.schema }

@@ -1,0 +1,231 @@
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/gorilla/websocket"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/backendbook/backendbook/internal/actor"
+)
+
+// The transport below is our own, on gqlgen's executor: gqlgen's executes, encodes and writes once for each subscriber,
+// has no bound on what a slow client makes it keep, and misses close codes of the protocol. The protocol is
+// graphql-transport-ws, https://github.com/graphql/graphql-over-http/blob/main/rfcs/GraphQLOverWebSocket.md.
+
+const subprotocol = "graphql-transport-ws"
+
+// Close codes of the protocol, and 4290 of our own: the client did not read what it asked for. Reference clients do not
+// reconnect by themselves after 4400 to 4499 but 4290 is outside their list, so they do.
+const (
+	closeRestart         = 1012
+	closeSlow            = 4290
+	closeBadRequest      = 4400
+	closeUnauthorized    = 4401
+	closeForbidden       = 4403
+	closeBadSubprotocol  = 4406
+	closeInitTimeout     = 4408
+	closeDuplicate       = 4409
+	closeTooManyInits    = 4429
+	closeInternal        = 4500
+	subprotocolRejection = "Subprotocol not acceptable"
+)
+
+// SocketConfig tunes the WebSocket transport. Zero values mean the defaults written beside them.
+type SocketConfig struct {
+	InitTimeout    time.Duration // until connection_init, default 5 s
+	PingEvery      time.Duration // of WebSocket pings, default 25 s; a peer silent for two of them is gone
+	WriteTimeout   time.Duration // for one write, default 10 s: a client that does not read is cut then
+	MessageBytes   int64         // largest message of a client, default 64 KiB
+	QueueBytes     int           // what may wait for one client, default 256 KiB
+	Operations     int           // at once on one socket, default 100
+	Sockets        int           // at once on this node, default 20,000
+	AllowedOrigins []string      // scheme://host[:port] of pages that may connect, besides the server's own host
+}
+
+func (c SocketConfig) withDefaults() SocketConfig {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.InitTimeout, 5*time.Second)
+	def(&c.PingEvery, 25*time.Second)
+	def(&c.WriteTimeout, 10*time.Second)
+	if c.MessageBytes == 0 {
+		c.MessageBytes = 64 << 10
+	}
+	if c.QueueBytes == 0 {
+		c.QueueBytes = 256 << 10
+	}
+	if c.Operations == 0 {
+		c.Operations = 100
+	}
+	if c.Sockets == 0 {
+		c.Sockets = 20_000
+	}
+	return c
+}
+
+// operations is what the sockets need of [Server].
+type operations interface {
+	Prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List)
+	Execute(ctx context.Context, op *graphql.OperationContext) graphql.ResponseHandler
+}
+
+// Authenticate turns the token of a connection_init into an actor.
+type Authenticate func(ctx context.Context, token string) (a actor.Actor, err error)
+
+// Watch gives a channel that is closed when the session ends; stop releases it.
+type Watch func(session string) (ended <-chan struct{}, stop func())
+
+// Sockets serves GraphQL over WebSocket. It is safe for concurrent use.
+type Sockets struct {
+	exec     operations
+	auth     Authenticate
+	watch    Watch
+	log      *slog.Logger
+	cfg      SocketConfig
+	upgrader websocket.Upgrader
+
+	mu       sync.Mutex
+	open     map[*socket]struct{}
+	draining bool
+	running  sync.WaitGroup
+
+	delivered, refused, slow atomic.Int64
+}
+
+// SocketStats counts what the sockets do, for metrics.
+type SocketStats struct {
+	Open      int   // now
+	Delivered int64 // messages queued since the start
+	Refused   int64 // messages a full queue refused
+	Slow      int64 // sockets cut for not reading
+}
+
+// NewSockets makes the transport.
+func NewSockets(exec operations, auth Authenticate, watch Watch, log *slog.Logger, cfg SocketConfig) *Sockets {
+	return &Sockets{
+		exec: exec, auth: auth, watch: watch, log: log, cfg: cfg.withDefaults(), open: map[*socket]struct{}{},
+		upgrader: websocket.Upgrader{
+			ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
+			Subprotocols: []string{subprotocol},
+			CheckOrigin:  func(*http.Request) bool { return true }, // checked before, with a coded answer
+		},
+	}
+}
+
+// Stats tells what the sockets are doing.
+func (s *Sockets) Stats() SocketStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return SocketStats{Open: len(s.open), Delivered: s.delivered.Load(), Refused: s.refused.Load(), Slow: s.slow.Load()}
+}
+
+// ServeHTTP upgrades the request and returns; the socket lives on in goroutines of its own, which frees the stack and the
+// buffers of the request. A page of another origin, and a full or draining server, are refused before the upgrade.
+func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.originAllowed(r) {
+		http.Error(w, "origin not allowed", http.StatusForbidden)
+		return
+	}
+	s.mu.Lock()
+	full := s.draining || len(s.open) >= s.cfg.Sockets
+	s.mu.Unlock()
+	if full {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "no more sockets now", http.StatusServiceUnavailable)
+		return
+	}
+	ws, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // Upgrade has answered
+	}
+	c := newSocket(context.WithoutCancel(r.Context()), s, ws)
+	if !s.add(c) {
+		_ = ws.Close()
+		return
+	}
+	if ws.Subprotocol() != subprotocol {
+		c.close(closeBadSubprotocol, subprotocolRejection)
+	}
+	go func() {
+		defer s.running.Done()
+		c.serve()
+		s.remove(c)
+	}()
+}
+
+func (s *Sockets) add(c *socket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.open[c] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+func (s *Sockets) remove(c *socket) {
+	s.mu.Lock()
+	delete(s.open, c)
+	s.mu.Unlock()
+}
+
+// originAllowed decides who may open a socket. A browser always sends Origin; without one the request is no page's, and
+// may come if it carries no cookie that a page could abuse. The Host header names the server only to itself: it must
+// agree with the origin, or the origin must be on the list.
+func (s *Sockets) originAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return r.Header.Get("Cookie") == ""
+	}
+	return origin == "http://"+r.Host || origin == "https://"+r.Host || slices.Contains(s.cfg.AllowedOrigins, origin)
+}
+
+// Drain closes every socket with 1012 and a hint when to come back, spread over a few seconds so that they do not come all
+// at once, and waits until they are gone or ctx ends.
+func (s *Sockets) Drain(ctx context.Context) {
+	s.mu.Lock()
+	s.draining = true
+	for c := range s.open {
+		c.close(closeRestart, `{"reconnectInMs":`+strconv.Itoa(500+rand.IntN(4500))+`}`)
+	}
+	s.mu.Unlock()
+	gone := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		s.mu.Lock()
+		for c := range s.open {
+			_ = c.ws.Close()
+		}
+		s.mu.Unlock()
+		<-gone
+	}
+}
+
+// peer is the address of the other end, for the log.
+func peer(c net.Conn) string {
+	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	return host
+}
