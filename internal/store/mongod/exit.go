@@ -93,8 +93,8 @@ func runError(err error, output string) error {
 
 // readLog gives the end of this run's part of the log.
 func readLog(path string, from int64) string {
-	const window = 256 << 10 // a backtrace is long, and the reason stands before it
-	file, err := os.Open(path)
+	const window = 256 << 10   // a backtrace is long, and the reason stands before it
+	file, err := os.Open(path) //nolint:gosec // in our own folder
 	if err != nil {
 		return ""
 	}
@@ -122,17 +122,14 @@ func fatalLine(log string) string {
 			continue
 		}
 		text := l.Msg
-		for _, k := range []string{"error", "message", "reason"} {
-			if v, ok := l.Attr[k]; ok {
-				raw, _ := json.Marshal(v) // came from JSON, so it goes back
-				text += ": " + strings.Trim(string(raw), `"`)
-				break
-			}
+		if v, ok := l.Attr["error"]; ok {
+			raw, _ := json.Marshal(v) // came from JSON, so it goes back
+			text += ": " + strings.Trim(string(raw), `"`)
 		}
-		switch {
-		case l.Severity == "E":
+		switch l.Severity {
+		case "E":
 			failure = text
-		case l.Severity == "F":
+		case "F":
 			return text
 		}
 	}

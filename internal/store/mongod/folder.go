@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -31,6 +32,16 @@ func (f folder) fresh() bool {
 	_, err := os.Stat(filepath.Join(f.db(), "WiredTiger"))
 	return errors.Is(err, fs.ErrNotExist)
 }
+
+// holder is the process id of the mongod that writes here, as that one tells; empty when there is none. A clean end
+// leaves it empty, a crash does not.
+func (f folder) holder() string {
+	raw, _ := os.ReadFile(filepath.Join(f.db(), "mongod.lock")) // no file: never started
+	return strings.TrimSpace(string(raw))
+}
+
+// unclean reports whether the last mongod here was killed, or still runs.
+func (f folder) unclean() bool { return f.holder() != "" }
 
 // openFolder makes the folder and proves that it can be written.
 func openFolder(dir string) (folder, error) {
@@ -60,11 +71,10 @@ func (f folder) checkSpace() error {
 
 // rotateLog keeps one old log, so that the two of them are bounded between starts.
 func (f folder) rotateLog() error {
-	info, err := os.Stat(f.log())
-	if err != nil || info.Size() < logBytes {
-		return nil
+	if info, err := os.Stat(f.log()); err == nil && info.Size() >= logBytes {
+		return writeError(os.Rename(f.log(), f.log()+".1"))
 	}
-	return writeError(os.Rename(f.log(), f.log()+".1"))
+	return nil
 }
 
 // writeFile replaces a file as a whole and durably: after a power cut there is the old one or the new one.

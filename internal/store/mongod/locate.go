@@ -50,7 +50,7 @@ func locate(ctx context.Context, cfg Config, log *slog.Logger) (binary, error) {
 func inspect(ctx context.Context, path string) (binary, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // 140 MB may come from a cold disk
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--version") //nolint:gosec // the path is the operator's choice or our own
+	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env, cmd.WaitDelay = childEnv(), time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {

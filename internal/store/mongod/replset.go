@@ -10,6 +10,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 // replset brings a mongod that has just been started to the state in which our user can write.
@@ -64,7 +66,7 @@ func (r *replset) up(ctx context.Context) error {
 			last = err
 			r.disconnect(ctx)
 		}
-		if !wait(ctx, poll) {
+		if !clock.Sleep(ctx, poll) {
 			return errors.Join(context.Cause(ctx), last)
 		}
 	}
@@ -78,7 +80,7 @@ func (r *replset) listening(ctx context.Context) error {
 		if err == nil {
 			return conn.Close()
 		}
-		if !wait(ctx, poll) {
+		if !clock.Sleep(ctx, poll) {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
@@ -275,16 +277,4 @@ func code(err error) int {
 		}
 	}
 	return 0
-}
-
-// wait sleeps for d, or reports false when ctx ends first.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 const (
@@ -84,7 +86,7 @@ func (s *Server) acquire(ctx context.Context) error {
 		if st.Owner != 0 && s.attach(ctx, st) {
 			return nil
 		}
-		if !wait(ctx, 5*poll) {
+		if !clock.Sleep(ctx, 5*poll) {
 			return fmt.Errorf("%w (%s is held by process %d, whose mongod does not answer: %w)",
 				ErrInUse, s.dir, st.Owner, context.Cause(ctx))
 		}
@@ -118,6 +120,7 @@ func (s *Server) launch(ctx context.Context) (err error) {
 	}
 	s.st.Owner, s.st.Version = os.Getpid(), s.bin.version
 	raiseFileLimit()
+	s.dismissOrphan(ctx)
 	c, err := s.up(ctx, true)
 	if err != nil {
 		return err

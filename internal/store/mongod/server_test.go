@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 func TestStopLeavesNothingAndTheNextStartHasTheData(t *testing.T) {
@@ -201,6 +202,9 @@ func TestOrphanEndsWithItsOwnerAndTheNextStartWorks(t *testing.T) {
 	if alive(st.PID) {
 		t.Errorf("the orphan (process %d) lives beside its successor", st.PID)
 	}
+	if s.URI() != uri {
+		t.Error("the successor moved to another port instead of waiting for the orphan's")
+	}
 	mustHave(t, s.URI(), "kept")
 }
 
@@ -321,7 +325,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { // as soon as there is a process
-		for wait(ctx, poll) {
+		for clock.Sleep(ctx, poll) {
 			if st, err := readState(folder(dir)); err == nil && st.PID != 0 {
 				cancel()
 			}
@@ -337,61 +341,4 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 		t.Errorf("mongod (process %d) runs on", st.PID)
 	}
 	put(t, start(t, Config{DataDir: dir}).URI(), "a start that was cut off does no harm")
-}
-
-func TestPortTakenMeanwhile(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name  string
-		serve func(net.Listener)
-	}{
-		{"by a program that closes", func(l net.Listener) {
-			for c, err := l.Accept(); err == nil; c, err = l.Accept() {
-				_ = c.Close()
-			}
-		}},
-		{"by a program that never answers", func(net.Listener) {}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			s := start(t, Config{DataDir: dir})
-			put(t, s.URI(), "kept")
-			stop(t, s)
-			l, err := net.Listen("tcp4", s.st.host())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = l.Close() })
-			go tc.serve(l)
-			// mongod by itself waits 31 s for an answer from the old port; ours must not.
-			ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
-			defer cancel()
-			moved, err := Start(ctx, Config{DataDir: dir}, slog.New(slog.NewTextHandler(t.Output(), nil)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { stop(t, moved) })
-			if moved.URI() == s.URI() {
-				t.Error("the URI names the taken port")
-			}
-			mustHave(t, moved.URI(), "kept")
-		})
-	}
-}
-
-func TestLostStateIsMadeAnew(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	s := start(t, Config{DataDir: dir})
-	put(t, s.URI(), "kept")
-	stop(t, s)
-	if err := os.Remove(s.dir.state()); err != nil {
-		t.Fatal(err)
-	}
-	again := start(t, Config{DataDir: dir})
-	if again.st.Password == s.st.Password {
-		t.Error("the password is the old one")
-	}
-	mustHave(t, again.URI(), "kept")
 }

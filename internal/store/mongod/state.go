@@ -64,7 +64,7 @@ func readState(f folder) (state, error) {
 }
 
 func saveState(f folder, st state) error {
-	raw, err := json.MarshalIndent(st, "", "  ")
+	raw, err := json.MarshalIndent(st, "", "  ") //nolint:gosec // the one place the password is kept, 0600
 	if err != nil {
 		return err
 	}

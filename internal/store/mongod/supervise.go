@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 const (
@@ -18,7 +20,6 @@ const (
 	firstPause  = 100 * time.Millisecond // doubled with each death in a row
 	lockPause   = 200 * time.Millisecond // between tries while a dying mongod still holds the files
 	lockTries   = 50
-	orphanTries = 15 // by then one that the kernel has told to end is gone (2.5 s at most were seen)
 	portTries   = 10
 	rehostTries = 2
 )
@@ -35,14 +36,12 @@ func (s *Server) up(ctx context.Context, mayMove bool) (*child, error) {
 		case err == nil:
 			return c, nil
 		case errors.Is(err, errDataLocked) && held < lockTries:
-			if held++; held == orphanTries {
-				s.dismissOrphan(ctx)
-			}
-			if !wait(ctx, lockPause) {
+			held++
+			if !clock.Sleep(ctx, lockPause) {
 				return nil, context.Cause(ctx)
 			}
 		case errors.Is(err, errDataLocked):
-			return nil, fmt.Errorf("%w (%w)", ErrInUse, err)
+			return nil, fmt.Errorf("%w (%w, process %s)", ErrInUse, err, s.dir.holder())
 		case errors.Is(err, ErrPortTaken) && mayMove && moved < portTries:
 			moved++
 			if err := s.move(ctx); err != nil {
@@ -158,7 +157,7 @@ func (s *Server) revive(ctx context.Context, e exit, deaths *int) *child {
 		pause := firstPause << (*deaths - 1)
 		pause += mathrand.N(pause / 4) // several servers on a machine shall not start in step
 		s.log.ErrorContext(ctx, event, append(attrs, "deaths", *deaths, "restart_in_ms", pause.Milliseconds())...)
-		if !wait(ctx, pause) {
+		if !clock.Sleep(ctx, pause) {
 			return nil
 		}
 		c, err := s.up(ctx, false)
@@ -188,7 +187,7 @@ func (s *Server) shutDown(ctx context.Context, c *child) {
 // askShutdown sends the shutdown command with the key's authority. That the server accepts the key also proves that it
 // is ours, whatever process id or port a stale state.json names.
 func (s *Server) askShutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, step)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a stranger on the port may never answer
 	defer cancel()
 	c, err := connect(s.st.host(), "local", "__system", s.key)
 	if err != nil {
@@ -198,11 +197,27 @@ func (s *Server) askShutdown(ctx context.Context) error {
 	return c.Database("admin").RunCommand(ctx, bson.D{{Key: "shutdown", Value: 1}, {Key: "force", Value: true}}).Err()
 }
 
-// dismissOrphan asks a mongod that outlived its owner to end. We hold the folder's lock, so nobody supervises it. On
-// Linux this is seldom needed: the kernel has told it to end, and up waits until the files are free.
+// dismissOrphan makes a mongod that outlived its owner go. We hold the folder's lock, so nobody supervises it. On Linux
+// the kernel has told it to end and waiting is enough; elsewhere it is asked. A stranger on the port stays: up then moves.
 func (s *Server) dismissOrphan(ctx context.Context) {
+	if !s.dir.unclean() || s.portFreed(ctx, time.Second) {
+		return
+	}
 	err := s.askShutdown(ctx)
-	s.log.WarnContext(ctx, "mongod_orphan_dismissed", "port", s.st.Port, "answer", fmt.Sprint(err)) // often the cut socket
+	s.log.WarnContext(ctx, "mongod_orphan_asked_to_end", "port", s.st.Port, "answer", fmt.Sprint(err)) // often the cut socket
+	s.portFreed(ctx, 3*time.Second)
+}
+
+// portFreed waits until nobody listens on our port, at most for d.
+func (s *Server) portFreed(ctx context.Context, d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	for probe(ctx, s.st.Port) != nil {
+		if !clock.Sleep(ctx, poll) {
+			return false
+		}
+	}
+	return true
 }
 
 // release lets the next owner in. The state goes first: it must not be written by somebody who has no lock.

@@ -8,9 +8,14 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +31,15 @@ import (
 //	func TestMain(m *testing.M) { storetest.Main(m) }
 func Main(m *testing.M) {
 	if dir := os.Getenv(supervisorEnv); dir != "" {
-		os.Exit(supervise(dir))
+		idle, err := time.ParseDuration(os.Getenv(idleEnv))
+		if err == nil {
+			err = site{dir, idle}.supervise()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -98,26 +111,33 @@ func Count(t testing.TB, db *store.DB, coll string, filter ...bson.D) int {
 	return int(n)
 }
 
-// FailPoint makes the server fail commands of this DB's connections, and of no other test's, until the end of the test or
-// until mode is used up. mode is such as bson.D{{"times", 2}}; data such as bson.D{{"failCommands", bson.A{"find"}},
+// FailPoint makes the server fail commands of this DB's connections, and of no other test's, until off is called or the
+// test ends. mode is such as "alwaysOn" or bson.D{{"times", 2}}; data such as bson.D{{"failCommands", bson.A{"find"}},
 // {"errorCode", 11600}}. See the server's failCommand fail point.
+//
+// It is one switch for the whole server, so tests that use it take turns, those of other packages included: call off as
+// soon as the fault has done its work, and before the same test sets another one.
 func FailPoint(t testing.TB, db *store.DB, mode any, data bson.D) (off func()) {
 	t.Helper()
 	name, _ := names.Load(db)
-	// A fail point is one switch for the whole server: tests that use it take turns.
-	failPoint.Lock()
 	set := func(mode any, data bson.D) error {
 		return db.Database().Client().Database("admin").RunCommand(context.Background(), bson.D{
-			{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: mode}, {Key: "data", Value: data},
+			{Key: "configureFailPoint", Value: "failCommand"},
+			{Key: "mode", Value: mode},
+			{Key: "data", Value: append(slices.Clone(data), bson.E{Key: "appName", Value: name})},
 		}).Err()
 	}
-	if err := set(mode, append(data, bson.E{Key: "appName", Value: name})); err != nil {
-		failPoint.Unlock()
+	done, err := takeTurn(db)
+	if err != nil {
+		t.Fatalf("fail point: %v", err)
+	}
+	if err := set(mode, data); err != nil {
+		done()
 		t.Fatalf("fail point: %v", err)
 	}
 	off = sync.OnceFunc(func() {
-		defer failPoint.Unlock()
-		if err := set("off", bson.D{{Key: "failCommands", Value: bson.A{"isMaster"}}, {Key: "appName", Value: name}}); err != nil {
+		defer done()
+		if err := set("off", bson.D{{Key: "failCommands", Value: bson.A{"hello"}}}); err != nil {
 			t.Logf("fail point off: %v", err)
 		}
 	})
@@ -125,7 +145,30 @@ func FailPoint(t testing.TB, db *store.DB, mode any, data bson.D) (off func()) {
 	return off
 }
 
-var failPoint fileMutex
+// turn is whose fail point is set in this process.
+var turn struct {
+	mu    sync.Mutex // held for the length of a turn
+	owner atomic.Pointer[store.DB]
+}
+
+// takeTurn waits until no test of any process has a fail point set. A test that waits for itself is told so.
+func takeTurn(db *store.DB) (done func(), err error) {
+	if turn.owner.Load() == db {
+		return nil, errors.New("this test has one set already: call its off first")
+	}
+	turn.mu.Lock()
+	f, err := lock(filepath.Join(home, fmt.Sprintf("failpoint-%d.lock", os.Getuid())), exclusive)
+	if err != nil {
+		turn.mu.Unlock()
+		return nil, err
+	}
+	turn.owner.Store(db)
+	return func() {
+		turn.owner.Store(nil)
+		_ = f.Close()
+		turn.mu.Unlock()
+	}, nil
+}
 
 // Eventually waits until cond holds, asking often, and fails the test when it has not after within.
 func Eventually(t testing.TB, within time.Duration, cond func() bool, msg string) {

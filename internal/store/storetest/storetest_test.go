@@ -45,6 +45,9 @@ func TestFailPointHitsOnlyItsOwnDB(t *testing.T) {
 	if err := find(b); err != nil {
 		t.Errorf("the fail point hit another test: %v", err)
 	}
+	if _, err := takeTurn(a); err == nil {
+		t.Error("a test could wait for itself")
+	}
 	off()
 	if err := find(a); err != nil {
 		t.Errorf("the fail point is still on: %v", err)
