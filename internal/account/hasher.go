@@ -1,0 +1,87 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"runtime"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// hasher hashes passwords, a few at a time. Whoever cannot begin soon enough is turned away: a crowd at the door must not
+// take the memory and the cores of everybody else.
+type hasher struct {
+	slots  chan struct{}
+	wait   time.Duration
+	cost   Cost
+	derive func(password, salt []byte, c Cost, size uint32) []byte
+}
+
+func newHasher(cfg Config) *hasher {
+	h := &hasher{wait: cfg.HashWait, cost: cfg.Cost, derive: argon}
+	if h.wait == 0 {
+		h.wait = time.Second
+	}
+	if h.cost == (Cost{}) {
+		h.cost = DefaultCost()
+	}
+	n := cfg.HashSlots
+	if n == 0 {
+		n = runtime.NumCPU()
+	}
+	h.slots = make(chan struct{}, n)
+	return h
+}
+
+func argon(password, salt []byte, c Cost, size uint32) []byte {
+	return argon2.IDKey(password, salt, c.Passes, c.MemoryKiB, c.Threads, size)
+}
+
+// hash makes the stored form of a new password.
+//
+// Errors: TOO_BUSY.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	p := phc{cost: h.cost, salt: make([]byte, saltSize)}
+	_, _ = rand.Read(p.salt) // never fails: the runtime ends the process instead
+	err := h.alone(ctx, func() { p.key = h.derive([]byte(password), p.salt, p.cost, keySize) })
+	if err != nil {
+		return "", err
+	}
+	return p.encode(), nil
+}
+
+// matches compares a password with a hash in time that does not depend on where they differ.
+//
+// Errors: TOO_BUSY.
+func (h *hasher) matches(ctx context.Context, p phc, password string) (bool, error) {
+	var key []byte
+	err := h.alone(ctx, func() { key = h.derive([]byte(password), p.salt, p.cost, uint32(len(p.key))) }) //nolint:gosec // at most maxB64
+	return err == nil && subtle.ConstantTimeCompare(key, p.key) == 1, err
+}
+
+// dummy is a hash as dear as a real one that no password matches.
+func (h *hasher) dummy() phc {
+	return phc{cost: h.cost, salt: make([]byte, saltSize), key: make([]byte, keySize)}
+}
+
+// alone runs do in one of the slots.
+func (h *hasher) alone(ctx context.Context, do func()) error {
+	select {
+	case h.slots <- struct{}{}:
+	default:
+		t := time.NewTimer(h.wait)
+		defer t.Stop()
+		select {
+		case h.slots <- struct{}{}:
+		case <-t.C:
+			return ErrTooBusy
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer func() { <-h.slots }()
+	do()
+	return nil
+}

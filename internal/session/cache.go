@@ -1,0 +1,205 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/backendbook/backendbook/internal/fault"
+)
+
+// cache is what this node knows of sessions: the ones in use, the reads under way, who watches, and the uses that are
+// not written down yet. One lock keeps them in step, so ending a session and looking one up cannot miss each other.
+type cache struct {
+	cfg Config
+
+	mu       sync.RWMutex
+	byDigest map[digest]*entry
+	byID     map[string]*entry
+	flights  map[digest]*flight
+	ends     uint64 // how often something was forgotten
+	watches  map[string]*watch
+	uses     map[string]Session // by id, with the latest use in it; the state of the others is of no matter
+}
+
+// entry is one session in memory. Its fields change only under the lock.
+type entry struct {
+	digest  digest
+	session Session
+	readAt  time.Time
+}
+
+// flight is one read of the database that all who ask meanwhile wait for.
+type flight struct {
+	ends    uint64 // cache.ends when it began: if something was forgotten since, it may have read what was
+	done    chan struct{}
+	session Session
+	err     error
+}
+
+func newCache(cfg Config) *cache {
+	return &cache{
+		cfg: cfg, byDigest: map[digest]*entry{}, byID: map[string]*entry{}, flights: map[digest]*flight{},
+		watches: map[string]*watch{}, uses: map[string]Session{},
+	}
+}
+
+// get gives the session if what is known of it is fresh.
+func (c *cache) get(d digest, now time.Time) (Session, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if e, ok := c.byDigest[d]; ok && now.Sub(e.readAt) < c.cfg.Recheck {
+		return e.session, true
+	}
+	return Session{}, false
+}
+
+// getByID is get by the id.
+func (c *cache) getByID(id string, now time.Time) (Session, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if e, ok := c.byID[id]; ok && now.Sub(e.readAt) < c.cfg.Recheck {
+		return e.session, true
+	}
+	return Session{}, false
+}
+
+// load reads the session of a digest with read, once for all who ask at the same time. Whoever comes after a session was
+// forgotten does not join a read that began before.
+func (c *cache) load(ctx context.Context, d digest, now time.Time, read func(context.Context, digest) (Session, error)) (Session, error) {
+	for {
+		f, mine := c.join(d)
+		if mine {
+			c.fly(ctx, d, f, now, read)
+			return f.session, f.err
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return Session{}, ctx.Err()
+		}
+		// The one who read may have left; that is no answer for those who are still here.
+		if ctx.Err() == nil && (errors.Is(f.err, fault.ErrCanceled) || errors.Is(f.err, fault.ErrTimeout)) {
+			continue
+		}
+		return f.session, f.err
+	}
+}
+
+func (c *cache) fly(ctx context.Context, d digest, f *flight, now time.Time, read func(context.Context, digest) (Session, error)) {
+	defer c.land(d, f, now)
+	f.err = fault.ErrInternal // for the others, should read panic
+	f.session, f.err = read(ctx, d)
+}
+
+func (c *cache) join(d digest) (f *flight, mine bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, ok := c.flights[d]; ok && f.ends == c.ends {
+		return f, false
+	}
+	f = &flight{ends: c.ends, done: make(chan struct{})}
+	c.flights[d] = f
+	return f, true
+}
+
+// land ends a flight and keeps what it read, if it is sure to be still so.
+func (c *cache) land(d digest, f *flight, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flights[d] == f {
+		delete(c.flights, d)
+	}
+	switch e := c.byDigest[d]; {
+	case f.err == nil:
+		if use, ok := c.uses[f.session.ID]; ok { // not written down yet
+			f.session = f.session.used(use.LastSeenAt, c.cfg.Idle)
+		}
+		if f.ends == c.ends {
+			c.put(&entry{digest: d, session: f.session, readAt: now})
+		}
+	case e != nil && errors.Is(f.err, ErrEnded): // deleted
+		c.drop(e)
+	}
+	close(f.done)
+}
+
+// put keeps an entry; when there is no room, any other goes. The caller holds the lock.
+func (c *cache) put(e *entry) {
+	if _, known := c.byDigest[e.digest]; !known && len(c.byDigest) >= c.cfg.MaxCached {
+		for _, other := range c.byDigest {
+			c.drop(other)
+			break
+		}
+	}
+	c.byDigest[e.digest], c.byID[e.session.ID] = e, e
+}
+
+func (c *cache) drop(e *entry) {
+	delete(c.byDigest, e.digest)
+	delete(c.byID, e.session.ID)
+}
+
+// use notes that the session is used, to be written down by the next tick.
+func (c *cache) use(s Session, at time.Time) Session {
+	s = s.used(at, c.cfg.Idle)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.byID[s.ID]; ok {
+		e.session = e.session.used(at, c.cfg.Idle)
+	} else if len(c.uses) >= c.cfg.MaxCached {
+		return s
+	}
+	c.uses[s.ID] = s
+	return s
+}
+
+// takeUses gives the uses to write down and begins anew.
+func (c *cache) takeUses() map[string]Session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	uses := c.uses
+	c.uses = map[string]Session{}
+	return uses
+}
+
+// returnUses takes back what could not be written, where nothing newer is known.
+func (c *cache) returnUses(uses map[string]Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, s := range uses {
+		if _, newer := c.uses[id]; !newer && len(c.uses) < c.cfg.MaxCached {
+			c.uses[id] = s
+		}
+	}
+}
+
+// forget drops sessions that have ended and tells those who watch them.
+func (c *cache) forget(ids ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends++
+	for _, id := range ids {
+		if e, ok := c.byID[id]; ok {
+			c.drop(e)
+		}
+		delete(c.uses, id)
+		if w, ok := c.watches[id]; ok {
+			close(w.ended)
+			delete(c.watches, id)
+		}
+	}
+}
+
+// doubt drops everything that is only known from the database: changes were missed.
+func (c *cache) doubt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends++
+	clear(c.byDigest)
+	clear(c.byID)
+	for _, w := range c.watches {
+		w.checkedAt = time.Time{}
+	}
+}

@@ -1,0 +1,199 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backendbook/backendbook/internal/fault"
+)
+
+func testCache() *cache { return newCache(Config{MaxCached: 10}.withDefaults()) }
+
+func session1(id string) Session {
+	return Session{ID: id, User: "ada", LastSeenAt: t0, IdleUntil: t0.Add(time.Hour), ExpiresAt: t0.Add(2 * time.Hour)}
+}
+
+// A reconnect storm: however many ask for one session at once, it is read once.
+func TestLoadReadsOnceForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := testCache()
+		var reads atomic.Int32
+		read := func(context.Context, digest) (Session, error) {
+			reads.Add(1)
+			time.Sleep(time.Millisecond)
+			return session1("s1"), nil
+		}
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				if s, err := c.load(t.Context(), digest{1}, t0, read); err != nil || s.ID != "s1" {
+					t.Errorf("load() = %v, %v", s, err)
+				}
+			})
+		}
+		wg.Wait()
+		if reads.Load() != 1 || len(c.flights) != 0 {
+			t.Errorf("%d reads, %d flights left", reads.Load(), len(c.flights))
+		}
+		if _, ok := c.get(digest{1}, t0); !ok {
+			t.Error("what was read is not kept")
+		}
+	})
+}
+
+// Bug class "ended while being read": the answer read before the end must neither be kept nor be given to whoever asks
+// after the end.
+func TestEndDuringARead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := testCache()
+		answer := make(chan struct{})
+		old := func(context.Context, digest) (Session, error) { <-answer; return session1("s1"), nil }
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = c.load(t.Context(), digest{1}, t0, old) })
+		synctest.Wait()
+
+		c.forget("s1")
+		after := func(context.Context, digest) (Session, error) { return Session{}, ErrEnded }
+		if _, err := c.load(t.Context(), digest{1}, t0, after); !errors.Is(err, ErrEnded) {
+			t.Errorf("who asked after the end got the old answer: %v", err)
+		}
+		close(answer)
+		wg.Wait()
+		if _, ok := c.get(digest{1}, t0); ok {
+			t.Error("an answer from before the end is kept")
+		}
+		if len(c.flights) != 0 {
+			t.Errorf("flights left: %v", c.flights)
+		}
+	})
+}
+
+func TestLoadWhenTheReaderLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := testCache()
+		var reads atomic.Int32
+		read := func(ctx context.Context, _ digest) (Session, error) {
+			if reads.Add(1) == 1 {
+				<-ctx.Done()
+				return Session{}, fault.ErrCanceled.Because(ctx.Err())
+			}
+			return session1("s1"), nil
+		}
+		first, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := c.load(first, digest{1}, t0, read); !errors.Is(err, fault.ErrCanceled) {
+				t.Errorf("who left got %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 10 {
+			wg.Go(func() {
+				if s, err := c.load(t.Context(), digest{1}, t0, read); err != nil || s.ID != "s1" {
+					t.Errorf("who stayed got %v, %v", s, err)
+				}
+			})
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		wg.Go(func() {
+			if _, err := c.load(short, digest{1}, t0, read); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("who could wait only 1 s got %v", err)
+			}
+		})
+		time.Sleep(2 * time.Second)
+		leave()
+		wg.Wait()
+	})
+}
+
+func TestLoadFailsForAll(t *testing.T) {
+	t.Parallel()
+	c := testCache()
+	down := fmt.Errorf("find: %w", fault.ErrUnavailable)
+	if _, err := c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { return Session{}, down }); !errors.Is(err, down) {
+		t.Errorf("load() = %v", err)
+	}
+	if len(c.flights) != 0 || len(c.byDigest) != 0 {
+		t.Error("a failure is kept")
+	}
+}
+
+func TestAPanicLeavesNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	c := testCache()
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { panic("driver") })
+	}()
+	if len(c.flights) != 0 {
+		t.Error("the flight never lands")
+	}
+	if _, err := c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { return session1("s1"), nil }); err != nil {
+		t.Errorf("load() = %v", err)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	c := testCache()
+	for i := range 100 {
+		id := fmt.Sprint(i)
+		_, _ = c.load(t.Context(), digest{byte(i)}, t0, func(context.Context, digest) (Session, error) { return session1(id), nil })
+		c.use(session1("other "+id), t0.Add(time.Minute))
+		if _, ok := c.getByID(id, t0); !ok {
+			t.Errorf("session %s, just read, is not there", id)
+		}
+	}
+	if len(c.byDigest) != 10 || len(c.byID) != 10 || len(c.uses) > 10 {
+		t.Errorf("%d by digest, %d by id, %d uses; the bound is 10", len(c.byDigest), len(c.byID), len(c.uses))
+	}
+}
+
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	c := testCache()
+	_, _ = c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { return session1("s1"), nil })
+	for _, tc := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {5*time.Second - 1, true}, {5 * time.Second, false}, {time.Hour, false}} {
+		if _, ok := c.get(digest{1}, t0.Add(tc.after)); ok != tc.want {
+			t.Errorf("after %v fresh: %v", tc.after, ok)
+		}
+	}
+	c.doubt()
+	if _, ok := c.get(digest{1}, t0); ok {
+		t.Error("known although changes were missed")
+	}
+}
+
+// What is read between a use and its being written down must not forget the use.
+func TestReadKeepsAnUnwrittenUse(t *testing.T) {
+	t.Parallel()
+	c := testCache()
+	at := t0.Add(10 * time.Minute)
+	c.use(session1("s1"), at)
+	s, err := c.load(t.Context(), digest{1}, at, func(context.Context, digest) (Session, error) { return session1("s1"), nil })
+	if err != nil || s.LastSeenAt != at {
+		t.Errorf("load() = %v, %v", s.LastSeenAt, err)
+	}
+	uses := c.takeUses()
+	if len(uses) != 1 || len(c.takeUses()) != 0 {
+		t.Errorf("uses: %v", uses)
+	}
+	newer := c.use(session1("s1"), at.Add(time.Minute))
+	c.returnUses(uses)
+	if c.uses["s1"] != newer {
+		t.Errorf("an older use took the place of a newer one: %v", c.uses["s1"].LastSeenAt)
+	}
+}

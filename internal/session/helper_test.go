@@ -1,0 +1,142 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// node is one process: a service with its memory, on a database that others may share, and a clock to be moved.
+type node struct {
+	*Service
+	db    *store.DB
+	clock *clock.Manual
+}
+
+func setUp(t testing.TB, cfg Config) node {
+	t.Helper()
+	db := storetest.DB(t)
+	cols := append(Collections(), event.Collections()...)
+	if _, err := db.Migrate(t.Context(), store.Plan{Collections: cols}, false); err != nil {
+		t.Fatal(err)
+	}
+	return newNode(db, clock.NewManual(t0), cfg)
+}
+
+func newNode(db *store.DB, c *clock.Manual, cfg Config) node {
+	log := slog.New(slog.DiscardHandler)
+	return node{New(db, event.NewLog(db, c.Now), c.Now, log, cfg), db, c}
+}
+
+// peer is another process on the same database, at the same time of day.
+func (n node) peer() node { return newNode(n.db, n.clock, n.cfg) }
+
+// run lets the node's Run go on until the end of the test, at short ticks of real time.
+func (n node) run(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+// follow feeds the node from the database's change stream until the end of the test.
+func (n node) follow(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	tail := event.NewTail(n.db, clock.System(), slog.New(slog.DiscardHandler))
+	tail.Follow(n.Follower())
+	done, err := tail.Start(ctx)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+func (n node) start(t testing.TB, user string) (Session, string) {
+	t.Helper()
+	s, token, err := n.Start(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, token
+}
+
+// warm starts a session and resolves it, so that it is in memory.
+func (n node) warm(t testing.TB, user string) (Session, string) {
+	t.Helper()
+	s, token := n.start(t, user)
+	n.mustResolve(t, token)
+	return s, token
+}
+
+func (n node) mustResolve(t testing.TB, token string) Session {
+	t.Helper()
+	s, err := n.Resolve(t.Context(), token)
+	if err != nil {
+		t.Fatalf("Resolve() = %v", err)
+	}
+	return s
+}
+
+func (n node) stored(t testing.TB, id string) record {
+	t.Helper()
+	r, err := store.FindByID[record](t.Context(), n.db.Collection(collection), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// endUnheard ends a session in the database alone: as if another node did it and the event was lost.
+func (n node) endUnheard(t testing.TB, id string) {
+	t.Helper()
+	if done, err := n.store.end(t.Context(), id, n.now()); err != nil || !done {
+		t.Fatalf("end: %v, %v", done, err)
+	}
+}
+
+func (n node) ended(t testing.TB) int {
+	t.Helper()
+	return storetest.Count(t, n.db, "events", bson.D{{Key: "kind", Value: "session.session.ended"}})
+}
+
+func as(t testing.TB, user string) context.Context {
+	return actor.With(t.Context(), actor.Actor{User: user})
+}
+
+func system(t testing.TB) context.Context { return actor.With(t.Context(), actor.System()) }
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+const fast = 5 * time.Millisecond // a tick for tests that wait on Run

@@ -1,0 +1,319 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.uber.org/goleak"
+
+	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/store/storetest"
+)
+
+// Requirement 64: what ends on one node is over on the others, for requests and for sockets.
+func TestEndedOnAnotherNode(t *testing.T) {
+	t.Parallel()
+	a := setUp(t, Config{})
+	b := a.peer()
+	b.follow(t)
+	s, token := a.warm(t, "ada")
+	b.mustResolve(t, token)
+	gone, stop := b.Watch(s.ID)
+	defer stop()
+	if err := a.End(as(t, "ada"), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-gone:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the watch on the other node goes on")
+	}
+	if _, err := b.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) {
+		t.Errorf("Resolve() on the other node = %v", err)
+	}
+}
+
+// An event that never comes keeps nothing alive for longer than Recheck.
+func TestLostEvent(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{Tick: fast})
+	n.run(t)
+	s, token := n.warm(t, "ada")
+	gone, stop := n.Watch(s.ID)
+	defer stop()
+	n.endUnheard(t, s.ID)
+	n.mustResolve(t, token) // not known yet: this is why there are events
+	n.clock.Advance(5 * time.Second)
+	if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) {
+		t.Errorf("Resolve() 5 s later = %v", err)
+	}
+	storetest.Eventually(t, 5*time.Second, func() bool { return isClosed(gone) }, "the watch is closed")
+}
+
+func TestLostHistory(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{Tick: fast})
+	n.run(t)
+	s, token := n.warm(t, "ada")
+	live, liveToken := n.warm(t, "ada")
+	gone, stop := n.Watch(s.ID)
+	defer stop()
+	goesOn, stopToo := n.Watch(live.ID)
+	defer stopToo()
+	n.endUnheard(t, s.ID)
+	n.Follower().OnLost(t.Context())
+	if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) {
+		t.Errorf("Resolve() = %v", err)
+	}
+	storetest.Eventually(t, 5*time.Second, func() bool { return isClosed(gone) }, "the watch is closed")
+	n.mustResolve(t, liveToken)
+	if isClosed(goesOn) {
+		t.Error("a live session was cut off")
+	}
+}
+
+func TestWatchAtExpiry(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Idle: time.Hour, Absolute: 3 * time.Hour, Tick: fast}
+	t.Run("idle", func(t *testing.T) {
+		t.Parallel()
+		n := setUp(t, cfg)
+		n.run(t)
+		s, token := n.warm(t, "ada")
+		gone, stop := n.Watch(s.ID)
+		defer stop()
+		n.clock.Advance(59 * time.Minute)
+		n.mustResolve(t, token) // extends it
+		n.clock.Advance(59 * time.Minute)
+		due := func() bool {
+			n.cache.mu.Lock()
+			defer n.cache.mu.Unlock()
+			return n.cache.watches[s.ID].checkedAt.Equal(n.now())
+		}
+		storetest.Eventually(t, 5*time.Second, due, "the watch was looked at after its first end")
+		if isClosed(gone) {
+			t.Fatal("a session in use was cut off")
+		}
+		n.clock.Advance(time.Minute)
+		storetest.Eventually(t, 5*time.Second, func() bool { return isClosed(gone) }, "the watch is closed")
+	})
+	t.Run("absolute", func(t *testing.T) {
+		t.Parallel()
+		n := setUp(t, cfg)
+		n.run(t)
+		s, token := n.warm(t, "ada")
+		gone, stop := n.Watch(s.ID)
+		defer stop()
+		for range 4 {
+			n.clock.Advance(44 * time.Minute)
+			n.mustResolve(t, token)
+		}
+		n.clock.Advance(4 * time.Minute)
+		storetest.Eventually(t, 5*time.Second, func() bool { return isClosed(gone) }, "the watch is closed")
+	})
+	t.Run("without a database", func(t *testing.T) {
+		t.Parallel()
+		n := setUp(t, cfg)
+		s, _ := n.warm(t, "ada")
+		other := n.clock.Now().Add(24 * time.Hour)
+		gone, stop := n.Watch(s.ID)
+		defer stop()
+		longer := session1("longer") // known to last, and not to be confirmed now
+		longer.IdleUntil, longer.ExpiresAt = other, other
+		n.cache.put(&entry{digest: digest{9}, session: longer, readAt: t0})
+		goesOn, stopToo := n.Watch("longer")
+		defer stopToo()
+		n.clock.Advance(2 * time.Hour)
+		// 96: no error the driver would hide by trying again.
+		off := storetest.FailPoint(t, n.db, bson.D{{Key: "times", Value: 1}}, bson.D{{Key: "failCommands", Value: bson.A{"find"}}, {Key: "errorCode", Value: 96}})
+		n.sweep(t.Context())
+		off()
+		if !isClosed(gone) || isClosed(goesOn) {
+			t.Errorf("past its end: closed %v; not past it: closed %v", isClosed(gone), isClosed(goesOn))
+		}
+	})
+}
+
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{})
+	s, _ := n.warm(t, "ada")
+	first, stopFirst := n.Watch(s.ID)
+	second, stopSecond := n.Watch(s.ID)
+	stopFirst()
+	stopFirst() // and nothing more
+	if err := n.End(as(t, "ada"), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	if !isClosed(second) {
+		t.Error("who still watched was not told")
+	}
+	_ = first
+	stopSecond()
+	if len(n.cache.watches) != 0 {
+		t.Errorf("watches left: %v", n.cache.watches)
+	}
+}
+
+// Between the answer of Resolve and Watch the session may have ended.
+func TestWatchAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{})
+	s, _ := n.warm(t, "ada")
+	if err := n.End(as(t, "ada"), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{s.ID, "nothing"} {
+		gone, stop := n.Watch(id)
+		n.sweep(t.Context())
+		if !isClosed(gone) {
+			t.Errorf("watching %s after its end goes on", id)
+		}
+		stop()
+	}
+}
+
+func TestStopAfterTheEndLeavesANewWatchAlone(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{})
+	_, stopOld := n.Watch("s1")
+	n.Forget("s1")
+	again, stop := n.Watch("s1")
+	defer stop()
+	stopOld()
+	n.Forget("s1")
+	if !isClosed(again) {
+		t.Error("the stop of an older watch took this one away")
+	}
+}
+
+func TestUsesAreWrittenInBatches(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{})
+	ctx, count := store.WithCounter(t.Context())
+	var ids, tokens []string
+	for range 10 {
+		s, token := n.warm(t, "ada")
+		ids, tokens = append(ids, s.ID), append(tokens, token)
+	}
+	n.clock.Advance(59 * time.Second)
+	for _, token := range tokens {
+		n.mustResolve(t, token)
+	}
+	if n.flush(ctx); count.Total() != 0 {
+		t.Errorf("%d commands for uses within the minute", count.Total())
+	}
+	n.clock.Advance(time.Second)
+	for range 3 {
+		for _, token := range tokens {
+			if got := n.mustResolve(t, token); got.LastSeenAt != n.now() {
+				t.Errorf("last seen %v", got.LastSeenAt)
+			}
+		}
+	}
+	n.flush(ctx)
+	if n.flush(ctx); count.Count("update") != 1 || count.Total() != 1 {
+		t.Errorf("%d commands for ten sessions", count.Total())
+	}
+	for _, id := range ids {
+		if r := n.stored(t, id); r.LastSeenAt != t0.Add(time.Minute) || r.IdleUntil != t0.Add(time.Minute+n.cfg.Idle) {
+			t.Errorf("stored: %+v", r)
+		}
+	}
+}
+
+func TestAUseRevivesNothing(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{})
+	s, token := n.warm(t, "ada")
+	n.endUnheard(t, s.ID)
+	before := n.stored(t, s.ID)
+	n.cache.use(s, t0.Add(time.Hour))
+	n.flush(t.Context())
+	if after := n.stored(t, s.ID); !after.IdleUntil.Equal(before.IdleUntil) || after.EndedAt == nil {
+		t.Errorf("an ended session was written to: %+v", after)
+	}
+	n.clock.Advance(5 * time.Second)
+	if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) {
+		t.Errorf("Resolve() = %v", err)
+	}
+}
+
+// Two nodes see the same session: the later use counts, in whatever order they write.
+func TestUsesOfTwoNodes(t *testing.T) {
+	t.Parallel()
+	a := setUp(t, Config{})
+	b := a.peer()
+	s, token := a.warm(t, "ada")
+	b.mustResolve(t, token)
+	a.clock.Advance(time.Minute)
+	a.mustResolve(t, token)
+	a.clock.Advance(time.Minute)
+	b.mustResolve(t, token)
+	b.flush(t.Context())
+	a.flush(t.Context())
+	if r := a.stored(t, s.ID); r.LastSeenAt != t0.Add(2*time.Minute) {
+		t.Errorf("last seen %v", r.LastSeenAt)
+	}
+}
+
+func TestAFailedFlushIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{})
+	s, token := n.warm(t, "ada")
+	n.clock.Advance(time.Minute)
+	n.mustResolve(t, token)
+	off := storetest.FailPoint(t, n.db, bson.D{{Key: "times", Value: 1}}, bson.D{{Key: "failCommands", Value: bson.A{"update"}}, {Key: "errorCode", Value: 96}})
+	n.flush(t.Context())
+	off()
+	if r := n.stored(t, s.ID); r.LastSeenAt != t0 {
+		t.Fatal("the fail point does nothing")
+	}
+	n.flush(t.Context())
+	if r := n.stored(t, s.ID); r.LastSeenAt != t0.Add(time.Minute) {
+		t.Errorf("last seen %v", r.LastSeenAt)
+	}
+}
+
+func TestRunWritesTheLastUses(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{Tick: time.Hour})
+	s, token := n.warm(t, "ada")
+	n.clock.Advance(time.Minute)
+	n.mustResolve(t, token)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	n.Run(ctx)
+	if r := n.stored(t, s.ID); r.LastSeenAt != t0.Add(time.Minute) {
+		t.Errorf("last seen %v", r.LastSeenAt)
+	}
+}
+
+// Not parallel: it counts the goroutines of the process.
+func TestWatchesLeakNothing(t *testing.T) {
+	n := setUp(t, Config{Tick: fast})
+	s, token := n.warm(t, "ada")
+	before := goleak.IgnoreCurrent()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { n.Run(ctx) })
+	for range 100 {
+		_, stop := n.Watch(s.ID)
+		stop()
+		n.Watch(s.ID) // never stopped
+		n.mustResolve(t, token)
+	}
+	if err := n.End(as(t, "ada"), s.ID); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	wg.Wait()
+	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).maintain"))
+	if c := n.cache; len(c.watches)+len(c.flights)+len(c.byID)+len(c.uses) != 0 {
+		t.Errorf("left in memory: %d watches, %d flights, %d sessions, %d uses", len(c.watches), len(c.flights), len(c.byID), len(c.uses))
+	}
+}
