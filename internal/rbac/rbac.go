@@ -1,7 +1,10 @@
 package rbac
 
 import (
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -13,6 +16,15 @@ const (
 	PermRoleWrite  = "rbac.role.write"
 	PermGrantWrite = "rbac.grant.write"
 )
+
+// Permissions describes them for the catalogue.
+func Permissions() map[string]string {
+	return map[string]string{
+		PermRoleRead:   "list the roles and read what each may do",
+		PermRoleWrite:  "make roles of permissions one holds oneself",
+		PermGrantWrite: "let users and roles hold roles, and take them back, as far as one holds their permissions oneself",
+	}
+}
 
 // Errors of roles and grants.
 var (
@@ -28,8 +40,25 @@ var (
 // MaxDepth is how many levels of roles may include one another.
 const MaxDepth = 64
 
-// RoleAdmin is the key of the bootstrap role that holds every permission. Somebody always holds it.
-const RoleAdmin = "admin"
+// Keys of the roles this package knows by name. Both are made by [Service.Ensure].
+const (
+	RoleAdmin  = "admin"  // holds every permission; some user always holds it without an end
+	RoleMember = "member" // held by every user from the start: see [Service.GrantDefault]
+)
+
+// Every is, as a permission of a role, the word for all permissions there are, those of later releases included. Only
+// [Service.Ensure] can write it.
+const Every = "*"
+
+// Sources of grants. A plan's is "plan:" and the id of the membership.
+const (
+	SourceManual    = "manual"    // [Service.Grant]
+	SourceBootstrap = "bootstrap" // [Service.Ensure]
+	SourceDefault   = "default"   // [Service.GrantDefault]
+)
+
+// MaxChecks is how many questions one request may ask at once.
+const MaxChecks = 100
 
 // Permission is a right the code asks for.
 type Permission struct {
@@ -37,7 +66,7 @@ type Permission struct {
 	Description string
 }
 
-// Role is a set of permissions; grants to roles make a role include others.
+// Role is a set of permissions; grants to roles make a role include others. Its key and id never change.
 type Role struct {
 	ID          string    `bson:"_id"`
 	Key         string    `bson:"key"`
@@ -54,9 +83,9 @@ func (r Role) Ref() ref.Ref { return ref.New(ref.Role, r.ID) }
 type Grant struct {
 	ID        string     `bson:"_id"`
 	Member    ref.Ref    `bson:"member"`
-	Role      string     `bson:"role"`   // id of the role
-	Source    string     `bson:"source"` // "manual", "bootstrap" or "plan:<membership id>"
-	ExpiresAt *time.Time `bson:"expiresAt,omitempty"`
+	Role      string     `bson:"role"`                // id of the role
+	Source    string     `bson:"source"`              // "manual", "bootstrap", "default" or "plan:<membership id>"
+	ExpiresAt *time.Time `bson:"expiresAt,omitempty"` // from then on it counts no more; nil for never
 	GrantedBy ref.Ref    `bson:"grantedBy"`
 	CreatedAt time.Time  `bson:"createdAt"`
 }
@@ -88,3 +117,84 @@ type Decision struct {
 	Allowed bool
 	Reason  Reason
 }
+
+// RoleSpec is a role as the code or a seed wants it: see [Service.Ensure].
+type RoleSpec struct {
+	Key         string
+	Name        string
+	Description string
+	Permissions []string // keys of the catalogue, or [Every]
+	Includes    []string // keys of roles
+}
+
+// CreateRoleCmd asks for a new role.
+type CreateRoleCmd struct {
+	Key         string   // 2 to 64 of a-z, 0-9, dot, dash and underscore; unique
+	Name        string   // 1 to 100 characters
+	Description string   // at most 500 characters
+	Permissions []string // keys of the catalogue
+}
+
+// GrantCmd asks that Member hold Role.
+type GrantCmd struct {
+	Role      string     // id
+	Member    ref.Ref    // a user or a role
+	ExpiresAt *time.Time // in the future; nil for never
+}
+
+// Bounds of a role's texts.
+const (
+	minKey, maxKey = 2, 64
+	maxName        = 100
+	maxDescription = 500
+)
+
+// role checks the texts and makes the role; the permissions are the catalogue's business.
+func (c CreateRoleCmd) role(id string, at time.Time) (Role, error) {
+	switch {
+	case !isKey(c.Key):
+		return Role{}, fault.ErrInput.On("input.key").Saying("a role's key is 2 to 64 of a-z, 0-9, dot, dash and underscore")
+	case strings.TrimSpace(c.Name) == "" || !fits(c.Name, maxName):
+		return Role{}, fault.ErrInput.On("input.name").Saying("a role's name is 1 to 100 characters")
+	case !fits(c.Description, maxDescription):
+		return Role{}, fault.ErrInput.On("input.description").Saying("a role's description is at most 500 characters")
+	}
+	return Role{
+		ID: id, Key: c.Key, Name: c.Name, Description: c.Description,
+		Permissions: canonical(c.Permissions), CreatedAt: at,
+	}, nil
+}
+
+// check refuses what can't be a grant at that time, before anything is read.
+func (c GrantCmd) check(now time.Time) error {
+	switch {
+	case c.Member.Type != ref.User && c.Member.Type != ref.Role || c.Member.ID == "":
+		return fault.ErrInput.On("input.member").Saying("a user or a role can hold a role, and nothing else")
+	case c.ExpiresAt != nil && !c.ExpiresAt.After(now):
+		return fault.ErrInput.On("input.expiresAt").Saying("a grant must end in the future, or never")
+	}
+	return nil
+}
+
+// outlasts reports whether the grant lasts at least until then; nil is for ever.
+func (g Grant) outlasts(then *time.Time) bool {
+	return g.ExpiresAt == nil || then != nil && !then.After(*g.ExpiresAt)
+}
+
+// canonical is the keys in order, each once.
+func canonical(keys []string) []string {
+	sorted := slices.Sorted(slices.Values(keys))
+	return append([]string{}, slices.Compact(sorted)...)
+}
+
+func isKey(s string) bool {
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(s) >= minKey && len(s) <= maxKey
+}
+
+// fits reports whether s is text of at most limit characters.
+func fits(s string, limit int) bool { return utf8.ValidString(s) && utf8.RuneCountInString(s) <= limit }
