@@ -2,78 +2,149 @@ package graph
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/backendbook/backendbook/graph/generated"
+	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 )
 
 // From is the resolver for the from field.
 func (r *backlinkResolver) From(ctx context.Context, obj *registry.Reference) (*registry.Document, error) {
-	panic(fmt.Errorf("not implemented: From - from"))
+	d, err := loader.Document(ctx, obj.From.ID)
+	if err == nil && d == nil { // deleted since the page was read
+		return nil, fault.ErrNotFound
+	}
+	return d, err
 }
 
 // Type is the resolver for the type field.
 func (r *documentResolver) Type(ctx context.Context, obj *registry.Document) (*registry.ContentType, error) {
-	panic(fmt.Errorf("not implemented: Type - type"))
+	t, err := loader.ContentType(ctx, obj.Type)
+	if err == nil && t == nil {
+		return nil, fault.ErrNotFound
+	}
+	return t, err
 }
 
 // Owner is the resolver for the owner field.
 func (r *documentResolver) Owner(ctx context.Context, obj *registry.Document) (*account.User, error) {
-	panic(fmt.Errorf("not implemented: Owner - owner"))
+	if obj.Owner.Type != ref.User {
+		return nil, nil
+	}
+	return loader.User(ctx, obj.Owner.ID)
 }
 
 // References is the resolver for the references field.
 func (r *documentResolver) References(ctx context.Context, obj *registry.Document) ([]registry.Reference, error) {
-	panic(fmt.Errorf("not implemented: References - references"))
+	return loader.References(ctx, obj.ID)
 }
 
 // Backlinks is the resolver for the backlinks field.
 func (r *documentResolver) Backlinks(ctx context.Context, obj *registry.Document, first *int, after *string, last *int, before *string) (*model.BacklinkConnection, error) {
-	panic(fmt.Errorf("not implemented: Backlinks - backlinks"))
+	p, err := r.Documents.Backlinks(ctx, obj.Ref(), pageArgs(first, after, last, before))
+	if err != nil {
+		return nil, err
+	}
+	loader.SawReferences(ctx, p.Items)
+	return &model.BacklinkConnection{
+		Nodes: p.Items, PageInfo: pageInfo(p),
+		Edges: edges(p, func(cursor string, node registry.Reference) model.BacklinkEdge {
+			return model.BacklinkEdge{Cursor: cursor, Node: node}
+		}),
+	}, nil
 }
 
 // DefineContentType is the resolver for the defineContentType field.
 func (r *mutationResolver) DefineContentType(ctx context.Context, input model.DefineContentTypeInput) (*model.DefineContentTypePayload, error) {
-	panic(fmt.Errorf("not implemented: DefineContentType - defineContentType"))
+	t, err := r.Documents.Define(ctx, registry.DefineCmd{Key: input.Key, Name: input.Name, Schema: input.Schema})
+	if err != nil {
+		return nil, err
+	}
+	return &model.DefineContentTypePayload{ContentType: t}, nil
 }
 
 // CreateDocument is the resolver for the createDocument field.
 func (r *mutationResolver) CreateDocument(ctx context.Context, input model.CreateDocumentInput) (*model.CreateDocumentPayload, error) {
-	panic(fmt.Errorf("not implemented: CreateDocument - createDocument"))
+	d, err := r.Documents.Create(ctx, registry.CreateCmd{Type: input.Type, Data: input.Data})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CreateDocumentPayload{Document: d}, nil
 }
 
 // UpdateDocument is the resolver for the updateDocument field.
 func (r *mutationResolver) UpdateDocument(ctx context.Context, input model.UpdateDocumentInput) (*model.UpdateDocumentPayload, error) {
-	panic(fmt.Errorf("not implemented: UpdateDocument - updateDocument"))
+	if input.ID.Type != ref.Document {
+		return nil, fault.ErrNotFound
+	}
+	d, err := r.Documents.Update(ctx, registry.UpdateCmd{ID: input.ID.ID, Rev: input.Rev, Patch: input.Patch})
+	if err != nil {
+		return nil, err
+	}
+	return &model.UpdateDocumentPayload{Document: d}, nil
 }
 
 // DeleteDocument is the resolver for the deleteDocument field.
 func (r *mutationResolver) DeleteDocument(ctx context.Context, input model.DeleteDocumentInput) (*model.DeleteDocumentPayload, error) {
-	panic(fmt.Errorf("not implemented: DeleteDocument - deleteDocument"))
+	if input.ID.Type != ref.Document {
+		return nil, fault.ErrNotFound
+	}
+	deleted, err := r.Documents.Delete(ctx, input.ID.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.DeleteDocumentPayload{Deleted: deleted}, nil
 }
 
 // ContentTypes is the resolver for the contentTypes field.
 func (r *queryResolver) ContentTypes(ctx context.Context) ([]registry.ContentType, error) {
-	panic(fmt.Errorf("not implemented: ContentTypes - contentTypes"))
+	return r.Resolver.Documents.Types(ctx)
 }
 
 // Documents is the resolver for the documents field.
 func (r *queryResolver) Documents(ctx context.Context, typeArg string, first *int, after *string, last *int, before *string) (*model.DocumentConnection, error) {
-	panic(fmt.Errorf("not implemented: Documents - documents"))
+	p, err := r.Resolver.Documents.List(ctx, typeArg, pageArgs(first, after, last, before))
+	if err != nil {
+		return nil, err
+	}
+	loader.Saw(ctx, p.Items)
+	return &model.DocumentConnection{
+		Nodes: p.Items, PageInfo: pageInfo(p),
+		Edges: edges(p, func(cursor string, node registry.Document) model.DocumentEdge {
+			return model.DocumentEdge{Cursor: cursor, Node: node}
+		}),
+	}, nil
 }
 
 // Resolve is the resolver for the resolve field.
 func (r *queryResolver) Resolve(ctx context.Context, refs []ref.Ref) ([]model.RefTarget, error) {
-	panic(fmt.Errorf("not implemented: Resolve - resolve"))
+	targets, err := r.Resolver.Documents.Resolve(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]model.RefTarget, len(targets))
+	docs := make([]registry.Document, 0, len(targets))
+	for i, t := range targets {
+		out[i] = refTarget(t)
+		if d, ok := t.Object.(registry.Document); ok {
+			docs = append(docs, d)
+		}
+	}
+	loader.Saw(ctx, docs)
+	return out, nil
 }
 
 // Target is the resolver for the target field.
 func (r *referenceResolver) Target(ctx context.Context, obj *registry.Reference) (model.RefTarget, error) {
-	panic(fmt.Errorf("not implemented: Target - target"))
+	t, err := loader.Target(ctx, obj.To)
+	if err != nil {
+		return nil, err
+	}
+	return refTarget(t), nil
 }
 
 // Backlink returns generated.BacklinkResolver implementation.

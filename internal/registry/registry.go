@@ -16,12 +16,34 @@ const (
 	PermDelete    = "registry.document.delete"
 )
 
+// Permissions describes the permissions of this package by key.
+func Permissions() map[string]string {
+	return map[string]string{
+		PermTypeWrite: "make content types",
+		PermRead:      "read content types and documents, and follow them live",
+		PermCreate:    "make documents",
+		PermUpdate:    "change documents",
+		PermDelete:    "delete documents",
+	}
+}
+
 // FeatureDocuments is the plan feature that counts the documents a user owns.
 const FeatureDocuments = "registry.documents"
+
+// Bounds.
+const (
+	MaxTypes      = 500      // content types of an installation
+	MaxDepth      = 20       // levels of a document's data
+	MaxDataBytes  = 1 << 20  // of a document's data, as compact JSON
+	MaxSchema     = 64 << 10 // bytes of a schema, as compact JSON
+	MaxReferences = 1000     // of one document
+	MaxResolve    = 200      // references resolved at once
+)
 
 // Errors of content types and documents.
 var (
 	ErrTypeTaken     = fault.Define(fault.Conflict, "CONTENT_TYPE_TAKEN", "there is a content type with this key already")
+	ErrTypeLimit     = fault.Define(fault.Exhausted, "CONTENT_TYPE_LIMIT", "there are as many content types as this server keeps")
 	ErrTypeUnknown   = fault.Define(fault.Invalid, "CONTENT_TYPE_UNKNOWN", "there is no such content type")
 	ErrSchema        = fault.Define(fault.Invalid, "SCHEMA_INVALID", "this is not a usable JSON Schema")
 	ErrInvalid       = fault.Define(fault.Invalid, "DOCUMENT_INVALID", "the data is not valid by the schema of its content type")
@@ -29,7 +51,7 @@ var (
 	ErrRefType       = fault.Define(fault.Invalid, "REF_TYPE", "the reference may not point at an object of this kind")
 	ErrRefMissing    = fault.Define(fault.Invalid, "REF_TARGET_MISSING", "the reference points at nothing")
 	ErrRefRestricted = fault.Define(fault.Conflict, "REF_RESTRICTED", "other documents point at this one and forbid its deletion")
-	ErrCascade       = fault.Define(fault.Conflict, "REF_CASCADE_TOO_LARGE", "too many documents would be deleted along with this one")
+	ErrCascade       = fault.Define(fault.Conflict, "REF_CASCADE_TOO_LARGE", "too many documents would be deleted or changed along with this one")
 )
 
 // ContentType is a kind of document. Its schema is a JSON Schema (2020-12) of type object. A property with the keyword
@@ -53,17 +75,17 @@ type OnDelete string
 const (
 	Restrict OnDelete = "RESTRICT" // the target can't be deleted
 	Cascade  OnDelete = "CASCADE"  // the document is deleted too
-	SetNull  OnDelete = "SET_NULL" // the field is removed
+	SetNull  OnDelete = "SET_NULL" // the field is removed; where the schema requires it, as Restrict
 	Keep     OnDelete = "KEEP"     // the reference stays and leads to a tombstone
 )
 
-// Document is a piece of content.
+// Document is a piece of content. It is shared between readers: treat its data as immutable.
 type Document struct {
 	ID        string         `bson:"_id"`
 	Type      string         `bson:"type"` // id of the content type
 	Rev       int            `bson:"rev"`  // starts at 1, +1 on each change
 	Label     string         `bson:"label"`
-	Data      map[string]any `bson:"data"`
+	Data      map[string]any `bson:"data"`  // of map[string]any, []any, string, int64, float64, bool and nil alone
 	Owner     ref.Ref        `bson:"owner"` // a user, or the system
 	CreatedAt time.Time      `bson:"createdAt"`
 	UpdatedAt time.Time      `bson:"updatedAt"`
@@ -89,26 +111,31 @@ type Tombstone struct {
 	DeletedAt time.Time `bson:"deletedAt"`
 }
 
-// List is the state of a live list: the newest documents of a content type, newest first.
-type List struct{ Documents []Document }
-
-// ListOp is what a change did to a list.
-type ListOp string
-
-// The operations.
-const (
-	Enter  ListOp = "ENTER"
-	Leave  ListOp = "LEAVE"
-	Update ListOp = "UPDATE"
-)
-
-// ListChange is one change of a live list.
-type ListChange struct {
-	Op       ListOp
-	ID       ref.Ref
-	Index    int       // after the change; -1 when it left
-	Document *Document // nil when it left
+// documentFact is the data of the events created and updated.
+type documentFact struct {
+	Document Document `bson:"document"`
+	Cause    ref.Ref  `bson:"cause,omitempty"` // the deleted document that this one pointed at
 }
 
-// ListDelta are changes of a live list, to be applied in order.
-type ListDelta struct{ Changes []ListChange }
+// deletedFact is the data of the event deleted.
+type deletedFact struct {
+	Type  string  `bson:"type"`
+	Rev   int     `bson:"rev"` // one more than the last
+	Label string  `bson:"label"`
+	Owner ref.Ref `bson:"owner"`
+	Cause ref.Ref `bson:"cause,omitempty"` // the document whose deletion took this one along
+}
+
+// importedFact is the data of the event imported.
+type importedFact struct {
+	Documents []Document `bson:"documents"`
+}
+
+// The kinds of events.
+const (
+	kindType     = "registry.type."
+	kindCreated  = "registry.document.created"
+	kindUpdated  = "registry.document.updated"
+	kindDeleted  = "registry.document.deleted"
+	kindImported = "registry.document.imported"
+)

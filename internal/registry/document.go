@@ -1,0 +1,264 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/ref"
+)
+
+// The size of a batch of an import: a transaction and its one event stay well below MongoDB's 16 MiB.
+const (
+	batchItems = 500
+	batchBytes = 4 << 20
+)
+
+// CreateCmd asks for a new document.
+type CreateCmd struct {
+	Type string // key of the content type
+	Data map[string]any
+}
+
+// Create makes a document owned by the actor; the event registry.document.created commits with it. It uses one of the
+// owner's [FeatureDocuments]; the system owns without a limit.
+// Cost: 2 writes and 1 commit, with references 1 read for each type pointed at and 2 writes more, and the quota's.
+//
+// Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, DOCUMENT_INVALID (with a JSON Pointer), REF_TYPE,
+// REF_TARGET_MISSING, QUOTA_EXCEEDED, CONTENDED.
+func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
+	if err := s.authz.Require(ctx, PermCreate, ref.Ref{}); err != nil {
+		return Document{}, err
+	}
+	t, err := s.types.key(ctx, cmd.Type)
+	if err != nil {
+		return Document{}, err
+	}
+	d, err := s.draft(t, cmd.Data, actor.From(ctx).Ref())
+	if err != nil {
+		return Document{}, err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.insert(ctx, []draft{d}, -1); err != nil {
+			return err
+		}
+		return s.events.Append(ctx, kindCreated, d.Ref(), documentFact{Document: d.Document})
+	})
+	if err != nil {
+		return Document{}, err
+	}
+	return d.Document, nil
+}
+
+// draft is a valid document that is not stored yet.
+type draft struct {
+	Document
+	links []link
+	bytes int // about as large as it is stored
+}
+
+func (s *Service) draft(t *compiled, data map[string]any, owner ref.Ref) (draft, error) {
+	now := s.now()
+	d := draft{Document: Document{ID: ref.NewID(), Type: t.ID, Rev: 1, Owner: owner, CreatedAt: now, UpdatedAt: now}}
+	return d, s.fill(t, &d, data)
+}
+
+// fill gives a document new data and what follows from it.
+func (s *Service) fill(t *compiled, d *draft, data map[string]any) error {
+	r := &reader{err: ErrInvalid, depth: MaxDepth, left: MaxDataBytes}
+	plain, err := r.object(data)
+	if err != nil {
+		return err
+	}
+	if err := t.validate(plain); err != nil {
+		return err
+	}
+	d.Data, d.Label, d.bytes = plain, t.labelOf(d.ID, plain), MaxDataBytes-r.left
+	d.links, err = t.links(plain)
+	return err
+}
+
+// insert stores drafts of one owner with their references. first is the number of the first in an import, or -1.
+func (s *Service) insert(ctx context.Context, ds []draft, first int) error {
+	var want []wanted
+	var refs []Reference
+	docs := make([]Document, len(ds))
+	for i, d := range ds {
+		docs[i] = d.Document
+		refs = append(refs, rows(d.Ref(), d.links)...)
+		item := -1
+		if first >= 0 {
+			item = first + i
+		}
+		for _, l := range d.links {
+			want = append(want, wanted{l, item})
+		}
+	}
+	if err := s.consume(ctx, docs[0].Owner, len(docs)); err != nil {
+		return err
+	}
+	if err := s.checkTargets(ctx, want); err != nil {
+		return err
+	}
+	if err := s.store.insertDocuments(ctx, docs); err != nil {
+		return err
+	}
+	return s.store.insertReferences(ctx, refs)
+}
+
+func (s *Service) consume(ctx context.Context, owner ref.Ref, n int) error {
+	if owner.Type == ref.System {
+		return nil
+	}
+	return s.quota.Consume(ctx, owner, FeatureDocuments, int64(n))
+}
+
+// UpdateCmd asks for a change of a document.
+type UpdateCmd struct {
+	ID    string
+	Rev   int            // the revision the caller saw
+	Patch map[string]any // JSON Merge Patch (RFC 7396)
+}
+
+// Update changes the data of a document; the event registry.document.updated commits with it. References that stay are
+// not checked again: one with the rule KEEP may lead to a tombstone. Cost: 2 reads, 2 writes, 1 commit; as [Service.Create]
+// for new references.
+//
+// Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, DOCUMENT_STALE (with the current rev), DOCUMENT_INVALID, REF_TYPE,
+// REF_TARGET_MISSING, CONTENDED.
+func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
+	if err := s.authz.Require(ctx, PermUpdate, ref.New(ref.Document, cmd.ID)); err != nil {
+		return Document{}, err
+	}
+	patch, err := plainData(cmd.Patch)
+	if err != nil {
+		return Document{}, err
+	}
+	var next draft
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		cur, err := s.store.document(ctx, cmd.ID)
+		if err != nil {
+			return err
+		}
+		if cur.Rev != cmd.Rev {
+			return ErrStale.With("rev", cur.Rev)
+		}
+		t, err := s.types.id(ctx, cur.Type)
+		if err != nil {
+			return err
+		}
+		next = draft{Document: cur}
+		merged, _ := mergePatch(cur.Data, patch).(map[string]any)
+		if err := s.change(t, &next, merged); err != nil {
+			return err
+		}
+		if err := s.relink(ctx, next); err != nil {
+			return err
+		}
+		if err := s.store.updateDocuments(ctx, []Document{next.Document}); err != nil {
+			return err
+		}
+		return s.events.Append(ctx, kindUpdated, next.Ref(), documentFact{Document: next.Document})
+	})
+	if err != nil {
+		return Document{}, err
+	}
+	return next.Document, nil
+}
+
+// change makes d its own next revision.
+func (s *Service) change(t *compiled, d *draft, data map[string]any) error {
+	d.Rev++
+	d.UpdatedAt = s.now()
+	return s.fill(t, d, data)
+}
+
+// relink brings the stored references of a document to what its new data holds, and checks the targets it did not point at
+// before.
+func (s *Service) relink(ctx context.Context, d draft) error {
+	stored, err := s.store.referencesFrom(ctx, []string{d.ID})
+	if err != nil {
+		return err
+	}
+	old := stored[d.ID]
+	type hold struct { // another rule makes another reference: one that KEEPs may dangle, the others may not
+		to       ref.Ref
+		onDelete OnDelete
+	}
+	known := make(map[hold]bool, len(old))
+	for _, r := range old {
+		known[hold{r.To, r.OnDelete}] = true
+	}
+	var fresh []wanted
+	for _, l := range d.links {
+		if !known[hold{l.to, l.rule.OnDelete}] {
+			fresh = append(fresh, wanted{l, -1})
+		}
+	}
+	if err := s.checkTargets(ctx, fresh); err != nil {
+		return err
+	}
+	gone, added := difference(old, rows(d.Ref(), d.links))
+	if err := s.store.deleteReferences(ctx, gone); err != nil {
+		return err
+	}
+	return s.store.insertReferences(ctx, added)
+}
+
+// BulkCreate makes many documents of one content type for one owner: imports and seeds. All data is checked before the
+// first write. Then batches of up to 500 documents are committed one after the other, each with one event
+// registry.document.imported that holds them all, on the content type; whoever follows the type sees them. The answer
+// holds what was made, also beside an error: the batches before the one that failed.
+// Cost: as [Service.Create] for each batch.
+//
+// Errors: those of Create, with the detail "item" (from 0); FORBIDDEN when the owner is neither the actor nor is the actor
+// the system.
+func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[string]any, owner ref.Ref) ([]Document, error) {
+	if err := s.authz.Require(ctx, PermCreate, ref.Ref{}); err != nil {
+		return nil, err
+	}
+	if a := actor.From(ctx); !a.System && a.Ref() != owner {
+		return nil, fault.ErrForbidden
+	}
+	t, err := s.types.key(ctx, typeKey)
+	if err != nil {
+		return nil, err
+	}
+	drafts := make([]draft, len(items))
+	for i, data := range items {
+		if drafts[i], err = s.draft(t, data, owner); err != nil {
+			return nil, fault.From(err).With("item", i)
+		}
+	}
+	made := make([]Document, 0, len(drafts))
+	for len(made) < len(drafts) {
+		batch := firstBatch(drafts[len(made):])
+		fact := importedFact{Documents: make([]Document, len(batch))}
+		for i, d := range batch {
+			fact.Documents[i] = d.Document
+		}
+		err := s.db.InTx(ctx, func(ctx context.Context) error {
+			if err := s.insert(ctx, batch, len(made)); err != nil {
+				return err
+			}
+			return s.events.Append(ctx, kindImported, t.Ref(), fact)
+		})
+		if err != nil {
+			return made, fmt.Errorf("import from item %d: %w", len(made), err)
+		}
+		made = append(made, fact.Documents...)
+	}
+	return made, nil
+}
+
+// firstBatch is as much of the front as one transaction should carry, at least one.
+func firstBatch(ds []draft) []draft {
+	bytes := 0
+	for i, d := range ds {
+		if bytes += d.bytes; i > 0 && (i == batchItems || bytes > batchBytes) {
+			return ds[:i]
+		}
+	}
+	return ds
+}
