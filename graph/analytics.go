@@ -8,6 +8,9 @@ import (
 // reportQuery is the report an input asks for.
 func reportQuery(in model.ReportInput) analytics.Query {
 	q := analytics.Query{Metric: in.Metric, Aggregate: in.Aggregate, Step: in.Step, Top: in.Top}
+	if in.Top == 0 {
+		q.Top = -1 // 0 means the default in Go; a client that writes it is told that it is out of range
+	}
 	if in.Last != nil {
 		q.Last = *in.Last
 	}

@@ -8,9 +8,19 @@ import (
 
 // Permissions of this package.
 const (
-	PermTrack = "analytics.event.track"
-	PermView  = "analytics.report.view"
+	PermTrack  = "analytics.event.track"
+	PermView   = "analytics.report.view"
+	PermManage = "analytics.metric.manage"
 )
+
+// Permissions says what each permission of this package allows.
+func Permissions() map[string]string {
+	return map[string]string{
+		PermTrack:  "Store events.",
+		PermView:   "See metrics and reports, also live.",
+		PermManage: "Define metrics, and check or rebuild their rollups.",
+	}
+}
 
 // Errors of events and reports.
 var (
@@ -18,6 +28,9 @@ var (
 	ErrMetric    = fault.Define(fault.Invalid, "METRIC_UNKNOWN", "there is no such metric")
 	ErrDimension = fault.Define(fault.Invalid, "DIMENSION_UNKNOWN", "the metric has no such dimension")
 	ErrRange     = fault.Define(fault.Invalid, "REPORT_RANGE", "a report needs either last, or from before to, and at most 1,500 buckets")
+	ErrTooLarge  = fault.Define(fault.Invalid, "REPORT_TOO_LARGE", "the report has too many numbers to be followed live: shorten it, or break it down by less")
+	ErrDefine    = fault.Define(fault.Invalid, "METRIC_INVALID", "the metric is not valid")
+	ErrFile      = fault.Define(fault.Invalid, "INGEST_INVALID", "the file cannot be read as events")
 )
 
 // MaxBatch is how many events one call may bring.
@@ -41,6 +54,7 @@ type Metric struct {
 	Event      string   `bson:"event"`
 	Value      string   `bson:"value,omitempty"`
 	Dimensions []string `bson:"dimensions"`
+	Version    int64    `bson:"v"` // +1 with each change; rollups are computed anew for each version
 }
 
 // Aggregate is how the events of a bucket become one number.
@@ -72,9 +86,9 @@ func (s Step) Duration() time.Duration {
 		return time.Hour
 	case Day:
 		return 24 * time.Hour
-	default:
-		return time.Minute
+	case Minute:
 	}
+	return time.Minute
 }
 
 // MaxBuckets is how many buckets a report may have.
@@ -87,8 +101,8 @@ type Query struct {
 	Step      Step
 	Last      int // the last so many buckets up to now
 	From, To  time.Time
-	By        string // dimension to break down by; empty for the total alone
-	Top       int    // values of the dimension to show, 1 to 50, those with the most events first
+	By        string // dimension to break down by; empty for the total
+	Top       int    // values of the dimension to show, 1 to 50, those with the most events first; 0 means 10
 }
 
 // Point is one number of a report.
@@ -111,14 +125,16 @@ type Report struct {
 	From, To time.Time
 	Points   []Point // not empty ones, by time, then by key
 	Source   Source
-	Exact    bool
-	Through  *time.Time // events stored up to here are in the numbers; nil before the first
+	Exact    bool       // false only while the rollups of the metric are computed anew
+	Through  *time.Time // events stored up to here are in the numbers; nil before the first, and while not exact
 }
 
-// ReportDelta is what changed in a live report since the message before.
+// ReportDelta is what changed in a live report since the message before. To apply it: forget the points of the dropped
+// keys and those before From, then put each point in the place of the one of the same At and Key.
 type ReportDelta struct {
 	From, To time.Time
-	Points   []Point
+	Points   []Point  // by time, then by key
+	Dropped  []string // keys no longer among the top; a key that comes in has all of its points in Points
 	Through  *time.Time
 }
 

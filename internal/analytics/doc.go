@@ -1,1 +1,26 @@
+// Package analytics stores events, folds them into rollups and answers reports, once or live.
+//
+// An event is a fact that is counted: immutable, stored once by the id its client made. A metric says what to count: the
+// events of one name, perhaps one value of theirs, and the dimensions to break it down by. A rollup is the counters of one
+// metric in one minute: in total, and for each value of each dimension. Reports read rollups, never events.
+//
+// The folder ([Service.Fold]) is one worker in the whole cluster, chosen by a lease. It follows the change stream of the
+// stored events and commits, in one transaction, the rollups they change and the place in the stream it has come to; the
+// transaction is refused unless that place is still the one the worker started from and nobody with a newer lease has
+// taken over. So each event is in the rollups exactly once, whichever process dies when. A new or changed metric is
+// counted from the stored events as of one cluster time, and from the stream for all later events. When the stream's
+// history is lost, that is done for every metric, in place: nobody sees numbers fall to zero and rise again.
+//
+// Invariants: a rollup equals a recount of the events up to the checkpoint ([Service.Verify]); rev of a rollup grows with
+// every change, so a live report can tell old from new; only the folder writes rollups.
+//
+// Collections:
+//   - analytics_events {_id: id made by the client, name, at, receivedAt, user, dims, values}; index by name and time.
+//   - metrics {_id: key, event, value, dimensions, v}.
+//   - rollups {_id: {m: metric, d: dimension, t: minute, k: value of the dimension}, n, c, sum, min, max, rev, through};
+//     the total has empty d and k. Ranges of _id serve every query, so there is no other index to write.
+//   - analytics_checkpoints: "fold" is the place of the folder, "settle" the bell that [Service.Settled] rings.
+//
+// Events in the log: analytics.metric.defined {before, after}, analytics.metric.invalidated (a rebuild was asked for),
+// analytics.metric.folded {version, events, rows} (its rollups are whole again).
 package analytics

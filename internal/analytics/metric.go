@@ -1,0 +1,197 @@
+package analytics
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/backendbook/backendbook/internal/ref"
+)
+
+// maxDimensions bounds what one event costs: a rollup in total, and one for each dimension.
+const maxDimensions = 8
+
+// check refuses a definition that could not be counted.
+func (m Metric) check() error {
+	lower := m.Key == strings.ToLower(m.Key) // a key is an id in references, which are lower case
+	switch {
+	case !isName(m.Key, ".-") || !lower:
+		return ErrDefine.On("input.key").Saying("a metric key is 1 to 64 lower-case letters, digits, dots, dashes or underscores")
+	case !isName(m.Event, ".-"):
+		return ErrDefine.On("input.event").Saying("an event name is 1 to 64 letters, digits, dots, dashes or underscores")
+	case m.Value != "" && !isName(m.Value, ""):
+		return ErrDefine.On("input.value").Saying("the name of a value is 1 to 64 letters, digits or underscores")
+	case len(m.Dimensions) > maxDimensions:
+		return ErrDefine.On("input.dimensions").Saying("a metric has at most %d dimensions", maxDimensions)
+	}
+	for i, d := range m.Dimensions {
+		if !isName(d, "") || slices.Contains(m.Dimensions[:i], d) {
+			return ErrDefine.On("input.dimensions").Saying("dimensions are different names of 1 to 64 letters, digits or underscores")
+		}
+	}
+	return nil
+}
+
+func (m Metric) equal(o Metric) bool {
+	return m.Key == o.Key && m.Event == o.Event && m.Value == o.Value && slices.Equal(m.Dimensions, o.Dimensions)
+}
+
+// DefineMetric makes a metric or changes it; defining it as it is changes nothing. Events stored before count too: the
+// folder computes the rollups anew, and until it is done reports of the metric say that they are not exact.
+// Cost: 1 read, 2 writes, 1 commit.
+//
+// Errors: FORBIDDEN, METRIC_INVALID.
+func (s *Service) DefineMetric(ctx context.Context, m Metric) (Metric, error) {
+	if err := s.authz.Require(ctx, PermManage, ref.New(ref.Metric, m.Key)); err != nil {
+		return Metric{}, err
+	}
+	if err := m.check(); err != nil {
+		return Metric{}, err
+	}
+	m.Dimensions = append([]string{}, m.Dimensions...) // stored as an empty list, not as null
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		cur, err := s.store.metric(ctx, m.Key)
+		if err != nil && !errors.Is(err, ErrMetric) {
+			return err
+		}
+		if m.Version = cur.Version; cur.equal(m) {
+			return nil
+		}
+		m.Version++
+		if err := s.store.putMetric(ctx, m); err != nil {
+			return err
+		}
+		return s.events.Append(ctx, eventDefined, ref.New(ref.Metric, m.Key), defined{Before: cur.orNil(), After: m})
+	})
+	s.metrics.forget()
+	if err != nil {
+		return Metric{}, err
+	}
+	return m, nil
+}
+
+// The facts this package records.
+const (
+	eventPrefix      = "analytics.metric."
+	eventDefined     = eventPrefix + "defined"
+	eventInvalidated = eventPrefix + "invalidated"
+	eventFolded      = eventPrefix + "folded"
+)
+
+type defined struct {
+	Before *Metric `bson:"before"`
+	After  Metric  `bson:"after"`
+}
+
+func (m Metric) orNil() *Metric {
+	if m.Version == 0 {
+		return nil
+	}
+	return &m
+}
+
+// Rebuild has the rollups of every metric computed anew from the stored events. It returns at once: the folder does it
+// in the background, in place, and reports say meanwhile that they are not exact.
+//
+// Errors: FORBIDDEN.
+func (s *Service) Rebuild(ctx context.Context) error {
+	if err := s.authz.Require(ctx, PermManage, ref.Ref{}); err != nil {
+		return err
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		all, err := s.store.allMetrics(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range all {
+			m.Version++
+			if err := s.store.putMetric(ctx, m); err != nil {
+				return err
+			}
+			if err := s.events.Append(ctx, eventInvalidated, ref.New(ref.Metric, m.Key), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.metrics.forget()
+	return err
+}
+
+// Metrics lists the metrics by key. Cost: none while they are in memory, else 1 read.
+//
+// Errors: FORBIDDEN.
+func (s *Service) Metrics(ctx context.Context) ([]Metric, error) {
+	if err := s.authz.Require(ctx, PermView, ref.Ref{}); err != nil {
+		return nil, err
+	}
+	byKey, err := s.metrics.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(byKey), func(a, b Metric) int { return strings.Compare(a.Key, b.Key) }), nil
+}
+
+// Load reads the metrics into memory. Call it after the tail has started.
+func (s *Service) Load(ctx context.Context) error {
+	s.metrics.forget()
+	_, err := s.metrics.get(ctx)
+	return err
+}
+
+// metricCache keeps the definitions until it hears that one changed.
+type metricCache struct {
+	read func(ctx context.Context) ([]Metric, error)
+
+	mu    sync.Mutex
+	byKey map[string]Metric // nil: not known; never changed once it is here
+	turn  int64             // counts forgets: a read that began before one must not be kept
+}
+
+func (c *metricCache) get(ctx context.Context) (map[string]Metric, error) {
+	c.mu.Lock()
+	byKey, turn := c.byKey, c.turn
+	c.mu.Unlock()
+	if byKey != nil {
+		return byKey, nil
+	}
+	all, err := c.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byKey = make(map[string]Metric, len(all))
+	for _, m := range all {
+		byKey[m.Key] = m
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turn == turn {
+		c.byKey = byKey
+	}
+	return byKey, nil
+}
+
+func (c *metricCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byKey = nil
+	c.turn++
+}
+
+// metric finds one definition.
+//
+// Errors: METRIC_UNKNOWN.
+func (s *Service) metric(ctx context.Context, key string) (Metric, error) {
+	byKey, err := s.metrics.get(ctx)
+	if err != nil {
+		return Metric{}, err
+	}
+	m, ok := byKey[key]
+	if !ok {
+		return Metric{}, ErrMetric.On("input.metric")
+	}
+	return m, nil
+}

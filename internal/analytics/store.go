@@ -1,0 +1,90 @@
+package analytics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/backendbook/backendbook/internal/store"
+)
+
+const (
+	eventsCollection      = "analytics_events"
+	metricsCollection     = "metrics"
+	rollupsCollection     = "rollups"
+	checkpointsCollection = "analytics_checkpoints"
+)
+
+// Collections declares what this package keeps.
+func Collections() []store.Collection {
+	return []store.Collection{
+		{Name: eventsCollection, Indexes: []store.Index{{Name: "name_time", Keys: []string{"name", "at"}}}},
+		{Name: metricsCollection},
+		{Name: rollupsCollection},
+		{Name: checkpointsCollection},
+	}
+}
+
+// timestamp is a time of the cluster: every write has its own, and they order as the writes do.
+type timestamp = bson.Timestamp
+
+// mongoStore holds all queries of this package.
+type mongoStore struct {
+	db                                    *store.DB
+	events, metrics, rollups, checkpoints *mongo.Collection
+}
+
+func newStore(db *store.DB) *mongoStore {
+	return &mongoStore{
+		db: db, events: db.Collection(eventsCollection), metrics: db.Collection(metricsCollection),
+		rollups: db.Collection(rollupsCollection), checkpoints: db.Collection(checkpointsCollection),
+	}
+}
+
+// insertEvents stores events in one write and counts those that were there already.
+func (m *mongoStore) insertEvents(ctx context.Context, batch []Event) (Tracked, error) {
+	_, err := m.events.InsertMany(ctx, batch, options.InsertMany().SetOrdered(false))
+	if err == nil {
+		return Tracked{Accepted: len(batch)}, nil
+	}
+	var refused mongo.BulkWriteException
+	if !errors.As(err, &refused) || refused.WriteConcernError != nil {
+		return Tracked{}, fmt.Errorf("store events: %w", store.Translate(err))
+	}
+	for _, w := range refused.WriteErrors {
+		if !store.IsDuplicate(w.WriteError) {
+			// Not the whole exception: it quotes the documents.
+			return Tracked{}, fmt.Errorf("store events: error %d on one of them", w.Code)
+		}
+	}
+	dup := len(refused.WriteErrors)
+	return Tracked{Accepted: len(batch) - dup, Duplicates: dup}, nil
+}
+
+// metric reads one definition.
+//
+// Errors: METRIC_UNKNOWN.
+func (m *mongoStore) metric(ctx context.Context, key string) (Metric, error) {
+	v, err := store.FindByID[Metric](ctx, m.metrics, key)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return v, ErrMetric
+	}
+	return v, err
+}
+
+func (m *mongoStore) allMetrics(ctx context.Context) ([]Metric, error) {
+	return store.Find[Metric](ctx, m.metrics, bson.D{})
+}
+
+// putMetric writes a definition over the one before. Two who do it at once meet in a write conflict of their transactions.
+func (m *mongoStore) putMetric(ctx context.Context, v Metric) error {
+	_, err := m.metrics.ReplaceOne(ctx, bson.D{{Key: "_id", Value: v.Key}}, v, options.Replace().SetUpsert(true))
+	if err != nil {
+		return fmt.Errorf("put metric %s: %w", v.Key, store.Translate(err))
+	}
+	return nil
+}
