@@ -83,7 +83,7 @@ func (e *extent) add(o extent, below bool) {
 type meter struct {
 	fragments  map[string]*ast.FragmentDefinition
 	extents    map[string]*extent // nil while it is being measured: a cycle, which validation refuses
-	nodes      int
+	nodes      int // selections, arguments, values: what the document takes in memory
 	directives int
 	repeats    int
 	introspect bool // __schema or __type is selected somewhere
@@ -104,9 +104,11 @@ func (c Config) measure(doc *ast.QueryDocument) (*meter, error) {
 	}
 	walk := 0
 	for _, op := range doc.Operations {
-		m.directives += len(op.Directives)
+		m.annotations(op.Directives)
 		for _, v := range op.VariableDefinitions {
-			m.directives += len(v.Directives)
+			m.nodes++
+			m.value(v.DefaultValue)
+			m.annotations(v.Directives)
 		}
 		e := m.set(op.SelectionSet)
 		if err := c.check(e); err != nil {
@@ -156,7 +158,7 @@ func (m *meter) fragment(name string) extent {
 		return extent{} // validation says so
 	}
 	m.extents[name] = nil
-	m.directives += len(f.Directives)
+	m.annotations(f.Directives)
 	e := m.set(f.SelectionSet)
 	m.extents[name] = &e
 	return e
@@ -174,7 +176,8 @@ func (m *meter) selections(set ast.SelectionSet, names map[string]int) extent {
 		e.fields = min(e.fields+1, far)
 		switch sel := sel.(type) {
 		case *ast.Field:
-			m.directives += len(sel.Directives)
+			m.annotations(sel.Directives)
+			m.arguments(sel.Arguments)
 			m.introspect = m.introspect || strings.HasPrefix(sel.Name, "__") && sel.Name != "__typename"
 			names[sel.Alias]++
 			m.repeats = max(m.repeats, names[sel.Alias])
@@ -184,12 +187,37 @@ func (m *meter) selections(set ast.SelectionSet, names map[string]int) extent {
 			}
 			e.add(m.set(sel.SelectionSet), true)
 		case *ast.InlineFragment:
-			m.directives += len(sel.Directives)
+			m.annotations(sel.Directives)
 			e.add(m.selections(sel.SelectionSet, names), false)
 		case *ast.FragmentSpread:
-			m.directives += len(sel.Directives)
+			m.annotations(sel.Directives)
 			e.add(m.fragment(sel.Name), false)
 		}
 	}
 	return e
+}
+
+func (m *meter) annotations(list ast.DirectiveList) {
+	m.directives += len(list)
+	for _, d := range list {
+		m.nodes++
+		m.arguments(d.Arguments)
+	}
+}
+
+func (m *meter) arguments(list ast.ArgumentList) {
+	for _, a := range list {
+		m.nodes++
+		m.value(a.Value)
+	}
+}
+
+func (m *meter) value(v *ast.Value) {
+	if v == nil {
+		return
+	}
+	m.nodes++
+	for _, c := range v.Children {
+		m.value(c.Value)
+	}
 }

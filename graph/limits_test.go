@@ -66,7 +66,7 @@ func TestLimits(t *testing.T) {
 		{"directives here and there", "query ($v: Int @x) @x { a ... @x { a } ...F @x" + strings.Repeat(" @x", 45) + " } fragment F on X @x { a }", "query ($v: Int @x) @x { a ... @x { a } ...F @x" + strings.Repeat(" @x", 46) + " } fragment F on X @x { a }", ErrTooComplex},
 		{"repeats", "{ x {" + strings.Repeat(" a", 20) + " } }", "{ x {" + strings.Repeat(" a", 21) + " } }", ErrTooComplex},
 		{"repeats through inline fragments", "{ x {" + strings.Repeat(" ... { a }", 20) + " } }", "{ x {" + strings.Repeat(" ... { a }", 21) + " } }", ErrTooComplex},
-		{"fragments that double", chain(8, 2), chain(24, 2), ErrTooComplex},
+		{"fragments that double", chain(4, 2), chain(24, 2), ErrTooComplex},
 		{"fragments that go on", chain(100, 1), chain(250, 1), ErrTooComplex},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

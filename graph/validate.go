@@ -99,7 +99,7 @@ var (
 // invalid makes a fault of what a rule of gqlparser found. Literals of the document are taken out of the message: somebody
 // may have written a password into the document.
 func invalid(e *gqlerror.Error) *gqlerror.Error {
-	msg := e.Message
+	msg := cut(e.Message, 8*maxEcho) // before anything looks at it
 	if e.Rule == rules.ValuesOfCorrectTypeRule.Name {
 		msg = echoedValue.ReplaceAllString(msg, "")
 	}
@@ -109,6 +109,6 @@ func invalid(e *gqlerror.Error) *gqlerror.Error {
 
 // unparsable makes a fault of a syntax error.
 func unparsable(e *gqlerror.Error) *gqlerror.Error {
-	e.Err = ErrParse.Saying("Syntax Error: %s", cut(echoedToken.ReplaceAllString(e.Message, "$1"), 2*maxEcho))
+	e.Err = ErrParse.Saying("Syntax Error: %s", cut(echoedToken.ReplaceAllString(cut(e.Message, 8*maxEcho), "$1"), 2*maxEcho))
 	return e
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/backendbook/backendbook/graph/model"
+	"github.com/backendbook/backendbook/graph/scalar"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
@@ -371,14 +372,14 @@ func _ContentType_schema(ctx context.Context, ec *executionContext, field graphq
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
-			return marshalNJSON2map(ctx, ec, selections, v)
+			return marshalNJSONSchema2map(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func fieldContext_ContentType_schema(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ContentType", field, false, false, "JSON")
+	return graphql.NewScalarFieldContext("ContentType", field, false, false, "JSONSchema")
 }
 
 func _ContentType_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
@@ -1223,7 +1224,7 @@ func unmarshalInputDefineContentTypeInput(ctx context.Context, ec *executionCont
 			it.Name = data
 		case "schema":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("schema"))
-			data, err := unmarshalNJSON2map(ctx, ec, v)
+			data, err := unmarshalNJSONSchema2map(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -2214,6 +2215,24 @@ func marshalNDocumentEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 	}
 
 	return ret
+}
+
+func unmarshalNJSONSchema2map(ctx context.Context, ec *executionContext, v any) (map[string]any, error) {
+	res, err := scalar.UnmarshalJSONSchema(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNJSONSchema2map(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v map[string]any) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "JSONSchema!")
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalJSONSchema(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "JSONSchema!")
+	}
+	return res
 }
 
 func marshalNRefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.RefTarget) graphql.Marshaler {

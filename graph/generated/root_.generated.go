@@ -881,7 +881,10 @@ extend type Mutation {
   revokeGrant(input: RevokeGrantInput!): RevokeGrantPayload! @access(rule: PERMISSION, permission: "rbac.grant.write")
 }
 `, BuiltIn: false},
-	{Name: "../../schema/registry.graphqls", Input: `"A kind of document: a name, a JSON Schema and the references it may hold."
+	{Name: "../../schema/registry.graphqls", Input: `"A JSON Schema (2020-12) as a JSON object of at most 64 KiB. Unlike in ` + "`" + `JSON` + "`" + `, keys may begin with ` + "`" + `$` + "`" + `."
+scalar JSONSchema @specifiedBy(url: "https://json-schema.org/draft/2020-12/schema")
+
+"A kind of document: a name, a JSON Schema and the references it may hold."
 type ContentType implements Node {
   "Global id."
   id: ID!
@@ -889,8 +892,11 @@ type ContentType implements Node {
   key: String!
   "Display name."
   name: String!
-  "JSON Schema (2020-12) of the data. A property with the keyword ` + "`" + `reference` + "`" + ` holds the global id of another object."
-  schema: JSON!
+  """
+  JSON Schema of the data; formats are checked. A property with the keyword ` + "`" + `reference: {to: [...], onDelete: ...}` + "`" + ` holds the
+  global id of another object. The keyword ` + "`" + `label` + "`" + ` at the top names the property that names a document.
+  """
+  schema: JSONSchema!
   "Counts the changes of the schema, from 1."
   version: Int!
 }
@@ -1004,8 +1010,11 @@ input DefineContentTypeInput {
   key: String!
   "Display name, 1 to 100 characters."
   name: String!
-  "JSON Schema (2020-12) of type object, without remote references."
-  schema: JSON!
+  """
+  JSON Schema of type object, without remote ` + "`" + `$ref` + "`" + `. In ` + "`" + `reference` + "`" + `, ` + "`" + `to` + "`" + ` lists keys of content types, names of built-in types
+  (` + "`" + `user` + "`" + `, ` + "`" + `role` + "`" + `, ` + "`" + `plan` + "`" + `, ` + "`" + `content_type` + "`" + `), ` + "`" + `document` + "`" + ` or ` + "`" + `*` + "`" + `; ` + "`" + `onDelete` + "`" + ` is RESTRICT (the default), CASCADE, SET_NULL or KEEP.
+  """
+  schema: JSONSchema!
 }
 
 "Answer of ` + "`" + `defineContentType` + "`" + `."
@@ -1067,7 +1076,7 @@ extend type Query {
 }
 
 extend type Mutation {
-  "Make a content type. Errors: CONTENT_TYPE_TAKEN, SCHEMA_INVALID."
+  "Make a content type. Errors: BAD_USER_INPUT, CONTENT_TYPE_TAKEN, CONTENT_TYPE_LIMIT, SCHEMA_INVALID (with a JSON Pointer)."
   defineContentType(input: DefineContentTypeInput!): DefineContentTypePayload!
     @access(rule: PERMISSION, permission: "registry.type.write")
   "Make a document. Errors: CONTENT_TYPE_UNKNOWN, DOCUMENT_INVALID (with a JSON Pointer), REF_TYPE, REF_TARGET_MISSING, QUOTA_EXCEEDED."
@@ -1076,7 +1085,10 @@ extend type Mutation {
   "Change a document. Errors: DOCUMENT_STALE (with the current revision), DOCUMENT_INVALID, REF_TYPE, REF_TARGET_MISSING, NOT_FOUND."
   updateDocument(input: UpdateDocumentInput!): UpdateDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.update")
-  "Delete a document, by the rule of each reference that points at it. Errors: REF_RESTRICTED (with what blocks it), NOT_FOUND."
+  """
+  Delete a document, by the rule of each reference that points at it. Errors: REF_RESTRICTED (with ` + "`" + `blockers` + "`" + ` and ` + "`" + `count` + "`" + `),
+  REF_CASCADE_TOO_LARGE, NOT_FOUND.
+  """
   deleteDocument(input: DeleteDocumentInput!): DeleteDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.delete")
 }

@@ -113,7 +113,8 @@ type DefineContentTypeInput struct {
 	Key string `json:"key"`
 	// Display name, 1 to 100 characters.
 	Name string `json:"name"`
-	// JSON Schema (2020-12) of type object, without remote references.
+	// JSON Schema of type object, without remote `$ref`. In `reference`, `to` lists keys of content types, names of built-in types
+	// (`user`, `role`, `plan`, `content_type`), `document` or `*`; `onDelete` is RESTRICT (the default), CASCADE, SET_NULL or KEEP.
 	Schema map[string]any `json:"schema"`
 }
 

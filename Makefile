@@ -1,0 +1,36 @@
+# The tasks of Backend Book. Each is a script that can be run by itself; `make` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test bench web build generate fmt lint clean
+MAKEFLAGS += --no-print-directory
+export GOTOOLCHAIN := local
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## Build everything and serve the demo on http://localhost:8080
+	@exec bin/backendbook serve --demo
+
+test: ## Run every check: format, generated files, vet, lint, tests, console, browser
+	@scripts/check
+
+bench: ## Run the paired benchmarks and print ratios
+	@scripts/bench
+
+web: ## Build the console if it is not fresh
+	@scripts/web
+
+build: web ## Build bin/backendbook with the console in it
+	@go build -trimpath -o bin/backendbook .
+
+generate: ## Write what is generated: the GraphQL layer, docs/errors.md, docs/config.md
+	@scripts/generate
+
+fmt: ## Format the Go code
+	@scripts/fmt
+
+lint: ## Run the linters alone
+	@scripts/check format vet lint
+
+clean: ## Remove what was built; the data in .data stays
+	@rm -rf bin web/test-results
+	@find web/dist -mindepth 1 -not -name .gitkeep -delete

@@ -1,0 +1,265 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backendbook/backendbook/graph/loader"
+	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/store/storetest"
+)
+
+// everything allows everything to whoever is signed in.
+type everything struct{}
+
+func (everything) Require(context.Context, string, ref.Ref) error { return nil }
+
+func (everything) Scope(context.Context, string, string) (store.Scope, error) {
+	return store.Scope{All: true}, nil
+}
+
+func (everything) Consume(context.Context, ref.Ref, string, int64) error { return nil }
+
+func (everything) Release(context.Context, ref.Ref, string, int64) error { return nil }
+
+// shelf is a server over a real registry, and the finds of its last operation.
+type shelf struct {
+	*rig
+	finds atomic.Pointer[store.Counter]
+}
+
+func newShelf(t *testing.T) *shelf {
+	t.Helper()
+	db := storetest.DB(t)
+	schema := store.Plan{Collections: append(registry.Collections(), event.Collections()...)}
+	if _, err := db.Migrate(t.Context(), schema, false); err != nil {
+		t.Fatal(err)
+	}
+	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)).Now
+	docs := registry.New(db, event.NewLog(db, now), now, everything{}, everything{}, registry.Config{})
+	found := func(of func(id string) any) registry.Finder {
+		return func(_ context.Context, ids []string) (map[string]any, error) {
+			return map[string]any{ids[0]: of(ids[0])}, nil
+		}
+	}
+	docs.RegisterTarget(ref.User, found(func(id string) any { return account.User{ID: id, Name: "Ann"} }))
+	docs.RegisterTarget(ref.Role, found(func(id string) any { return rbac.Role{ID: id, Name: "Editor"} }))
+	docs.RegisterTarget(ref.Plan, found(func(id string) any { return plan.Plan{ID: id, Name: "Free"} }))
+	docs.RegisterTarget(ref.Metric, func(context.Context, []string) (map[string]any, error) { return nil, fault.ErrForbidden })
+	root := &Resolver{Documents: docs}
+	from := loader.Sources{
+		ContentTypes: docs.TypesByIDs, Documents: docs.ByIDs, References: docs.References, Targets: docs.Resolve,
+		Users: func(_ context.Context, ids []string) (map[string]account.User, error) {
+			return map[string]account.User{ids[0]: {ID: ids[0], Name: "Ann"}}, nil
+		},
+	}
+	s := &shelf{rig: &rig{t: t, log: &logbook{}}}
+	s.srv = newServer(root, everything{}, from, Config{}, slog.New(slog.NewJSONHandler(s.log, nil)), Hooks{})
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		ctx, finds := store.WithCounter(actor.With(req.Context(), actor.Actor{User: "u1"}))
+		s.finds.Store(finds)
+		s.srv.ServeHTTP(w, req.WithContext(ctx))
+	}))
+	t.Cleanup(web.Close)
+	s.url = web.URL
+	return s
+}
+
+// must sends an operation that succeeds and reads its data.
+func (s *shelf) must(doc string, vars map[string]any, data any) {
+	s.t.Helper()
+	g := s.query(doc, vars)
+	if len(g.Errors) > 0 {
+		s.t.Fatalf("%s: %s", doc, g.body)
+	}
+	if err := json.Unmarshal(g.Data, data); err != nil {
+		s.t.Fatalf("%s: %v", g.body, err)
+	}
+}
+
+func (s *shelf) define(key string, schema map[string]any) {
+	s.t.Helper()
+	var out any
+	s.must(`mutation($in: DefineContentTypeInput!) { defineContentType(input: $in) { contentType { id key version schema } } }`,
+		map[string]any{"in": map[string]any{"key": key, "name": key, "schema": schema}}, &out)
+}
+
+func (s *shelf) create(data map[string]any) string {
+	s.t.Helper()
+	var out struct {
+		CreateDocument struct {
+			Document struct {
+				ID  string
+				Rev int
+			}
+		}
+	}
+	s.must(`mutation($in: CreateDocumentInput!) { createDocument(input: $in) { document { id rev } } }`,
+		map[string]any{"in": map[string]any{"type": "note", "data": data}}, &out)
+	if out.CreateDocument.Document.Rev != 1 {
+		s.t.Fatalf("created %+v", out)
+	}
+	return out.CreateDocument.Document.ID
+}
+
+// note is a content type as people write one, with the keys that only a schema may have.
+func note() map[string]any {
+	return map[string]any{
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+		"$defs": map[string]any{"any": map[string]any{
+			"type": "string", "reference": map[string]any{"to": []string{"*"}, "onDelete": "KEEP"},
+		}},
+		"properties": map[string]any{
+			"title": map[string]any{"type": "string"},
+			"about": map[string]any{"type": "array", "items": map[string]any{"$ref": "#/$defs/any"}},
+		},
+	}
+}
+
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.define("note", note())
+	first := s.create(map[string]any{"title": "first", "n": 9007199254740993})
+
+	const update = `mutation($in: UpdateDocumentInput!) { updateDocument(input: $in) { document { rev label data } } }`
+	in := func(rev int) map[string]any {
+		return map[string]any{"in": map[string]any{"id": first, "rev": rev, "patch": map[string]any{"title": "changed"}}}
+	}
+	var out json.RawMessage
+	s.must(update, in(1), &out)
+	if want := `{"updateDocument":{"document":{"rev":2,"label":"changed","data":{"n":9007199254740993,"title":"changed"}}}}`; string(out) != want {
+		t.Errorf("updated %s; want %s", out, want)
+	}
+	if g := s.query(update, in(1)); g.code() != "DOCUMENT_STALE" || g.Errors[0].Extensions["rev"] != 2.0 {
+		t.Errorf("a stale update: %s", g.body)
+	}
+	for doc, code := range map[string]string{
+		`mutation { createDocument(input: {type: "note", data: {title: 3}}) { document { id } } }`:                      "DOCUMENT_INVALID",
+		`mutation { createDocument(input: {type: "note", data: {about: ["session:x"]}}) { document { id } } }`:          "REF_TYPE",
+		`mutation { createDocument(input: {type: "note", data: {about: ["document:x"]}}) { document { id } } }`:         "REF_TARGET_MISSING",
+		`mutation { updateDocument(input: {id: "user:u1", rev: 1, patch: {}}) { document { id } } }`:                    "NOT_FOUND",
+		`mutation { deleteDocument(input: {id: "user:u1"}) { deleted } }`:                                               "NOT_FOUND",
+		`mutation { defineContentType(input: {key: "x1", name: "x", schema: {type: "array"}}) { contentType { id } } }`: "SCHEMA_INVALID",
+		`{ documents(type: "nope") { nodes { id } } }`:                                                                  "CONTENT_TYPE_UNKNOWN",
+		`{ documents(type: "note", first: 0) { nodes { id } } }`:                                                        "PAGE_SIZE",
+	} {
+		if g := s.query(doc, nil); g.code() != code {
+			t.Errorf("%s: %s; want %s", doc, g.body, code)
+		}
+	}
+	s.must(`{ contentTypes { key schema } documents(type: "note") { nodes { id } edges { node { id } cursor } } }`, nil, &out)
+}
+
+// Golden 30: one of each kind of target in one answer, in the order asked, and in the references of a document.
+func TestEveryRefTarget(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.define("note", note())
+	var types struct{ ContentTypes []struct{ ID string } }
+	s.must(`{ contentTypes { id } }`, nil, &types)
+	gone, here := s.create(map[string]any{"title": "gone"}), s.create(map[string]any{"title": "here"})
+	refs := []string{here, "user:u1", "role:r1", "plan:p1", types.ContentTypes[0].ID, gone}
+	holder := s.create(map[string]any{"about": refs})
+	var deleted struct{ DeleteDocument struct{ Deleted []string } }
+	s.must(`mutation($in: DeleteDocumentInput!) { deleteDocument(input: $in) { deleted } }`,
+		map[string]any{"in": map[string]any{"id": gone}}, &deleted)
+	if d := deleted.DeleteDocument.Deleted; len(d) != 1 || d[0] != gone {
+		t.Errorf("deleted %v", d)
+	}
+	const target = `__typename ... on Document { id label } ... on User { id } ... on Role { id } ... on Plan { id } ... on ContentType { id }
+		... on Tombstone { id label deletedAt } ... on Forbidden { id } ... on UnknownTarget { id }`
+	type answer struct {
+		Typename string `json:"__typename"`
+		ID       string
+		Label    string
+	}
+	kinds := []string{"Document", "User", "Role", "Plan", "ContentType", "Tombstone", "Forbidden", "UnknownTarget"}
+
+	var resolved struct{ Resolve []answer }
+	all := slices.Concat(refs, []string{"metric:m1", "document:never"})
+	s.must(`query($refs: [ID!]!) { resolve(refs: $refs) { `+target+` } }`, map[string]any{"refs": all}, &resolved)
+	for i, a := range resolved.Resolve {
+		if a.Typename != kinds[i] || a.ID != all[i] || a.Typename == "Tombstone" && a.Label != "gone" {
+			t.Errorf("resolve %s gave %+v; want a %s", all[i], a, kinds[i])
+		}
+	}
+	var listed struct {
+		Documents struct {
+			Nodes []struct {
+				ID         string
+				References []struct {
+					Path, To string
+					Target   answer
+				}
+			}
+		}
+	}
+	s.must(`{ documents(type: "note", first: 1) { nodes { id references { path to target { `+target+` } } } } }`, nil, &listed)
+	for i, r := range listed.Documents.Nodes[0].References {
+		if r.Path != fmt.Sprintf("/about/%d", i) || r.To != refs[i] || r.Target.Typename != kinds[i] || r.Target.ID != refs[i] {
+			t.Errorf("reference %+v; want %s", r, refs[i])
+		}
+	}
+	if id := listed.Documents.Nodes[0].ID; id != holder {
+		t.Errorf("the newest is %s; want %s", id, holder)
+	}
+}
+
+// A page with its types, owners, references, targets and backlinks' ends costs the same number of finds at any size; the
+// backlinks themselves are one for each document.
+func TestFindsOfAPage(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.define("note", note())
+	last := s.create(map[string]any{"title": "n"})
+	for range 30 {
+		last = s.create(map[string]any{"about": []string{last}})
+	}
+	finds := map[int]int{}
+	for _, first := range []int{5, 25} {
+		var out any
+		s.must(`query($first: Int!) { documents(type: "note", first: $first) { nodes {
+			type { key } owner { id } references { target { ... on Document { id type { key } } } } } } }`, map[string]any{"first": first}, &out)
+		finds[first] = s.finds.Load().Count("find")
+	}
+	if finds[5] != finds[25] || finds[25] > 4 {
+		t.Errorf("finds by size of the page: %v", finds)
+	}
+	var out struct {
+		Documents struct {
+			Nodes []struct {
+				Backlinks struct {
+					Nodes []struct {
+						Path string
+						From struct{ ID string }
+					}
+				}
+			}
+		}
+	}
+	s.must(`{ documents(type: "note", first: 2) { nodes { backlinks { nodes { path from { id } } pageInfo { hasNextPage } } } } }`, nil, &out)
+	if b := out.Documents.Nodes[1].Backlinks.Nodes; len(b) != 1 || b[0].From.ID != last || b[0].Path != "/about/0" {
+		t.Errorf("backlinks = %+v", out)
+	}
+	if b := out.Documents.Nodes[0].Backlinks.Nodes; b == nil || len(b) != 0 {
+		t.Errorf("backlinks of the last = %+v; want an empty list", b)
+	}
+}

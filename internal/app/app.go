@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/backendbook/backendbook/graph"
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/cli"
+	"github.com/backendbook/backendbook/internal/config"
+	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/web"
+)
+
+// App is the whole server, built and with its background work running. Listen and Run serve it; Close ends it.
+type App struct {
+	*core
+	hub     *live.Hub
+	sockets *graph.Sockets
+	health  *httpapi.Health
+	http    *httpapi.Server
+
+	public, internal net.Listener
+
+	stop    context.CancelFunc // ends the background work
+	workers sync.WaitGroup
+	made    []cli.SignIn
+	once    sync.Once
+}
+
+// Build starts the managed MongoDB if there is no other, migrates, makes all services, starts to follow the change
+// stream and loads the caches. ctx bounds the start alone.
+func Build(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Options) (*App, error) {
+	c, err := openCore(ctx, cfg, log, opts)
+	if err != nil {
+		return nil, err
+	}
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a := &App{core: c, stop: stop, hub: live.New(life, c.now, log, live.Config{})}
+	if err := a.start(ctx, life); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	return a, nil
+}
+
+// start brings everything to life, each after what it needs: first the change stream, then the caches that follow it,
+// then the data of the demo, then the interfaces.
+func (a *App) start(ctx, life context.Context) error {
+	a.follow()
+	tail, err := a.tail.Start(life)
+	if err != nil {
+		return err
+	}
+	a.workers.Go(func() { <-tail })
+	a.workers.Go(a.hub.Run)
+	life = actor.With(life, actor.System())
+	a.workers.Go(func() { a.sessions.Run(life) })
+	a.workers.Go(func() { a.analytics.Fold(life) })
+	for what, load := range map[string]func(context.Context) error{
+		"roles": a.roles.Load, "content types": a.documents.Load, "metrics": a.analytics.Load,
+	} {
+		if err := load(ctx); err != nil {
+			return fmt.Errorf("load %s: %w", what, err)
+		}
+	}
+	if a.made, err = a.seed(ctx); err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	if a.cfg.Demo.Enabled {
+		a.workers.Go(func() { a.demo.Replay(life) })
+	}
+	return a.serveGraph()
+}
+
+// follow lets the caches and the live channels hear of every committed change.
+func (a *App) follow() {
+	a.tail.Follow(a.sessions.Follower())
+	a.tail.Follow(a.roles.Follower())
+	a.tail.Follow(a.documents.Follower(a.hub.Publish))
+	a.tail.Follow(a.analytics.Follower(a.hub.Publish))
+	a.tail.Follow(a.resync())
+	a.roles.OnChange(a.hub.Recheck)
+}
+
+// serveGraph makes the interfaces.
+func (a *App) serveGraph() error {
+	resolver := &graph.Resolver{
+		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Rights: a.roles, Plans: a.plans,
+		Documents: a.documents, Analytics: a.analytics, Lives: a.hub,
+	}
+	server := graph.NewServer(resolver, a.cfg.ForGraph(), a.log, graph.Hooks{Observe: a.metrics.ObserveGraphQL, Count: countFinds})
+	if err := graph.CheckAccess(server.Schema(), permissions()); err != nil {
+		return err
+	}
+	a.sockets = graph.NewSockets(server, a.authenticate, a.sessions.Watch, a.log, a.cfg.ForSockets())
+	server.HandleSockets(a.sockets)
+	console, err := fs.Sub(web.Dist, "dist")
+	if err != nil {
+		return err
+	}
+	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
+	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
+		GraphQL: server, Sessions: a.sessions, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+	})
+	a.measure()
+	return nil
+}
+
+// authenticate turns the token of a socket into an actor.
+func (a *App) authenticate(ctx context.Context, token string) (actor.Actor, error) {
+	s, err := a.sessions.Resolve(ctx, token)
+	if err != nil {
+		return actor.Actor{}, err
+	}
+	return actor.Actor{User: s.User, Session: s.ID}, nil
+}
+
+func countFinds(ctx context.Context) (context.Context, func() int) {
+	ctx, counter := store.WithCounter(ctx)
+	return ctx, func() int { return counter.Count("find") + counter.Count("aggregate") }
+}
+
+// Close ends the background work, waits for it, disconnects and then stops the managed MongoDB. Nothing is left running.
+// Calling it again is harmless.
+func (a *App) Close(ctx context.Context) (err error) {
+	a.once.Do(func() {
+		a.closeListeners()
+		a.stop()
+		a.workers.Wait()
+		err = a.core.close(ctx)
+	})
+	return err
+}
+
+// URL is where the server answers; empty before Listen.
+func (a *App) URL() string {
+	if a.public == nil {
+		return ""
+	}
+	return "http://" + reachable(a.public.Addr())
+}
+
+// InternalURL is where the metrics are; empty before Listen and without an internal listener.
+func (a *App) InternalURL() string {
+	if a.internal == nil {
+		return ""
+	}
+	return "http://" + reachable(a.internal.Addr())
+}
+
+// SignIns are the sign-ins that this start has made.
+func (a *App) SignIns() []cli.SignIn { return a.made }
+
+// DB is the database, for tests.
+func (a *App) DB() *store.DB { return a.db }
+
+const lagLimit = 5 * time.Second

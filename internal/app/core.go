@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/config"
+	"github.com/backendbook/backendbook/internal/demo"
+	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/store/mongod"
+	"github.com/backendbook/backendbook/internal/webauth"
+)
+
+// Options are what tests set and people don't. Zero values mean what production has.
+type Options struct {
+	Clock    clock.Clock
+	Password account.Cost // of a hash
+	Attach   bool         // use the managed MongoDB of a server that runs, as commands do
+}
+
+// core is the database and the services on it: what the server and the commands have in common.
+type core struct {
+	cfg *config.Config
+	log *slog.Logger
+	now clock.Clock
+
+	mongod  *mongod.Server // nil with a MONGODB_URI
+	db      *store.DB
+	metrics *httpapi.Metrics
+	events  *event.Log
+	tail    *event.Tail
+
+	accounts  *account.Service
+	sessions  *session.Service
+	roles     *rbac.Service
+	plans     *plan.Service
+	documents *registry.Service
+	analytics *analytics.Service
+	auth      *webauth.Service
+	demo      *demo.Demo
+}
+
+// openCore connects, brings the database to the plan of this version and makes the services. Nothing runs yet.
+func openCore(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Options) (*core, error) {
+	c, err := connect(ctx, cfg, log, opts)
+	if err != nil {
+		return nil, err
+	}
+	report, err := c.db.Migrate(ctx, schema(), false)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("migrate: %w", err), c.close(ctx))
+	}
+	for _, name := range append(report.Created, report.Applied...) {
+		log.DebugContext(ctx, "migrated", "what", name)
+	}
+	for _, w := range report.Warnings {
+		log.WarnContext(ctx, "migration_warning", "warning", w)
+	}
+	c.assemble(opts)
+	if err := c.bootstrap(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bootstrap: %w", err), c.close(ctx))
+	}
+	return c, nil
+}
+
+// connect opens the database, starting the managed MongoDB if no other is named.
+func connect(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Options) (*core, error) {
+	c := &core{cfg: cfg, log: log, now: opts.Clock, metrics: httpapi.NewMetrics(Version())}
+	if c.now == nil {
+		c.now = clock.System()
+	}
+	to := cfg.ForStore()
+	to.Observe = c.metrics.ObserveMongo
+	if to.URI == "" {
+		var err error
+		if c.mongod, err = mongod.Start(ctx, cfg.ForMongod(opts.Attach), log); err != nil {
+			return nil, err
+		}
+		to.URI = c.mongod.URI()
+	} else {
+		log.InfoContext(ctx, "mongodb_connecting", "database", to.Database, "patience", to.StartWait.String())
+	}
+	var err error
+	if c.db, err = store.Open(ctx, to, log); err != nil {
+		return nil, errors.Join(err, c.close(ctx))
+	}
+	return c, nil
+}
+
+// schema is what the database must hold: the declarations of all packages that keep something.
+func schema() store.Plan {
+	var p store.Plan
+	for _, of := range []func() []store.Collection{
+		event.Collections, account.Collections, session.Collections, rbac.Collections, plan.Collections,
+		registry.Collections, analytics.Collections,
+	} {
+		p.Collections = append(p.Collections, of()...)
+	}
+	return p
+}
+
+// permissions are all rights the code asks for.
+func permissions() map[string]string {
+	all := map[string]string{}
+	for _, of := range []func() map[string]string{
+		account.Permissions, rbac.Permissions, plan.Permissions, registry.Permissions, analytics.Permissions,
+	} {
+		maps.Copy(all, of())
+	}
+	return all
+}
+
+// assemble makes the services and hands each what it asks of the others.
+func (c *core) assemble(opts Options) {
+	c.events = event.NewLog(c.db, c.now)
+	c.tail = event.NewTail(c.db, c.now, c.log)
+	c.roles = rbac.New(c.db, c.events, c.now, permissions(), c.tail.Lag, c.log, rbac.Config{UserExists: c.userExists})
+	c.accounts = account.New(c.db, c.events, c.now, c.roles, account.Config{Cost: opts.Password})
+	c.sessions = session.New(c.db, c.events, c.now, c.log, c.cfg.ForSession())
+	c.plans = plan.New(c.db, c.events, c.now, c.roles, c.roles, plan.Config{})
+	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{})
+	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
+	c.auth = webauth.New(c.db, webauth.Deps{
+		Accounts: c.accounts, Sessions: c.sessions, Plans: c.plans, Roles: c.roles, Policy: c.roles,
+	})
+	c.demo = demo.New(demo.Deps{
+		DB: c.db, Roles: c.roles, Plans: c.plans, Documents: c.documents, Analytics: c.analytics,
+		CreateUser: c.auth.Create, Now: c.now, Log: c.log,
+	}, c.cfg.ForDemo())
+	c.registerTargets()
+}
+
+func (c *core) userExists(ctx context.Context, id string) (bool, error) {
+	found, err := c.accounts.ByIDs(ctx, []string{id})
+	return len(found) == 1, err
+}
+
+// closeLimit bounds the end of the managed MongoDB; after it, it is killed.
+const closeLimit = 20 * time.Second
+
+// close disconnects, then stops the managed MongoDB. The order matters: a driver that loses its server waits for it.
+func (c *core) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	if c.db != nil {
+		c.db.Close(ctx)
+	}
+	if c.mongod != nil {
+		return c.mongod.Stop(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/httpapi"
+)
+
+// checks are what the server needs to be of use.
+func (a *App) checks() []httpapi.Check {
+	return []httpapi.Check{
+		{Name: "mongodb", Run: func(ctx context.Context) (string, error) { return "", a.db.Ping(ctx) }},
+		{Name: "change_stream", Run: a.checkStream},
+		{Name: "policy", Run: func(ctx context.Context) (string, error) {
+			return fmt.Sprintf("revision %d", a.roles.Rev()), a.roles.Ready(ctx)
+		}},
+	}
+}
+
+// checkStream: a node that does not hear of changes serves old rights and silent channels.
+func (a *App) checkStream(context.Context) (string, error) {
+	lag := a.tail.Lag()
+	if lag > lagLimit {
+		return "", fault.ErrUnavailable.Saying("the change stream does not answer")
+	}
+	return fmt.Sprintf("lag %d ms", lag.Milliseconds()), nil
+}
+
+// measure registers the numbers that are asked for when they are read.
+func (a *App) measure() {
+	a.metrics.Gauge("change_stream_lag_seconds", "Since the change stream last answered.", func() float64 { return a.tail.Lag().Seconds() })
+	a.metrics.Counter("change_stream_history_lost_total", "How often changes were missed for good.", func() float64 { return float64(a.tail.Lost()) })
+	a.metrics.Gauge("policy_revision", "Revision of the rights in force on this node.", func() float64 { return float64(a.roles.Rev()) })
+	a.metrics.Gauge("live_sources", "Channels that are computed.", func() float64 { return float64(a.hub.Stats().Sources) })
+	a.metrics.Gauge("live_streams", "Subscribers.", func() float64 { return float64(a.hub.Stats().Streams) })
+	a.metrics.Counter("live_frames_total", "Messages made, each for all who follow.", func() float64 { return float64(a.hub.Stats().Frames) })
+	a.metrics.Counter("live_lagged_total", "Times a subscriber could not take a message.", func() float64 { return float64(a.hub.Stats().Lagged) })
+	a.metrics.Gauge("sockets_open", "WebSockets.", func() float64 { return float64(a.sockets.Stats().Open) })
+	a.metrics.Counter("sockets_delivered_total", "Messages queued for WebSockets.", func() float64 { return float64(a.sockets.Stats().Delivered) })
+	a.metrics.Counter("sockets_refused_total", "Messages a full queue refused.", func() float64 { return float64(a.sockets.Stats().Refused) })
+	a.metrics.Counter("sockets_slow_total", "WebSockets cut for not reading.", func() float64 { return float64(a.sockets.Stats().Slow) })
+}
+
+// resync has every live client begin anew when changes were missed.
+func (a *App) resync() event.Follower {
+	return event.Follower{Name: "live", OnLost: func(context.Context) {
+		a.hub.Resync()
+		a.hub.Recheck(nil)
+	}}
+}

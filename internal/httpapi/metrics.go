@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are the numbers of the process. Every label has few values: routes, methods, statuses, codes and commands are
+// the code's own words, never a client's.
+type Metrics struct {
+	registry     *prometheus.Registry
+	httpCount    *prometheus.CounterVec
+	httpSeconds  *prometheus.HistogramVec
+	graphSeconds *prometheus.HistogramVec
+	graphCount   *prometheus.CounterVec
+	mongoSeconds *prometheus.HistogramVec
+}
+
+// NewMetrics makes the numbers every server has. version is shown as a label of build_info.
+func NewMetrics(version string) *Metrics {
+	fast := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		httpCount: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "backendbook_http_requests_total", Help: "Answered requests.",
+		}, []string{"method", "route", "status"}),
+		httpSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "backendbook_http_request_seconds", Help: "From the first byte to the answer.", Buckets: fast,
+		}, []string{"route"}),
+		graphCount: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "backendbook_graphql_operations_total", Help: "Operations by their first error code; OK without one.",
+		}, []string{"kind", "field", "code"}),
+		graphSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "backendbook_graphql_operation_seconds", Help: "Duration of queries and mutations.", Buckets: fast,
+		}, []string{"kind", "field"}),
+		mongoSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "backendbook_mongodb_command_seconds", Help: "Commands as the driver sees them, network included.", Buckets: fast,
+		}, []string{"command", "outcome"}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "backendbook_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.httpCount, m.httpSeconds, m.graphCount, m.graphSeconds, m.mongoSeconds, build)
+	return m
+}
+
+// Gauge adds a number that is asked for when it is read. Only before serving.
+func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "backendbook_" + name, Help: help}, value))
+}
+
+// Counter adds a number that only grows. Only before serving.
+func (m *Metrics) Counter(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "backendbook_" + name, Help: help}, value))
+}
+
+// ObserveMongo counts one command of the driver.
+func (m *Metrics) ObserveMongo(command string, took time.Duration, failed bool) {
+	outcome := "ok"
+	if failed {
+		outcome = "failed"
+	}
+	m.mongoSeconds.WithLabelValues(command, outcome).Observe(took.Seconds())
+}
+
+// ObserveGraphQL counts one operation: by its root field, by query, mutation or subscription, and by its first error
+// code or "OK". All three come from small fixed sets.
+func (m *Metrics) ObserveGraphQL(field, kind, code string, took time.Duration) {
+	m.graphCount.WithLabelValues(kind, field, code).Inc()
+	m.graphSeconds.WithLabelValues(kind, field).Observe(took.Seconds())
+}
+
+func (m *Metrics) observeHTTP(verb, route string, status int, took time.Duration) {
+	m.httpCount.WithLabelValues(method(verb), route, strconv.Itoa(status)).Inc()
+	if status != http.StatusSwitchingProtocols { // a socket lives for hours
+		m.httpSeconds.WithLabelValues(route).Observe(took.Seconds())
+	}
+}
+
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+}

@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/session"
+)
+
+// Config says how the server is reached. The zero value is a plain-http server for development without proxies.
+type Config struct {
+	PublicURL      string   // scheme://host[:port] browsers use; https makes the cookie Secure and sends HSTS
+	AllowedOrigins []string // more origins that may use the API with a cookie
+	TrustedProxies int      // how many proxies append to X-Forwarded-For
+}
+
+// The limits of a connection. Writing has no limit of its own here: GraphQL bounds its operations and its sockets.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// Sessions finds the session of a token.
+type Sessions interface {
+	Resolve(ctx context.Context, token string) (session.Session, error)
+}
+
+// Deps are what the server stands on.
+type Deps struct {
+	GraphQL  http.Handler
+	Sessions Sessions
+	Health   *Health
+	Metrics  *Metrics
+	Console  fs.FS // the built console, with index.html at its root; without one a page says how it is built
+	Clock    clock.Clock
+	Log      *slog.Logger
+}
+
+// Server is the HTTP interface. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	deps    Deps
+	cookies cookies
+	csrf    *csrf
+}
+
+// New makes the server. It panics on an origin that is none: config has checked them.
+func New(cfg Config, deps Deps) *Server {
+	return &Server{cfg: cfg, deps: deps, cookies: newCookies(cfg.PublicURL), csrf: newCSRF(cfg)}
+}
+
+// middleware wraps a handler.
+type middleware func(http.Handler) http.Handler
+
+// chain is what every request of the public listener passes, in this order.
+func (s *Server) chain() []middleware {
+	return []middleware{
+		s.requestID,       // names the request, and says who sends it: proxies, address, agent
+		s.accessLog,       // one line and one metric for each
+		s.recoverPanic,    // a panic becomes INTERNAL
+		s.securityHeaders, // on every answer, errors too
+		s.crossOrigin,     // CORS for the allowed origins, refusal of what a foreign page makes a browser send
+	}
+}
+
+// Handler is the public listener.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", s.resolveSession(s.deps.GraphQL))
+	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
+	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
+	mux.Handle("/", newConsole(s.deps.Console))
+	return wrap(noteRoute(mux), s.chain()...)
+}
+
+// wrap puts h behind the middleware; the first is the outermost.
+func wrap(h http.Handler, chain ...middleware) http.Handler {
+	for i := len(chain) - 1; i >= 0; i-- {
+		h = chain[i](h)
+	}
+	return h
+}
+
+// NewHTTPServer makes a server with every limit set. Its contexts end with base.
+func NewHTTPServer(base context.Context, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		// What net/http complains of is about peers: half-open connections, broken TLS. It quotes no header or body.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

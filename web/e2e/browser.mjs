@@ -1,0 +1,84 @@
+// A browser that remembers all that must not happen: errors in its console, refused contents, requests to elsewhere.
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+const results = join(dirname(fileURLToPath(import.meta.url)), '../test-results');
+const patienceMs = 20_000;
+
+/** The sizes the console must look good at. */
+export const desktop = { width: 1280, height: 800 };
+export const phone = { width: 390, height: 844 };
+
+/** Opens Debian's Chromium. Nothing it does by itself may look like a request of the page. */
+export async function openBrowser() {
+  await mkdir(results, { recursive: true });
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+}
+
+/** Opens a page in a context of its own. offences fills while the page lives. */
+export async function openPage(browser, origin, options = {}) {
+  const context = await browser.newContext({ viewport: desktop, colorScheme: 'light', baseURL: origin, ...options });
+  context.setDefaultTimeout(patienceMs);
+  const offences = [];
+  await context.exposeBinding('reportViolation', (_, text) => offences.push(text));
+  await context.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (e) => {
+      globalThis.reportViolation(`policy ${e.violatedDirective}: ${e.blockedURI || 'inline'} in ${e.sourceFile}`);
+    });
+  });
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (/^(http|ws)s?:$/.test(url.protocol) && url.host !== new URL(origin).host) offences.push(`request to ${url.href}`);
+  });
+  context.on('response', (response) => {
+    if (response.status() >= 400) offences.push(`${response.status()} for ${response.url()}`);
+  });
+  const page = await context.newPage();
+  page.on('websocket', (socket) => {
+    if (new URL(socket.url()).host !== new URL(origin).host) offences.push(`socket to ${socket.url()}`);
+  });
+  page.on('pageerror', (error) => offences.push(`uncaught: ${error.stack ?? error.message}`));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) offences.push(`console ${message.type()}: ${message.text()}`);
+  });
+  return { context, page, offences };
+}
+
+/** Signs in through the page, and waits for the dashboard's numbers. */
+export async function signIn(page, { email, password }) {
+  await page.locator('input[name=email]').fill(email);
+  await page.locator('input[name=password]').fill(password);
+  await page.getByTestId('sign-in').getByRole('button', { name: 'Sign in' }).click();
+  await page.getByTestId('user').waitFor();
+}
+
+/** Waits until the page's socket is open. */
+export async function socketOpen(page) {
+  await page.locator('[data-testid=socket][data-phase=open]').waitFor();
+}
+
+/** Waits until the text of the element differs from before, and gives it. */
+export async function changed(locator, before) {
+  const element = await locator.elementHandle();
+  await locator.page().waitForFunction(([e, b]) => e.textContent !== b, [element, before]);
+  return locator.textContent();
+}
+
+/** Saves what the page shows once its fonts and animations have come to rest. */
+export async function screenshot(page, name, options = {}) {
+  await page.evaluate(() => document.fonts.ready);
+  await page.screenshot({ path: join(results, `${name}.png`), animations: 'disabled', ...options });
+}

@@ -1,0 +1,222 @@
+// The console in a real browser, on the real server: what a person would do in the first ten minutes.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { changed, openBrowser, openPage, phone, screenshot, signIn, socketOpen } from './browser.mjs';
+import { startServer } from './server.mjs';
+import { tapSocket } from './wire.mjs';
+
+describe('console', { timeout: 300_000 }, () => {
+  let server;
+  let browser;
+  let main;
+
+  // The steps on the one page build on each other: after one that failed, the page is not where the next expects it.
+  let broken = null;
+  const step = (name, run) =>
+    test(name, async (t) => {
+      if (broken) return t.skip(`after the failure of: ${broken}`);
+      broken = name;
+      await run();
+      broken = null;
+    });
+
+  before(async () => {
+    server = await startServer();
+    browser = await openBrowser();
+    main = await openPage(browser, server.url);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  step('a visitor is asked to sign in, and told in words what was wrong', async () => {
+    const { page } = main;
+    await page.goto('/');
+    await page.getByTestId('sign-in').waitFor();
+    await screenshot(page, 'sign-in');
+    await page.locator('input[name=email]').fill(server.email);
+    await page.locator('input[name=password]').fill('not the password');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    const alert = page.locator('[data-code=BAD_CREDENTIALS]');
+    await alert.waitFor();
+    assert.match(await alert.textContent(), /wrong/);
+  });
+
+  step('signing in leads to the dashboard, whose tiles change without a reload', async () => {
+    const { page } = main;
+    await signIn(page, server);
+    await socketOpen(page);
+    await page.evaluate(() => (globalThis.sameDocument = true));
+    const tile = page.getByTestId('tile-flights-value');
+    await tile.waitFor();
+    const first = await tile.textContent();
+    const second = await changed(tile, first);
+    assert.notEqual(second, first);
+    assert.ok(Number(await page.getByTestId('tile-flights').getAttribute('data-pulses')) > 0, 'the tile pulses');
+    assert.match(await page.getByTestId('tile-flights-at').textContent(), /^\d\d:\d\d:\d\d$/);
+    assert.equal(await page.evaluate(() => globalThis.sameDocument), true, 'the page was not loaded anew');
+    await page.getByTestId('panel-origins').getByRole('listitem').nth(4).waitFor();
+    await page.locator('[data-testid=panel-delay] canvas').waitFor();
+    await screenshot(page, 'dashboard-light');
+  });
+
+  step('a document made elsewhere enters the list at once', async () => {
+    const { page, context } = main;
+    const text = `Seen by the test at ${new Date().toISOString()}`;
+    await context.request.post('/graphql', {
+      data: {
+        query: 'mutation($input: CreateDocumentInput!) { createDocument(input: $input) { document { id } } }',
+        variables: { input: { type: 'note', data: { text } } },
+      },
+      headers: { origin: server.url },
+    });
+    await page.getByTestId('panel-newest').getByText(text).waitFor();
+  });
+
+  step('the explorer answers a query and follows a subscription', async () => {
+    const { page } = main;
+    await page.getByRole('link', { name: 'Explorer' }).click();
+    const explorer = page.getByTestId('explorer');
+    const run = explorer.getByRole('button', { name: /Execute query/ });
+    await run.waitFor();
+    // Each system has its tab; the schema has arrived when the documentation can be opened.
+    assert.equal(await explorer.getByRole('tab').count(), 7);
+    const response = explorer.locator('.graphiql-response');
+    await run.click();
+    await response.getByText(server.email).first().waitFor();
+    await screenshot(page, 'explorer-query');
+
+    await explorer.getByRole('tab', { name: 'Live' }).click();
+    await run.click();
+    const kind = response.getByText(/DELTA/).first();
+    await kind.waitFor();
+    await screenshot(page, 'explorer-subscription');
+    await explorer.getByRole('button', { name: /Stop query/ }).click();
+    await run.waitFor();
+  });
+
+  step('the explorer stores no headers', async () => {
+    const stored = await main.page.evaluate(() => JSON.stringify({ ...localStorage }));
+    assert.doesNotMatch(stored, /shouldPersistHeaders":"?true/);
+    assert.doesNotMatch(stored, /Bearer|session=/);
+  });
+
+  step('documents show what they point at and what points at them', async () => {
+    const { page } = main;
+    await page.getByRole('link', { name: 'Documents' }).click();
+    await page.getByRole('navigation', { name: 'Content types' }).getByText('Movie').click();
+    const table = page.getByTestId('documents');
+    await table.getByTestId('reference').first().waitFor();
+    await screenshot(page, 'documents');
+    const person = await table.getByTestId('reference').first().textContent();
+    await table.getByTestId('reference').first().click();
+    const drawer = page.getByTestId('document');
+    await drawer.getByText(person, { exact: true }).first().waitFor();
+    await drawer.getByTestId('backlinks').waitFor();
+    await screenshot(page, 'document');
+  });
+
+  step('a note can be written about any object', async () => {
+    const { page } = main;
+    await page.getByTestId('note-about').click();
+    const form = page.getByTestId('create');
+    await form.locator('textarea[name=text]').fill('Worth watching again.');
+    await form.getByText('Leads to').waitFor();
+    await form.getByTestId('reference').waitFor();
+    await screenshot(page, 'note');
+    await form.getByRole('button', { name: 'Create' }).click();
+    await form.waitFor({ state: 'detached' });
+    const drawer = page.getByTestId('document');
+    await drawer.getByText('Worth watching again.').first().waitFor();
+    await drawer.getByTestId('reference').click();
+    await drawer.getByTestId('backlinks').getByText('Worth watching again.').waitFor();
+    await page.keyboard.press('Escape');
+    await drawer.waitFor({ state: 'detached' });
+  });
+
+  step('access shows plan, roles and permissions, and moves to another plan', async () => {
+    const { page } = main;
+    await page.getByRole('link', { name: 'Access' }).click();
+    await page.getByTestId('panel-roles').getByRole('button', { name: /Viewer/ }).click();
+    await page.getByTestId('panel-roles').getByText('registry.document.read').first().waitFor();
+    await page.getByTestId('panel-permissions').getByText('analytics.report.view').waitFor();
+    await screenshot(page, 'access', { fullPage: true });
+    const plan = page.getByTestId('plan-current');
+    const was = await plan.textContent();
+    await page.getByRole('button', { name: /^Move/ }).first().click();
+    assert.notEqual(await changed(plan, was), was);
+  });
+
+  step('the dashboard is dark on demand, and fits a phone', async () => {
+    const { page } = main;
+    await page.getByTestId('scheme').click();
+    await page.locator('html[data-mantine-color-scheme=dark]').waitFor();
+    await page.getByRole('link', { name: 'Dashboard' }).click();
+    await page.getByTestId('tile-flights-value').waitFor();
+    await page.locator('[data-testid=panel-delay] canvas').waitFor();
+    await screenshot(page, 'dashboard-dark');
+    await page.setViewportSize(phone);
+    await screenshot(page, 'dashboard-phone', { fullPage: true });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `the page is ${wide} px wider than the phone`);
+    await page.getByRole('button', { name: 'Pages' }).click();
+    await page.getByRole('dialog').getByText('Access').click();
+    await page.getByTestId('panel-plan').waitFor();
+    await screenshot(page, 'access-phone-dark');
+  });
+
+  step('signing out leads back to the way in', async () => {
+    const { page } = main;
+    await page.getByTestId('user').click();
+    await page.getByTestId('sign-out').click();
+    await page.getByTestId('sign-in').waitFor();
+    await screenshot(page, 'sign-in-phone-dark');
+  });
+
+  test('a newcomer sees why there is nothing to see, moves up, and sees it', async () => {
+    const { page, context, offences } = await openPage(browser, server.url);
+    await page.goto('/');
+    await page.getByRole('button', { name: 'Create an account' }).click();
+    await page.locator('input[name=name]').fill('Nora Newcomer');
+    await page.locator('input[name=email]').fill(`nora.${Date.now()}@example.com`);
+    await page.locator('input[name=password]').fill('correct horse battery');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByText('Your roles do not show you').waitFor();
+    await screenshot(page, 'dashboard-newcomer');
+    await page.getByRole('main').getByRole('link', { name: 'Access' }).click();
+    await page.getByRole('button', { name: 'Move up to Pro' }).click();
+    await page.getByTestId('panel-permissions').getByText('analytics.report.view').waitFor();
+    await page.getByRole('link', { name: 'Dashboard' }).click();
+    await page.getByTestId('tile-flights-value').waitFor();
+    assert.deepEqual(offences, []);
+    await context.close();
+  });
+
+  test('a lost message and a lost socket are made good without a reload', async () => {
+    const { page, context, offences } = await openPage(browser, server.url);
+    const wire = await tapSocket(page);
+    await page.goto('/');
+    await signIn(page, server);
+    const tile = page.getByTestId('tile-flights-value');
+    await changed(tile, await tile.textContent());
+
+    const again = wire.nextSubscription();
+    wire.loseNext((m) => m.channel === 'flights' && m.kind === 'DELTA');
+    await again;
+    await changed(tile, await tile.textContent());
+
+    await wire.close(1012, '{"reconnectInMs":50}');
+    await page.locator('[data-testid=socket]:not([data-phase=open])').waitFor();
+    await socketOpen(page);
+    await changed(tile, await tile.textContent());
+    assert.deepEqual(offences, []);
+    await context.close();
+  });
+
+  test('nothing else happened: no console error, no refused content, no request to elsewhere', () => {
+    assert.deepEqual(main.offences, []);
+  });
+});

@@ -1,0 +1,89 @@
+// The server under test: the real binary on its own folder and free ports, or the one BASE_URL names.
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const startWithinMs = 90_000;
+const stopWithinMs = 20_000;
+
+/**
+ * Starts the server with its demo and waits until it greets.
+ * @returns {Promise<{url: string, email: string, password: string, stop: () => Promise<void>}>}
+ */
+export async function startServer() {
+  const { BASE_URL, E2E_EMAIL = 'admin@example.com', E2E_PASSWORD } = process.env;
+  if (BASE_URL) {
+    if (!E2E_PASSWORD) throw new Error('BASE_URL needs E2E_PASSWORD, and E2E_EMAIL unless it is admin@example.com');
+    return { url: BASE_URL.replace(/\/$/, ''), email: E2E_EMAIL, password: E2E_PASSWORD, stop: async () => {} };
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'backendbook-e2e-'));
+  const binary = process.env.BACKENDBOOK_BIN ?? join(here, '../../bin/backendbook');
+  const child = spawn(binary, ['serve', '--demo'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      BACKENDBOOK_LISTEN: '127.0.0.1:0',
+      BACKENDBOOK_INTERNAL_LISTEN: '127.0.0.1:0',
+      BACKENDBOOK_DATA_DIR: folder,
+      BACKENDBOOK_DEMO_DATA_DIR: demoData(),
+    },
+  });
+  const stop = async () => {
+    await ended(child);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    return { ...(await greeting(child)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function demoData() {
+  const require = createRequire(import.meta.url);
+  return join(dirname(require.resolve('vega-datasets/package.json')), 'data');
+}
+
+/** Reads what the server says at its start: where it listens, and the administrator's password, which it tells once. */
+function greeting(child) {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const fail = (why) => reject(new Error(`${why}; it said:\n${said.replace(/(@\S+\s+)\S+/g, '$1…')}`));
+    const timer = setTimeout(() => fail('the server did not start in time'), startWithinMs);
+    const read = (text) => {
+      said += text;
+      const url = /console\s+(http:\/\/\S+?)\/?\s/.exec(said)?.[1];
+      const [, email, password] = /(\S+@\S+)\s+(\S+)\s+admin\b/.exec(said) ?? [];
+      if (!url || !email || !password) return;
+      clearTimeout(timer);
+      resolve({ url, email, password });
+    };
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', read);
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      fail(`the server does not run: ${error.message}`);
+    });
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      fail(`the server ended with ${signal ?? code}`);
+    });
+  });
+}
+
+/** Ends the server as an operator would, and only then by force. */
+function ended(child) {
+  if (child.exitCode !== null || child.signalCode !== null || !child.pid) return undefined;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
+    child.on('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}

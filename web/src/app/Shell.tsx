@@ -1,0 +1,58 @@
+import { AppShell, Burger, Drawer, Group, NavLink, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import type { ReactNode } from 'react';
+
+import { Icon } from '../ui/Icon';
+import { Logo } from '../ui/Logo';
+import { type Page, pages } from './pages';
+import { Link } from './router';
+import { SchemeToggle } from './SchemeToggle';
+import classes from './Shell.module.css';
+import { SocketBadge } from './SocketBadge';
+import { UserMenu } from './UserMenu';
+
+/** What surrounds every page: the name, the way to the others, the state of the socket, the user. */
+export function Shell({ page, children }: { page: Page | undefined; children: ReactNode }) {
+  const [menu, { toggle, close }] = useDisclosure(false);
+  return (
+    <AppShell header={{ height: 56 }}>
+      <AppShell.Header className={classes.header}>
+        <Group gap="sm" wrap="nowrap" className={classes.inner}>
+          <Burger opened={menu} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Pages" />
+          <Link href="/" className={classes.brand}>
+            <Logo size={28} />
+            <Text span fw={650} className={classes.name}>
+              Backend Book
+            </Text>
+          </Link>
+          <Group component="nav" gap={4} ml="md" visibleFrom="sm" wrap="nowrap" aria-label="Pages">
+            {pages.map((p) => (
+              <Link key={p.path} href={p.path} className={classes.link} aria-current={p === page ? 'page' : undefined}>
+                {p.label}
+              </Link>
+            ))}
+          </Group>
+          <Group gap="xs" ml="auto" wrap="nowrap">
+            <SocketBadge />
+            <SchemeToggle />
+            <UserMenu />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <Drawer opened={menu} onClose={close} size={260} title="Backend Book" hiddenFrom="sm">
+        {pages.map((p) => (
+          <NavLink
+            key={p.path}
+            component={Link}
+            href={p.path}
+            label={p.label}
+            leftSection={<Icon name={p.icon} />}
+            active={p === page}
+            onClick={close}
+          />
+        ))}
+      </Drawer>
+      <AppShell.Main className={page?.bleed ? undefined : classes.main}>{children}</AppShell.Main>
+    </AppShell>
+  );
+}

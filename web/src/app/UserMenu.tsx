@@ -1,0 +1,44 @@
+import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
+import { useMutation } from 'urql';
+
+import { initials } from '../format/text';
+import { SIGN_OUT } from '../session/operations';
+import { useSession } from '../session/viewer';
+import { Icon } from '../ui/Icon';
+
+/** Who is signed in, and the way out. */
+export function UserMenu() {
+  const { viewer, changed } = useSession();
+  const [, signOut] = useMutation(SIGN_OUT);
+  const { name, email } = viewer.user;
+  return (
+    <Menu position="bottom-end" width={240}>
+      <Menu.Target>
+        <UnstyledButton aria-label={`Signed in as ${name}`} data-testid="user">
+          <Avatar color="lagoon" radius="xl" size={34}>
+            {initials(name)}
+          </Avatar>
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          <Text size="sm" fw={600} c="bright" truncate>
+            {name}
+          </Text>
+          <Text size="xs" truncate>
+            {email}
+          </Text>
+        </Menu.Label>
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<Icon name="out" size={16} />}
+          data-testid="sign-out"
+          // Whether or not there was a session left to end, this page must forget what it knows.
+          onClick={() => void signOut({}).then(changed)}
+        >
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

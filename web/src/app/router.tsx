@@ -1,0 +1,48 @@
+// Four pages and their search parameters: no need for more than the browser's own history.
+import { type AnchorHTMLAttributes, type MouseEvent, useSyncExternalStore } from 'react';
+
+const moved = 'bb:moved';
+
+function subscribe(listener: () => void): () => void {
+  addEventListener('popstate', listener);
+  addEventListener(moved, listener);
+  return () => {
+    removeEventListener('popstate', listener);
+    removeEventListener(moved, listener);
+  };
+}
+
+/** Path of the page shown, without a slash at its end. */
+export function usePath(): string {
+  return useSyncExternalStore(subscribe, () => location.pathname.replace(/(.)\/$/, '$1'));
+}
+
+/** Search parameters of the page shown. */
+export function useSearch(): URLSearchParams {
+  return new URLSearchParams(useSyncExternalStore(subscribe, () => location.search));
+}
+
+/** Shows another page. */
+export function navigate(to: string): void {
+  history.pushState(null, '', to);
+  dispatchEvent(new Event(moved));
+}
+
+/** The address of a page with search parameters; absent ones are left out. */
+export function href(path: string, search: Record<string, string | null | undefined>): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(search)) if (value) params.set(name, value);
+  const text = params.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** A link within the console. With a modifier key the browser does what it always does. */
+export function Link({ href: to, onClick, ...props }: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }) {
+  const go = (event: MouseEvent<HTMLAnchorElement>) => {
+    onClick?.(event);
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    navigate(to);
+  };
+  return <a href={to} onClick={go} {...props} />;
+}

@@ -1,0 +1,90 @@
+import { Anchor, Box, Button, Group, Select, Skeleton, Text, Title } from '@mantine/core';
+import { useState } from 'react';
+import { useQuery } from 'urql';
+
+import { problemOf } from '../api/problem';
+import { href, Link, navigate, useSearch } from '../app/router';
+import { Empty } from '../ui/Empty';
+import { Icon } from '../ui/Icon';
+import { ProblemNote } from '../ui/ProblemNote';
+import { CreateDocument } from './CreateDocument';
+import { DocumentDrawer } from './DocumentDrawer';
+import { DocumentTable } from './DocumentTable';
+import { CONTENT_TYPES } from './operations';
+import { TypeList } from './TypeList';
+import classes from './DocumentsPage.module.css';
+
+export default function DocumentsPage() {
+  const search = useSearch();
+  const [{ data, error, fetching }, again] = useQuery({ query: CONTENT_TYPES });
+  // What is being written: a document of a type, which may point at an object already.
+  const [draft, setDraft] = useState<{ type: string; about: string | null } | null>(null);
+  const types = data?.contentTypes ?? [];
+  const type = types.find((t) => t.key === search.get('type')) ?? types[0];
+  const drafted = types.find((t) => t.key === draft?.type);
+  const note = types.find((t) => t.key === 'note');
+
+  if (error && !data) {
+    const failure = problemOf(error);
+    if (failure.code !== 'FORBIDDEN') return <ProblemNote problem={failure} onRetry={again} m="lg" />;
+    return (
+      <Empty title="Documents are closed to you" icon="access">
+        Your roles do not let you read documents. A plan may bring one that does: see{' '}
+        <Anchor component={Link} href="/access" size="sm">
+          Access
+        </Anchor>
+        .
+      </Empty>
+    );
+  }
+  if (fetching && !data) return <Skeleton h={420} mt="lg" />;
+  if (!type) {
+    return (
+      <Empty title="There are no content types yet" icon="documents">
+        Define one with the mutation <code>defineContentType</code> in the explorer, or start the server with its demo.
+      </Empty>
+    );
+  }
+
+  return (
+    <div>
+      <Group justify="space-between" mb="md" gap="sm">
+        <Box>
+          <Title order={1} fz="h2">
+            Documents
+          </Title>
+          <Text size="sm" c="dimmed">
+            Content by type; every document may point at any object, and knows what points at it.
+          </Text>
+        </Box>
+        <Button
+          leftSection={<Icon name="plus" size={16} />}
+          onClick={() => setDraft({ type: type.key, about: null })}
+          data-testid="new-document"
+        >
+          New {type.name.toLowerCase()}
+        </Button>
+      </Group>
+      <div className={classes.columns}>
+        <TypeList types={types} current={type.key} />
+        <Select
+          hiddenFrom="sm"
+          aria-label="Content type"
+          allowDeselect={false}
+          data={types.map((t) => ({ value: t.key, label: t.name }))}
+          value={type.key}
+          onChange={(key) => navigate(href('/documents', { type: key }))}
+        />
+        <DocumentTable key={type.key} type={type} />
+      </div>
+      <DocumentDrawer
+        id={search.get('open')}
+        onClose={() => navigate(href('/documents', { ...Object.fromEntries(search), open: null }))}
+        onNote={note && ((about) => setDraft({ type: note.key, about }))}
+      />
+      {drafted && draft && (
+        <CreateDocument type={drafted} types={types} about={draft.about} onClose={() => setDraft(null)} />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,245 @@
+/** One worked example for each system: the tabs a person finds at the first visit. A test validates them by the schema. */
+export interface Example {
+  query: string;
+  variables?: string;
+}
+
+const json = (value: unknown) => JSON.stringify(value, null, 2);
+
+const webauth: Example = {
+  query: `# Web authentication: who is asking?
+# The session travels in an HttpOnly cookie, so nothing has to be set here.
+query Me {
+  me {
+    user {
+      id
+      name
+      email
+      createdAt
+    }
+    permissions
+  }
+}
+`,
+};
+
+const sessions: Example = {
+  query: `# Sessions: the one this page uses. It can be ended at any time, and its sockets close with it.
+query MySession {
+  me {
+    session {
+      id
+      createdAt
+      lastSeenAt
+      expiresAt
+      userAgent
+      ip
+      current
+    }
+  }
+}
+`,
+};
+
+const roles: Example = {
+  query: `# Roles form a graph without cycles; \`can\` is answered in memory and says why.
+query Can($checks: [CheckInput!]!) {
+  can(checks: $checks) {
+    allowed
+    reason
+  }
+  roles(first: 20) {
+    nodes {
+      key
+      name
+      permissions
+      includes {
+        key
+      }
+      effectivePermissions
+    }
+  }
+}
+`,
+  variables: json({
+    checks: [
+      { permission: 'registry.document.create' },
+      { permission: 'rbac.grant.write' },
+      { permission: 'no.such.permission' },
+    ],
+  }),
+};
+
+const plans: Example = {
+  query: `# Plans: what is on offer, where you are, and what is left of it.
+query Plans {
+  plans {
+    key
+    name
+    rank
+    price {
+      amountMinor
+      currency
+    }
+    limits {
+      feature
+      limit
+    }
+  }
+  me {
+    membership {
+      plan {
+        key
+      }
+      since
+      version
+    }
+    entitlements {
+      feature
+      limit
+      used
+      remaining
+      source
+    }
+  }
+}
+`,
+};
+
+const registry: Example = {
+  query: `# Content types: documents point at any object, and every object knows what points at it.
+query Documents($type: String!) {
+  documents(type: $type, first: 5) {
+    nodes {
+      id
+      label
+      data
+      references {
+        path
+        target {
+          __typename
+          ... on Document {
+            id
+            label
+            backlinks(first: 3) {
+              nodes {
+                path
+                from {
+                  id
+                  label
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`,
+  variables: json({ type: 'movie' }),
+};
+
+const analytics: Example = {
+  query: `# Analytics: choose an operation at the run button.
+# Report reads minute rollups; Track stores an event once, however often its id is sent.
+query Report($input: ReportInput!) {
+  report(input: $input) {
+    from
+    to
+    source
+    exact
+    points {
+      at
+      key
+      value
+      count
+    }
+  }
+}
+
+mutation Track($events: [EventInput!]!) {
+  track(input: { events: $events }) {
+    accepted
+    duplicates
+  }
+}
+`,
+  variables: json({
+    input: { metric: 'flights.delay', aggregate: 'AVG', step: 'MINUTE', last: 15 },
+    events: [
+      {
+        id: 'explorer-example-1',
+        name: 'flight',
+        dims: { origin: 'SFO', destination: 'JFK' },
+        values: { delay: 12 },
+      },
+    ],
+  }),
+};
+
+const live: Example = {
+  query: `# Live: three channels over one socket. Each begins with a SNAPSHOT and goes on with DELTAs.
+subscription Live($channels: [ChannelInput!]!) {
+  live(channels: $channels) {
+    channel
+    kind
+    seq
+    at
+    error {
+      code
+      message
+    }
+    data {
+      __typename
+      ... on Report {
+        points {
+          at
+          key
+          value
+          count
+        }
+      }
+      ... on ReportDelta {
+        dropped
+        points {
+          at
+          key
+          value
+          count
+        }
+      }
+      ... on DocumentList {
+        documents {
+          id
+          label
+        }
+      }
+      ... on DocumentListDelta {
+        changes {
+          op
+          index
+          document {
+            id
+            label
+          }
+        }
+      }
+    }
+  }
+}
+`,
+  variables: json({
+    channels: [
+      { key: 'flights', report: { metric: 'flights.count', last: 5 } },
+      { key: 'delay', report: { metric: 'flights.delay', aggregate: 'AVG', last: 5 } },
+      { key: 'notes', documents: { type: 'note', first: 5 } },
+    ],
+  }),
+};
+
+export const examples: Example[] = [webauth, sessions, roles, plans, registry, analytics, live];

@@ -1,0 +1,90 @@
+// What a channel shows after each of its messages. Pure: no socket, no clock, no React.
+import type { DocumentList, DocumentListDelta, LiveError, LiveMessage, Report, ReportDelta } from './message';
+
+/** A channel as it stands. */
+export interface Channel {
+  /** `waiting` for a whole state (data, if any, is of before), `live`, or `ended` by a NOTICE. */
+  phase: 'waiting' | 'live' | 'ended';
+  /** Number of the last message folded in. */
+  seq: number;
+  /** When the state was like this, by the clock of the server; null before the first message. */
+  at: string | null;
+  /** The whole state; null before the first. */
+  data: Report | DocumentList | null;
+  /** Why the channel ended. */
+  error: LiveError | null;
+}
+
+/** What folding a message led to. */
+export interface Folded {
+  channel: Channel;
+  /** Messages are missing, or one made no sense: only a new subscription gives a state one can trust. */
+  lost: boolean;
+}
+
+export const waiting: Channel = { phase: 'waiting', seq: 0, at: null, data: null, error: null };
+
+/** Folds one message into the channel. */
+export function fold(channel: Channel, message: LiveMessage): Folded {
+  switch (message.kind) {
+    case 'SNAPSHOT':
+    case 'RESYNC':
+      return replaced(channel, message);
+    case 'DELTA':
+      return changed(channel, message);
+    case 'NOTICE':
+      return { channel: { ...channel, phase: 'ended', error: message.error }, lost: false };
+  }
+}
+
+function replaced(channel: Channel, message: LiveMessage): Folded {
+  const { data, seq, at } = message;
+  if (data?.__typename !== 'Report' && data?.__typename !== 'DocumentList') return lost(channel);
+  return { channel: { phase: 'live', seq, at, data, error: null }, lost: false };
+}
+
+function changed(channel: Channel, message: LiveMessage): Folded {
+  if (channel.phase !== 'live') return lost(channel);
+  // Seen already: a change applied twice would be wrong for lists.
+  if (message.seq <= channel.seq) return { channel, lost: false };
+  if (message.firstSeq !== channel.seq + 1) return lost(channel);
+  const data = apply(channel.data, message.data);
+  if (!data) return lost(channel);
+  return { channel: { ...channel, seq: message.seq, at: message.at, data }, lost: false };
+}
+
+/** What was shown stays on show while the channel waits for a whole state. */
+function lost(channel: Channel): Folded {
+  return { channel: { ...channel, phase: 'waiting' }, lost: true };
+}
+
+function apply(data: Channel['data'], delta: LiveMessage['data']): Channel['data'] {
+  if (data?.__typename === 'Report' && delta?.__typename === 'ReportDelta') return applyReport(data, delta);
+  if (data?.__typename === 'DocumentList' && delta?.__typename === 'DocumentListDelta') return applyList(data, delta);
+  return null;
+}
+
+function applyReport(report: Report, delta: ReportDelta): Report {
+  // Times are RFC 3339 in UTC of one form, so their text is ordered as they are.
+  const dropped = new Set(delta.dropped);
+  const kept = report.points.filter((p) => p.at >= delta.from && !dropped.has(p.key));
+  const points = new Map(kept.map((p) => [`${p.at} ${p.key}`, p]));
+  for (const point of delta.points) points.set(`${point.at} ${point.key}`, point);
+  const ordered = [...points.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, point]) => point);
+  return { ...report, from: delta.from, to: delta.to, through: delta.through, points: ordered };
+}
+
+function applyList(list: DocumentList, delta: DocumentListDelta): DocumentList | null {
+  const documents = [...list.documents];
+  for (const { op, id, index, document } of delta.changes) {
+    const here = documents.findIndex((d) => d.id === id);
+    if (op === 'LEAVE') {
+      if (here >= 0) documents.splice(here, 1);
+      continue;
+    }
+    if (!document || (op === 'UPDATE' && here < 0)) return null;
+    if (here >= 0) documents.splice(here, 1);
+    documents.splice(op === 'UPDATE' ? here : index, 0, document);
+  }
+  return { ...list, documents };
+}

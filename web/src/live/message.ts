@@ -1,0 +1,34 @@
+import { graphql, type ResultOf, type VariablesOf } from '../gql/graphql';
+
+/** The one operation of a page: all of its channels over one socket. */
+export const LIVE = graphql(`
+  subscription Live($channels: [ChannelInput!]!) {
+    live(channels: $channels) {
+      channel
+      kind
+      seq
+      firstSeq
+      at
+      error { code message }
+      data {
+        __typename
+        ... on Report { metric aggregate step from to through points { at key value count } }
+        ... on ReportDelta { from to through dropped points { at key value count } }
+        ... on DocumentList { documents { id rev label data createdAt updatedAt } }
+        ... on DocumentListDelta { changes { op id index document { id rev label data createdAt updatedAt } } }
+      }
+    }
+  }
+`);
+
+export type ChannelInput = VariablesOf<typeof LIVE>['channels'][number];
+export type LiveMessage = ResultOf<typeof LIVE>['live'];
+export type LiveError = NonNullable<LiveMessage['error']>;
+
+type Data = NonNullable<LiveMessage['data']>;
+export type Report = Extract<Data, { __typename: 'Report' }>;
+export type ReportDelta = Extract<Data, { __typename: 'ReportDelta' }>;
+export type ReportPoint = Report['points'][number];
+export type DocumentList = Extract<Data, { __typename: 'DocumentList' }>;
+export type DocumentListDelta = Extract<Data, { __typename: 'DocumentListDelta' }>;
+export type ListedDocument = DocumentList['documents'][number];
