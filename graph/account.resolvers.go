@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/backendbook/backendbook/graph/generated"
+	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
@@ -51,12 +52,11 @@ func (r *queryResolver) Me(ctx context.Context) (*model.Viewer, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.Accounts.ByIDs(ctx, []string{a.User})
-	u, ok := found[a.User]
-	if err != nil || !ok {
+	u, err := loader.User(ctx, a.User)
+	if err != nil || u == nil {
 		return nil, err
 	}
-	return &model.Viewer{User: &u, Session: &s}, nil
+	return &model.Viewer{User: u, Session: &s}, nil
 }
 
 // Users is the resolver for the users field.

@@ -12,8 +12,6 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
-
-	"github.com/backendbook/backendbook/internal/fault"
 )
 
 // document is a GraphQL document that passed everything which does not depend on who asks and with which variables. It is
@@ -156,7 +154,7 @@ func (c *documents) get(key [sha256.Size]byte) *document {
 		return nil
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*kept).doc //nolint:forcetypeassert,errcheck // put puts nothing else
+	return e.Value.(*kept).doc //nolint:forcetypeassert // put puts nothing else
 }
 
 func (c *documents) put(key [sha256.Size]byte, d *document) {
@@ -167,13 +165,8 @@ func (c *documents) put(key [sha256.Size]byte, d *document) {
 	}
 	c.by[key] = c.order.PushFront(&kept{key, d})
 	for c.bytes += d.bytes; c.bytes > c.max; {
-		last := c.order.Remove(c.order.Back()).(*kept) //nolint:forcetypeassert,errcheck // as above
+		last := c.order.Remove(c.order.Back()).(*kept) //nolint:forcetypeassert // as above
 		delete(c.by, last.key)
 		c.bytes -= last.doc.bytes
 	}
-}
-
-// isLimit reports whether a fault tells of a limit.
-func isLimit(f *fault.Error) bool {
-	return errors.Is(f, ErrTooComplex) || errors.Is(f, ErrTooDeep) || errors.Is(f, ErrTooLarge)
 }

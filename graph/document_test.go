@@ -61,7 +61,9 @@ func TestOnlyGoodDocumentsAreKept(t *testing.T) {
 	t.Parallel()
 	s := plainServer(t, Config{})
 	for _, bad := range []string{"{", "{ nope }", nested(16), "{ __schema { types { name } } }"} {
-		s.document(bad)
+		if _, errs := s.document(bad); len(errs) == 0 {
+			t.Errorf("%s passed", bad)
+		}
 	}
 	if len(s.documents.by) != 0 {
 		t.Errorf("%d bad documents are kept", len(s.documents.by))
@@ -120,7 +122,9 @@ func TestDocumentBytesAreHonest(t *testing.T) { //nolint:paralleltest // it meas
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.validator.walk(keep[i])
+			if errs := s.validator.walk(keep[i]); len(errs) > 0 {
+				t.Fatal(errs)
+			}
 		}
 		took := int(heap()-before) / n
 		runtime.KeepAlive(keep)

@@ -47,6 +47,9 @@ func Present(ctx context.Context, err error) *gqlerror.Error {
 			out.Path = shown.Path
 		}
 	}
+	if wrap, ok := err.(*gqlerror.Error); ok && wrap.Err != nil { //nolint:errorlint // this very one: gqlgen's wrapping adds what is sent and logged beside the text
+		err = wrap.Err
+	}
 	f := fault.From(err)
 	var crash *panicError
 	unclassified := f.Code == fault.ErrInternal.Code && !errors.As(err, &crash)

@@ -84,7 +84,7 @@ func TestStatus(t *testing.T) {
 		{"no object", `"{ __typename }"`, 400, 400, "BAD_REQUEST", false, false},
 		{"a batch", `[{"query":"{ __typename }"}]`, 400, 400, "BATCHING_UNSUPPORTED", false, false},
 		{"no query", `{"qeury":"{ __typename }"}`, 400, 400, "BAD_REQUEST", false, false},
-		{"a query that is no text", `{"query":{"obj":"ect"}}`, 400, 400, "BAD_REQUEST", false, false},
+		{"a query that is no text", `{"query":{"an":"object"}}`, 400, 400, "BAD_REQUEST", false, false},
 		{"an operation name that is no text", `{"query":"{ __typename }","operationName":0}`, 400, 400, "BAD_REQUEST", false, false},
 		{"variables that are no object", `{"query":"{ __typename }","variables":["array"]}`, 400, 400, "BAD_REQUEST", false, false},
 		{"extensions that are no object", `{"query":"{ __typename }","extensions":false}`, 400, 400, "BAD_REQUEST", false, false},
@@ -336,7 +336,7 @@ func TestClientLeaves(t *testing.T) {
 		leave()
 	}()
 	if resp, err := http.DefaultClient.Do(req); err == nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		t.Error("an answer to a client that left")
 	}
 	select {

@@ -65,6 +65,7 @@ func (s *stubs) Mutation() generated.MutationResolver { return stubMutation{s.Re
 func (m stubMutation) CreateDocument(ctx context.Context, in model.CreateDocumentInput) (*model.CreateDocumentPayload, error) {
 	return m.s.create(ctx, in)
 }
+
 func (m stubMutation) SignOut(ctx context.Context) (*model.SignOutPayload, error) {
 	return m.s.signOut(ctx)
 }
@@ -142,7 +143,7 @@ func (r *rig) do(req *http.Request) got {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		r.t.Fatal(err)

@@ -16,13 +16,13 @@ import (
 // maxJSONDepth is how deep a request may nest: 20 levels of a JSON scalar inside variables and an input, with room.
 const maxJSONDepth = 40
 
-// errJSON is a text that is no JSON as RFC 8259 and RFC 8785 (I-JSON) have it. Its message says where, never what.
-type errJSON struct {
+// jsonError is a text that is no JSON as RFC 8259 and RFC 8785 (I-JSON) have it. Its message says where, never what.
+type jsonError struct {
 	what string
 	at   int
 }
 
-func (e *errJSON) Error() string { return fmt.Sprintf("%s at byte %d", e.what, e.at) }
+func (e *jsonError) Error() string { return fmt.Sprintf("%s at byte %d", e.what, e.at) }
 
 var errBatch = errors.New("an array of requests")
 
@@ -30,7 +30,7 @@ var errBatch = errors.New("an array of requests")
 // float64. It refuses equal keys, bytes that are no UTF-8, lone surrogates and more than maxJSONDepth levels.
 func parseJSON(text []byte) (any, error) {
 	if !utf8.Valid(text) {
-		return nil, &errJSON{"bytes that are not UTF-8", 0}
+		return nil, &jsonError{"bytes that are not UTF-8", 0}
 	}
 	p := jsonParser{text: text}
 	p.space()
@@ -49,7 +49,7 @@ type jsonParser struct {
 	at   int
 }
 
-func (p *jsonParser) fail(what string) error { return &errJSON{what, p.at} }
+func (p *jsonParser) fail(what string) error { return &jsonError{what, p.at} }
 
 func (p *jsonParser) space() {
 	for p.at < len(p.text) {
@@ -115,7 +115,7 @@ func (p *jsonParser) object(depth int) (map[string]any, error) {
 			return nil, err
 		}
 		if _, twice := m[key]; twice {
-			return nil, &errJSON{"the same key twice", begin}
+			return nil, &jsonError{"the same key twice", begin}
 		}
 		if p.space(); p.peek() != ':' {
 			return nil, p.fail("no colon")
@@ -179,14 +179,14 @@ func (p *jsonParser) number() (any, error) {
 	}
 	leadingZero := p.peek() == '0'
 	if n := digits(); n == 0 || leadingZero && n > 1 {
-		return nil, &errJSON{"no number", begin}
+		return nil, &jsonError{"no number", begin}
 	}
 	whole := true
 	if p.peek() == '.' {
 		whole = false
 		p.at++
 		if digits() == 0 {
-			return nil, &errJSON{"no number", begin}
+			return nil, &jsonError{"no number", begin}
 		}
 	}
 	if c := p.peek(); c == 'e' || c == 'E' {
@@ -196,7 +196,7 @@ func (p *jsonParser) number() (any, error) {
 			p.at++
 		}
 		if digits() == 0 {
-			return nil, &errJSON{"no number", begin}
+			return nil, &jsonError{"no number", begin}
 		}
 	}
 	text := string(p.text[begin:p.at])
@@ -207,7 +207,7 @@ func (p *jsonParser) number() (any, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) {
-		return nil, &errJSON{"a number out of range", begin}
+		return nil, &jsonError{"a number out of range", begin}
 	}
 	return f, nil
 }
@@ -276,7 +276,7 @@ func (p *jsonParser) escape() (rune, error) {
 		}
 	}
 	if r < 0 || utf16.IsSurrogate(r) {
-		return 0, &errJSON{"no escape", begin}
+		return 0, &jsonError{"no escape", begin}
 	}
 	return r, nil
 }

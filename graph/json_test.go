@@ -13,7 +13,7 @@ func TestParseJSON(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]any{
 		`null`:                nil,
-		` true `:              true,
+		"\ttrue\n":            true,
 		`false`:               false,
 		`"a\"b\\\/\n\t☃"`:     "a\"b\\/\n\t☃",
 		`"\u2603"`:            "☃",
@@ -74,7 +74,7 @@ func TestParseJSONRefuses(t *testing.T) {
 		"10,000 levels":           strings.Repeat(`{"a":`, 10_000),
 	} {
 		v, err := parseJSON([]byte(text))
-		var where *errJSON
+		var where *jsonError
 		if !errors.As(err, &where) {
 			t.Errorf("%s: %v, %v", name, v, err)
 		}

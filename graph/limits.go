@@ -83,7 +83,7 @@ func (e *extent) add(o extent, below bool) {
 type meter struct {
 	fragments  map[string]*ast.FragmentDefinition
 	extents    map[string]*extent // nil while it is being measured: a cycle, which validation refuses
-	nodes      int // selections, arguments, values: what the document takes in memory
+	nodes      int                // selections, arguments, values: what the document takes in memory
 	directives int
 	repeats    int
 	introspect bool // __schema or __type is selected somewhere

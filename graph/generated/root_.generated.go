@@ -733,7 +733,7 @@ extend type Query {
 extend type Mutation {
   """
   Move to another plan at once. The plan's role is granted and the old one's revoked in the same transaction.
-  Errors: PLAN_UNKNOWN, PLAN_SAME, PLAN_STALE, FORBIDDEN.
+  Errors: PLAN_UNKNOWN, PLAN_SAME, PLAN_STALE, FORBIDDEN, NOT_FOUND (for the user).
   """
   changePlan(input: ChangePlanInput!): ChangePlanPayload! @access(rule: USER)
 }
@@ -790,7 +790,7 @@ type Grant implements Node {
   member: ID!
   "The role held."
   role: Role!
-  "Who made the grant: ` + "`" + `manual` + "`" + `, ` + "`" + `bootstrap` + "`" + `, or ` + "`" + `plan:` + "`" + ` with the membership behind it."
+  "Where the grant comes from: ` + "`" + `manual` + "`" + `, ` + "`" + `bootstrap` + "`" + `, ` + "`" + `default` + "`" + ` (every user has it), or ` + "`" + `plan:` + "`" + ` with the membership behind it."
   source: String!
   "From when on the grant counts no more; null for never. Compared with the clock at each check."
   expiresAt: Time
@@ -828,7 +828,7 @@ input GrantRoleInput {
 
 "Answer of ` + "`" + `grantRole` + "`" + `."
 type GrantRolePayload {
-  "The new grant; the existing one if the member held the role already."
+  "The new grant; the existing one if the member was granted the role already, which then lasts at least as long as asked."
   grant: Grant!
 }
 
@@ -875,9 +875,9 @@ extend type Query {
 extend type Mutation {
   "Make a role. Errors: ROLE_KEY_TAKEN, UNKNOWN_PERMISSION, RBAC_ESCALATION, BAD_USER_INPUT."
   createRole(input: CreateRoleInput!): CreateRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
-  "Let a user or a role hold a role. Errors: RBAC_CYCLE (with the path), RBAC_DEPTH, RBAC_ESCALATION, NOT_FOUND."
+  "Let a user or a role hold a role. Errors: RBAC_CYCLE (with the path), RBAC_DEPTH, RBAC_ESCALATION (with the permissions missing), NOT_FOUND, BAD_USER_INPUT."
   grantRole(input: GrantRoleInput!): GrantRolePayload! @access(rule: PERMISSION, permission: "rbac.grant.write")
-  "Take a grant back; it counts no more when the answer is sent. Errors: NOT_FOUND, LAST_ADMIN."
+  "Take a grant back; it counts no more when the answer is sent. Errors: NOT_FOUND, RBAC_ESCALATION, LAST_ADMIN."
   revokeGrant(input: RevokeGrantInput!): RevokeGrantPayload! @access(rule: PERMISSION, permission: "rbac.grant.write")
 }
 `, BuiltIn: false},

@@ -70,7 +70,7 @@ func (s *services) sources() Sources {
 }
 
 // follow resolves a document as gqlgen does: its fields at the same time, and the same below each reference.
-func follow(t *testing.T, ctx context.Context, d registry.Document, depth int) {
+func follow(ctx context.Context, t *testing.T, d registry.Document, depth int) {
 	if depth == 0 {
 		return
 	}
@@ -96,7 +96,7 @@ func follow(t *testing.T, ctx context.Context, d registry.Document, depth int) {
 			t.Errorf("Target = %v, %v", target, err)
 			return
 		}
-		follow(t, ctx, target.Object.(registry.Document), depth-1)
+		follow(ctx, t, target.Object.(registry.Document), depth-1)
 	})
 	wg.Wait()
 }
@@ -114,7 +114,7 @@ func TestReadsDoNotDependOnTheSizeOfThePage(t *testing.T) {
 		Saw(ctx, docs)
 		var wg sync.WaitGroup
 		for _, d := range docs {
-			wg.Go(func() { follow(t, ctx, d, 3) })
+			wg.Go(func() { follow(ctx, t, d, 3) })
 		}
 		wg.Wait()
 		want := map[string]int{"users": 3, "types": 1, "references": 3, "targets": 3}

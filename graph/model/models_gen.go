@@ -197,7 +197,7 @@ type GrantRoleInput struct {
 
 // Answer of `grantRole`.
 type GrantRolePayload struct {
-	// The new grant; the existing one if the member held the role already.
+	// The new grant; the existing one if the member was granted the role already, which then lasts at least as long as asked.
 	Grant rbac.Grant `json:"grant"`
 }
 

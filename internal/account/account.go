@@ -41,7 +41,7 @@ const (
 // Kinds of this package's events.
 const (
 	kindCreated     = "account.user.created"
-	kindPasswordSet = "account.password.set" //nolint:gosec // a name, not a secret
+	kindPasswordSet = "account.password.set"
 )
 
 // User is a person with an account. The password is not part of it.

@@ -21,7 +21,7 @@ func TestPHCRoundTrip(t *testing.T) {
 	}
 }
 
-// The reference implementation gives this (test.c): echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -e
+// The reference implementation gives this (test.c): echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -e.
 func TestPHCOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	const text = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"

@@ -103,7 +103,6 @@ func (f *folder) work(ctx context.Context) error {
 	if f.cp, err = f.s.store.claim(ctx, f.fence); err != nil {
 		return err
 	}
-	f.reset()
 	if f.cp.StartAt.IsZero() {
 		f.s.cfg.Log.InfoContext(ctx, "analytics_fold_first", "effect", "rollups are computed from the stored events")
 		if err := f.begin(ctx); err != nil {
@@ -118,12 +117,13 @@ func (f *folder) work(ctx context.Context) error {
 	if err := f.define(ctx); err != nil {
 		return err
 	}
+	f.reset()
 	return f.follow(ctx, in)
 }
 
 func (f *folder) reset() {
 	clear(f.rows)
-	f.at, f.rung, f.redefined, f.through = f.cp.Position, f.cp.Settled, false, time.Time{}
+	f.at, f.rung, f.redefined, f.through = f.cp.Position, max(f.cp.Settled, f.cp.Rung), false, time.Time{}
 	if f.cp.Through != nil {
 		f.through = *f.cp.Through
 	}
@@ -131,23 +131,28 @@ func (f *folder) reset() {
 
 // begin makes a checkpoint of now at which no metric is folded yet: each is then counted from the stored events.
 func (f *folder) begin(ctx context.Context) error {
-	rung, err := f.s.store.rings(ctx) // before the time: these rings are about events the recount will see
-	if err != nil {
-		return err
-	}
 	now, err := f.s.store.clusterTime(ctx)
 	if err != nil {
 		return err
 	}
-	any, err := f.s.store.hasEvents(ctx)
+	var rung int64
+	var any bool
+	err = f.s.store.asOf(ctx, now, func(ctx context.Context) (err error) { // the stream brings the rings after that
+		if rung, err = f.s.store.rings(ctx); err != nil {
+			return err
+		}
+		any, err = f.s.store.hasEvents(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	next := checkpoint{
-		ID: foldID, Fence: f.fence, StartAt: now, Position: now, Settled: rung, Metrics: []folded{}, Through: f.cp.Through,
-		// A checkpoint that was lost altogether still gets a higher rev than any of its rollups: no folder writes a
-		// thousand times a second.
-		Rev: max(f.cp.Rev+1, int64(now.T)*1000),
+		ID: foldID, Fence: f.fence, StartAt: now, Position: now, Rung: rung, Settled: f.cp.Settled,
+		Metrics: []folded{}, Through: f.cp.Through,
+		// Even if the checkpoint was lost altogether this is above the rev of every rollup: time has moved on at least by
+		// one for each write.
+		Rev: max(f.cp.Rev+1, int64(now.T)<<20+int64(now.I)),
 	}
 	if t := time.Unix(int64(now.T), 0).UTC(); any && (next.Through == nil || t.After(*next.Through)) {
 		next.Through = &t

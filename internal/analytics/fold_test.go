@@ -165,11 +165,20 @@ func TestLostHistoryIsRecounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := bson.Marshal(bson.D{{Key: "_data", Value: "8200000001000000012B0429296E1404"}}) // of 1970
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, token := range map[string]bson.Raw{"garbage": garbage, "too old": old} {
+	for name, spoil := range map[string]func(t *testing.T, w world){
+		"garbage": func(t *testing.T, w world) {
+			_, err := w.store.checkpoints.UpdateByID(t.Context(), foldID, bson.D{{Key: "$set", Value: bson.D{{Key: "token", Value: bson.Raw(garbage)}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+		"too old": func(t *testing.T, w world) { // as the server tells it, once the stream is open
+			storetest.FailPoint(t, w.db, bson.D{{Key: "times", Value: 1}}, bson.D{
+				{Key: "failCommands", Value: bson.A{"getMore"}}, {Key: "errorCode", Value: 286},
+				{Key: "errorLabels", Value: bson.A{"NonResumableChangeStreamError"}},
+			})
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -179,10 +188,7 @@ func TestLostHistoryIsRecounted(t *testing.T) {
 			w.settle(t)
 			stop()
 			w.track(t, flights("between", 100)...)
-			_, err := w.store.checkpoints.UpdateByID(t.Context(), foldID, bson.D{{Key: "$set", Value: bson.D{{Key: "token", Value: token}}}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			spoil(t, w)
 			spoiled := rollupKey{metric: delays.Key, at: t0.Truncate(time.Minute).UnixMilli()}
 			if _, err := w.store.rollups.UpdateByID(t.Context(), spoiled.id(), bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: 12345}}}}); err != nil {
 				t.Fatal(err)

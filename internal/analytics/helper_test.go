@@ -59,7 +59,7 @@ func newWorld(t testing.TB) world {
 func worldOn(t testing.TB, db *store.DB, cfg Config) world {
 	t.Helper()
 	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
+		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	plan := store.Plan{Collections: append(Collections(), event.Collections()...)}
 	if _, err := db.Migrate(context.Background(), plan, false); err != nil {
@@ -105,6 +105,10 @@ func (w world) mustVerify(t testing.TB) Verification {
 	v, err := w.Verify(ctx)
 	if err != nil {
 		t.Fatalf("Verify() = %v", err)
+	}
+	all, err := w.store.allMetrics(ctx)
+	if err != nil || v.Metrics != len(all) {
+		t.Fatalf("Verify() compared %d metrics of %d, %v", v.Metrics, len(all), err)
 	}
 	if v.Differing > 0 {
 		t.Fatalf("%d of %d rollups differ from a recount, such as %+v", v.Differing, v.Rollups, v.Differences[0])

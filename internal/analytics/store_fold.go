@@ -27,7 +27,8 @@ type checkpoint struct {
 	StartAt  timestamp  `bson:"startAt"`           // the stream is followed from right after this time
 	Token    bson.Raw   `bson:"token,omitempty"`   // resume after this instead, once there was a change
 	Position timestamp  `bson:"position"`          // of the last change folded
-	Settled  int64      `bson:"settled"`           // the last ring of the bell heard
+	Rung     int64      `bson:"rung"`              // rings of the bell before StartAt, which the stream does not bring
+	Settled  int64      `bson:"settled"`           // all that was stored before this ring is folded
 	Through  *time.Time `bson:"through,omitempty"` // events stored up to here are folded, by the server's clock
 	Metrics  []folded   `bson:"metrics"`           // metrics whose rollups are whole
 }

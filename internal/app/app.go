@@ -135,7 +135,7 @@ func (a *App) Close(ctx context.Context) (err error) {
 		a.closeListeners()
 		a.stop()
 		a.workers.Wait()
-		err = a.core.close(ctx)
+		err = a.close(ctx)
 	})
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/cli"
@@ -45,7 +46,7 @@ func (h *host) Serve(ctx context.Context) (err error) {
 // startError is what kept the server from starting; being told to stop meanwhile is no failure.
 func startError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the error only tells that the start was cut short
 	}
 	return fmt.Errorf("the server does not start: %w", err)
 }
@@ -56,15 +57,17 @@ func (a *App) greet(w io.Writer) {
 		return
 	}
 	at := a.URL()
-	fmt.Fprintf(w, "\nBackend Book is running.\n  console    %s/\n  explorer   %s/explorer\n  GraphQL    %s/graphql\n", at, at, at)
-	if a.internal != nil {
-		fmt.Fprintf(w, "  metrics    http://%s/metrics\n", reachable(a.internal.Addr()))
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nBackend Book is running.\n  console    %s/\n  explorer   %s/explorer\n  GraphQL    %s/graphql\n", at, at, at)
+	if internal := a.InternalURL(); internal != "" {
+		fmt.Fprintf(&b, "  metrics    %s/metrics\n", internal)
 	}
-	fmt.Fprintln(w)
+	b.WriteByte('\n')
 	if len(a.made) > 0 {
-		_ = cli.PrintSignIns(w, a.made)
-		fmt.Fprintln(w)
+		_ = cli.PrintSignIns(&b, a.made)
+		b.WriteByte('\n')
 	}
+	_, _ = io.WriteString(w, b.String())
 }
 
 // Migrate implements [cli.Host].

@@ -51,10 +51,10 @@ func Run(ctx context.Context, p Process) int {
 	case errors.Is(err, config.ErrHelp):
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintln(p.Err, usage)
+		complain(p.Err, usage)
 		return exitUsage
 	case err != nil:
-		fmt.Fprintln(p.Err, "error:", err)
+		complain(p.Err, fmt.Errorf("error: %w", err))
 		return exitFailed
 	}
 	log := newLogger(p.Err, loaded.Log.Format, loaded.Log.Level)
@@ -62,7 +62,7 @@ func Run(ctx context.Context, p Process) int {
 		Host: &host{cfg: loaded, log: log, term: p.Out}, Out: p.Out, Err: p.Err, In: p.In, Now: clock.System(), Version: Version(),
 	}
 	if err := loaded.Run(actor.With(ctx, actor.System()), env); err != nil {
-		fmt.Fprintln(p.Err, "error:", err)
+		complain(p.Err, fmt.Errorf("error: %w", err))
 		if cli.IsUsage(err) {
 			return exitUsage
 		}
@@ -70,6 +70,9 @@ func Run(ctx context.Context, p Process) int {
 	}
 	return exitOK
 }
+
+// complain tells the person at the terminal.
+func complain(w io.Writer, err error) { _, _ = fmt.Fprintln(w, err) }
 
 // sameSignal is how soon after the first signal another one is the same key press, delivered by the terminal and by a
 // wrapper such as npm or timeout.
@@ -94,7 +97,7 @@ func onSignals(ctx context.Context, term io.Writer) (context.Context, func()) {
 					first = now
 					cancel()
 				case now.Sub(first) > sameSignal:
-					fmt.Fprintf(term, "%s again: leaving at once\n", s)
+					complain(term, fmt.Errorf("%s again: leaving at once", s))
 					os.Exit(exitFailed)
 				}
 			}

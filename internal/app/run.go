@@ -81,7 +81,7 @@ func (a *App) serve(base context.Context, failed chan<- error) []*http.Server {
 }
 
 // lastWait is how long requests have to notice that they were abandoned.
-const lastWait = 2 * time.Second
+const lastWait = 500 * time.Millisecond
 
 // drain lets everything that has begun come to its end. What has not by then is cut, and that is an error.
 func (a *App) drain(base context.Context, abandon func(), servers []*http.Server) error {
@@ -94,10 +94,11 @@ func (a *App) drain(base context.Context, abandon func(), servers []*http.Server
 	errs := make([]error, len(servers))
 	for i, srv := range servers {
 		wg.Go(func() {
-			if errs[i] = srv.Shutdown(ctx); errs[i] == nil {
+			err := srv.Shutdown(ctx)
+			if err == nil {
 				return
 			}
-			a.log.WarnContext(base, "drain_incomplete", "effect", "requests that were still running are cut")
+			errs[i] = fmt.Errorf("requests still ran after %s and were cut: %w", a.cfg.DrainTime, err)
 			abandon()
 			last, cancel := context.WithTimeout(context.WithoutCancel(base), lastWait)
 			defer cancel()

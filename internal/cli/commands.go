@@ -64,6 +64,9 @@ type Env struct {
 	Version string
 }
 
+// say tells the person at the terminal something that is not the result.
+func (e *Env) say(format string, args ...any) { _, _ = fmt.Fprintf(e.Err, format+"\n", args...) }
+
 // Host is the process around a command.
 type Host interface {
 	// Serve runs the server until ctx ends.
@@ -102,8 +105,11 @@ func usage(format string, args ...any) error { return usageError{fmt.Sprintf(for
 
 type usageError struct{ msg string }
 
-func (e usageError) Error() string        { return e.msg }
-func (e usageError) Is(target error) bool { return target == errUsage } //nolint:errorlint // this is the comparison
+// Error says what is wrong with the question.
+func (e usageError) Error() string { return e.msg }
+
+// Is makes it one of its class.
+func (e usageError) Is(target error) bool { return target == errUsage }
 
 // table writes rows in columns.
 func table(w io.Writer, rows [][]string) error {

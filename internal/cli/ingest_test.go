@@ -63,7 +63,7 @@ func TestIngestRefuses(t *testing.T) {
 		{"an empty array", "[]", "there are no rows"},
 		{"a cut file", "[\n{\"a\":1},\n{\"a\":", "line 3: the file ends too early"},
 		{"a cut array", "[\n{\"a\":1}\n", "line 3: the file ends too early"},
-		{"a missing comma", "[\n{\"a\":1}\n{\"a\":\"hunter2\"}\n]", "line 3: this is not JSON"},
+		{"a missing comma", "[\n{\"a\":1}\n{\"a\":\"hunter2\"}\n]", "line 2: this is not JSON"},
 		{"not JSON", "{\"a\":1}\n{a:hunter2}\n", "line 2: this is not JSON"},
 		{"a number for a row", "[{\"a\":1},\n7]", "line 2: a row must be a JSON object"},
 		{"null for a row", "null", "line 1: a row must be a JSON object"},

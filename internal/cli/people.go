@@ -45,7 +45,7 @@ func (c *UserCreateAdminCmd) Run(ctx context.Context, env *Env) error {
 	if err := grant(ctx, s, u, rbac.RoleAdmin); err != nil {
 		return err
 	}
-	fmt.Fprintln(env.Err, "made", u.Ref())
+	env.say("made %s", u.Ref())
 	if made {
 		return PrintSignIns(env.Out, []SignIn{{c.Email, password, rbac.RoleAdmin}})
 	}
@@ -94,7 +94,7 @@ func (c *UserSetPasswordCmd) Run(ctx context.Context, env *Env) error {
 	if err := s.Auth.SetPassword(ctx, u.ID, password); err != nil {
 		return err
 	}
-	fmt.Fprintln(env.Err, "set; all sessions of", u.Ref(), "have ended")
+	env.say("set; all sessions of %s have ended", u.Ref())
 	if made {
 		return PrintSignIns(env.Out, []SignIn{{c.Email, password, ""}})
 	}
@@ -173,7 +173,7 @@ func (c *RoleGrantCmd) Run(ctx context.Context, env *Env) error {
 	if err := grant(ctx, s, u, c.Role); err != nil {
 		return err
 	}
-	fmt.Fprintln(env.Err, u.Ref(), "holds", c.Role)
+	env.say("%s holds %s", u.Ref(), c.Role)
 	return nil
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +65,6 @@ func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
 	if r.Through != nil {
 		through = "events stored up to " + r.Through.Format(time.RFC3339) + " are in it"
 	}
-	fmt.Fprintf(env.Err, "%s; %s\n", note, through)
+	env.say("%s; %s", note, through)
 	return nil
 }

@@ -27,20 +27,24 @@ func (c *MigrateCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	var b strings.Builder
 	for _, name := range r.Created {
-		fmt.Fprintln(env.Out, "create", name)
+		b.WriteString("create " + name + "\n")
 	}
 	for _, id := range r.Applied {
-		fmt.Fprintln(env.Out, "apply", id)
+		b.WriteString("apply " + id + "\n")
+	}
+	if _, err := io.WriteString(env.Out, b.String()); err != nil {
+		return err
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintln(env.Err, "warning:", w)
+		env.say("warning: %s", w)
 	}
 	switch {
 	case len(r.Created)+len(r.Applied) == 0:
-		fmt.Fprintln(env.Err, "nothing to do")
+		env.say("nothing to do")
 	case c.DryRun:
-		fmt.Fprintln(env.Err, "this was a dry run: nothing was changed")
+		env.say("this was a dry run: nothing was changed")
 	}
 	return nil
 }
@@ -51,10 +55,10 @@ type SeedCmd struct{}
 // Run seeds and prints the sign-ins it made.
 func (c *SeedCmd) Run(ctx context.Context, env *Env) error {
 	made, err := env.Host.Seed(ctx)
-	if perr := PrintSignIns(env.Out, made); perr != nil {
-		return perr
+	if len(made) == 0 && err == nil {
+		env.say("nobody was added")
 	}
-	return err
+	return errors.Join(PrintSignIns(env.Out, made), err)
 }
 
 // PrintSignIns shows sign-ins that were just made, this once.
@@ -66,8 +70,8 @@ func PrintSignIns(w io.Writer, made []SignIn) error {
 	for _, m := range made {
 		rows = append(rows, []string{m.Email, m.Password, m.Role})
 	}
-	fmt.Fprintln(w, "New sign-ins. Their passwords are shown this once:")
-	return table(w, rows)
+	_, err := fmt.Fprintln(w, "New sign-ins. Their passwords are shown this once:")
+	return errors.Join(err, table(w, rows))
 }
 
 // ConfigPrintCmd prints the settings.

@@ -92,7 +92,7 @@ func Load(in Input) (*Loaded, error) {
 			problems = append(problems, fmt.Sprintf("%s: %s %s", v.origin, s.Key, err))
 		}
 	}
-	problems = append(problems, l.Config.check(len(problems) > 0)...)
+	problems = append(problems, l.check(len(problems) > 0)...)
 	if len(problems) > 0 {
 		return nil, &UsageError{problems}
 	}

@@ -15,7 +15,7 @@ import (
 func (c *Config) ForStore() store.Config {
 	return store.Config{
 		URI: c.MongoDB.URI, Database: c.MongoDB.Database, Timeout: c.MongoDB.Timeout, StartWait: c.MongoDB.Wait,
-		MaxPoolSize: uint64(max(c.MongoDB.Pool, 0)), //nolint:gosec // not negative
+		MaxPoolSize: uint64(max(c.MongoDB.Pool, 0)),
 	}
 }
 

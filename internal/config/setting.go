@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -112,7 +113,7 @@ func (s *Setting) set(text string) error {
 // worded hides what strconv says, which quotes the text: it may be a secret in the wrong place.
 func worded(err error, msg string) error {
 	if err != nil {
-		return fmt.Errorf("%s", msg) //nolint:perfsprint // a new error on purpose: the cause quotes the value
+		return errors.New(msg)
 	}
 	return nil
 }

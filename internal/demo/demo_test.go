@@ -14,7 +14,7 @@ import (
 
 func TestReadFlightsByTime(t *testing.T) {
 	t.Parallel()
-	flights, err := ReadFlights("testdata/flights.json")
+	flights, err := ReadFlights("testdata/flights-20k.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestReadTables(t *testing.T) {
 
 func TestReelRepeatsTheFlights(t *testing.T) {
 	t.Parallel()
-	flights, err := ReadFlights("testdata/flights.json")
+	flights, err := ReadFlights("testdata/flights-20k.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (s *Server) accessLog(next http.Handler) http.Handler {
 		e := &entry{route: "none"}
 		rec := &recorder{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), entryKey{}, e))
-		defer func() {
+		defer func() { //nolint:contextcheck // it has the context of r
 			took := s.deps.Clock().Sub(begin)
 			s.deps.Metrics.observeHTTP(r.Method, e.route, rec.code(), took)
 			attrs := []slog.Attr{

@@ -32,14 +32,16 @@ type asset struct {
 func newConsole(files fs.FS) http.Handler {
 	c := &console{files: files}
 	if files != nil {
-		_, err := fs.Stat(files, "index.html")
+		_, err := fs.Stat(files, index)
 		c.built = err == nil
 	}
 	return c
 }
 
-// assetsFolder holds the files whose names carry a hash of their content.
-const assetsFolder = "assets/"
+const (
+	index        = "index.html" // the one page there is
+	assetsFolder = "assets/"    // the files whose names carry a hash of their content
+)
 
 // ServeHTTP answers with a file, and for any other path a browser navigates to with the one page there is: its script
 // knows the routes.
@@ -49,24 +51,22 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
-	if c.built {
-		if name != "" && name != "index.html" {
-			if a := c.asset(name); a != nil {
-				c.send(w, r, a, strings.HasPrefix(name, assetsFolder))
-				return
-			}
-		}
-		if isPage(name) {
-			c.send(w, r, c.asset("index.html"), false)
-			return
-		}
-	} else if isPage(name) {
+	var file *asset
+	if c.built && name != "" && name != index {
+		file = c.asset(name)
+	}
+	switch {
+	case file != nil:
+		c.send(w, r, file, strings.HasPrefix(name, assetsFolder))
+	case !isPage(name):
+		notFound(w, r)
+	case c.built:
+		c.send(w, r, c.asset(index), false)
+	default:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write([]byte(unbuilt))
-		return
 	}
-	notFound(w, r)
 }
 
 // isPage tells a route of the console from a file that does not exist.
@@ -123,7 +123,7 @@ func (c *console) send(w http.ResponseWriter, r *http.Request, a *asset, forever
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(body) // the client may be gone
+	_, _ = w.Write(body) //nolint:gosec // a file of ours, with a content type of ours; the client may be gone
 }
 
 // typeOf is the content type by extension: the machine's own table may say anything.

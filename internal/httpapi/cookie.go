@@ -39,7 +39,7 @@ func (c cookies) set(w http.ResponseWriter, token string) {
 	if token == "" {
 		age = -1
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure on the plain http of development only
 		Name: c.name, Value: token, Path: "/", MaxAge: age,
 		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})

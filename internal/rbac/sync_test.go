@@ -342,3 +342,50 @@ func TestFirstWritersAtOnce(t *testing.T) {
 		t.Errorf("%d roles, rev %d", n, w.Rev())
 	}
 }
+
+// Checks go on while grants come and go and an edge between roles expires: no lock, no torn answer. For the race detector.
+func TestChecksWhileThePolicyChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	base, outer, inner := w.role("base", permP), w.role("outer"), w.role("inner", permQ)
+	w.give("always", base)
+	w.give("always", outer)
+	w.must(w.Load(t.Context()))
+	end := t0.Add(time.Minute)
+	_, err := w.Grant(w.sys(), GrantCmd{Role: inner.ID, Member: outer.Ref(), ExpiresAt: &end})
+	w.must(err)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			ended := false
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if d := w.Allows("always", permP); !d.Allowed {
+					t.Errorf("p: %+v", d)
+					return
+				}
+				d := w.Allows("always", permQ)
+				if ended && d.Allowed || !d.Allowed && d.Reason != Expired {
+					t.Errorf("q, ended %v: %+v", ended, d)
+					return
+				}
+				ended = ended || !d.Allowed
+			}
+		})
+	}
+	for i := range 10 {
+		if i == 5 {
+			w.clock.Advance(time.Minute)
+		}
+		w.take(w.give("sometimes", base))
+	}
+	close(stop)
+	wg.Wait()
+	want(t, w.Service, "always", permQ, Expired)
+	want(t, w.Service, "sometimes", permP, NoGrant)
+}

@@ -12,7 +12,7 @@ import (
 )
 
 // CreateRole makes a role. Needs rbac.role.write, and every permission the role is to have. The event
-// rbac.role.created commits with it. Cost: 1 read, 3 writes, 1 commit.
+// rbac.role.created commits with it. Cost: 2 reads, 3 writes, 1 commit.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, UNKNOWN_PERMISSION with the permission in the
 // details, RBAC_ESCALATION with those missing, ROLE_KEY_TAKEN, COMMIT_UNKNOWN.
@@ -50,7 +50,7 @@ func (s *Service) CreateRole(ctx context.Context, c CreateRoleCmd) (Role, error)
 
 // Grant lets a user or a role hold a role. Needs rbac.grant.write, and every permission the role gives. If the member
 // holds it already by a grant that lasts as long, that one is the answer; one that ends sooner is extended. The event
-// rbac.grant.created or rbac.grant.extended commits with it. Cost: 2 reads, 3 writes, 1 commit; on a node that is behind
+// rbac.grant.created or rbac.grant.extended commits with it. Cost: 3 reads, 3 writes, 1 commit; on a node that is behind
 // 3 reads more.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, NOT_FOUND, RBAC_ESCALATION with the permissions
@@ -87,7 +87,7 @@ func (s *Service) Grant(ctx context.Context, c GrantCmd) (Grant, error) {
 
 // Revoke takes a grant back: it counts no more when Revoke returns. Needs rbac.grant.write, and every permission the role
 // gives. stillHeld tells whether the member has the role by another way. The event rbac.grant.revoked commits with it.
-// Cost: 2 reads, 3 writes, 1 commit; on a node that is behind 3 reads more.
+// Cost: 4 reads, 3 writes, 1 commit; on a node that is behind 3 reads more.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION, LAST_ADMIN, COMMIT_UNKNOWN.
 func (s *Service) Revoke(ctx context.Context, grantID string) (stillHeld bool, err error) {
@@ -126,7 +126,7 @@ func (s *Service) GrantDefault(ctx context.Context, user string) error {
 
 // GrantSource lets a member hold a role on behalf of something else, such as "plan:" and the id of a membership. It joins
 // the caller's transaction and asks nobody's leave: other domains call it. After the commit they call [Service.Sync].
-// Cost: 1 read, 3 writes.
+// Cost: 2 reads, 3 writes.
 //
 // Errors: NOT_FOUND for the role, RBAC_CYCLE, RBAC_DEPTH.
 func (s *Service) GrantSource(ctx context.Context, member ref.Ref, roleID, source string) error {
@@ -140,7 +140,7 @@ func (s *Service) GrantSource(ctx context.Context, member ref.Ref, roleID, sourc
 }
 
 // RevokeSource takes back all that was granted on behalf of a source; nothing is no error. It joins the caller's
-// transaction and asks nobody's leave. Cost: 1 read, and 3 writes for each grant.
+// transaction and asks nobody's leave. Cost: 1 read, and 1 read and 3 writes for each grant.
 //
 // Errors: LAST_ADMIN.
 func (s *Service) RevokeSource(ctx context.Context, source string) error {

@@ -284,3 +284,88 @@ func TestDefaultRoleMissing(t *testing.T) {
 		t.Errorf("nothing to revoke: %v", err)
 	}
 }
+
+// The costs that the documentation names.
+func TestCosts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	boss := w.role("boss", PermGrantWrite, PermRoleWrite, permP)
+	w.give("u", boss)
+	low := w.role("low", permP)
+	deaf := w.node(w.db, fresh)
+	var g Grant
+	v := ref.New(ref.User, "v")
+	for _, tc := range []struct {
+		name          string
+		s             *Service
+		call          func(context.Context, *Service) error
+		reads, writes int
+	}{
+		{"CreateRole", w.Service, func(ctx context.Context, s *Service) error {
+			_, err := s.CreateRole(ctx, CreateRoleCmd{Key: "new", Name: "new"})
+			return err
+		}, 2, 3},
+		{"Grant", w.Service, func(ctx context.Context, s *Service) (err error) {
+			g, err = s.Grant(ctx, GrantCmd{Role: low.ID, Member: v})
+			return err
+		}, 3, 3},
+		{"Revoke, behind, and then the policy is read whole", deaf, func(ctx context.Context, s *Service) error {
+			_, err := s.Revoke(ctx, g.ID)
+			return err
+		}, 4 + 3 + 3, 3},
+		{"GrantSource", deaf, func(ctx context.Context, s *Service) error { return s.GrantSource(ctx, v, low.ID, "plan:1") }, 2, 3},
+		{"RevokeSource", deaf, func(ctx context.Context, s *Service) error { return s.RevokeSource(ctx, "plan:1") }, 2, 3},
+	} {
+		ctx, n := store.WithCounter(w.as("u"))
+		w.must(tc.call(ctx, tc.s))
+		writes := n.Count("insert") + n.Count("update") + n.Count("delete") + n.Count("findAndModify")
+		if n.Count("find") != tc.reads || writes != tc.writes {
+			t.Errorf("%s: %d reads and %d writes, want %d and %d", tc.name, n.Count("find"), writes, tc.reads, tc.writes)
+		}
+	}
+}
+
+// What the service refuses by reading first, the indexes refuse by themselves.
+func TestIndexes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.role("rr")
+	g := w.give("u", r)
+	if err := w.store.insertRole(t.Context(), Role{ID: "other", Key: r.Key}); !errors.Is(err, ErrKeyTaken) {
+		t.Errorf("a key twice: %v", err)
+	}
+	again := g
+	again.ID = "other"
+	if err := w.store.insertGrant(t.Context(), again); !store.DuplicateOf(err, "member_role_source") {
+		t.Errorf("a grant twice: %v", err)
+	}
+	for name, other := range map[string]Grant{
+		"another source": {ID: "1", Member: g.Member, Role: g.Role, Source: "plan:1"},
+		"another role":   {ID: "2", Member: g.Member, Role: "r2", Source: g.Source},
+		"another type":   {ID: "3", Member: ref.New(ref.Role, g.Member.ID), Role: g.Role, Source: g.Source},
+	} {
+		if err := w.store.insertGrant(t.Context(), other); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOutlasts(t *testing.T) {
+	t.Parallel()
+	early, late := t0, t0.Add(time.Hour)
+	for _, tc := range []struct {
+		have, asked *time.Time
+		want        bool
+	}{
+		{nil, nil, true},
+		{nil, &late, true},
+		{&late, nil, false},
+		{&late, &late, true},
+		{&late, &early, true},
+		{&early, &late, false},
+	} {
+		if got := (Grant{ExpiresAt: tc.have}).outlasts(tc.asked); got != tc.want {
+			t.Errorf("%v outlasts %v: %v", tc.have, tc.asked, got)
+		}
+	}
+}

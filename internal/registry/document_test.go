@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"reflect"
 	"strings"
@@ -317,90 +316,6 @@ func TestUpdate(t *testing.T) {
 	})
 }
 
-// A batch commits whole or not at all, and tells of itself with one event.
-func TestBulkCreate(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Config{})
-	typ := w.define("note", object(m{"title": m{"type": "string"}, "about": reference(Restrict, "note")}))
-	target := w.create("note", m{"title": "target"})
-	items := make([]m, batchItems+7)
-	for i := range items {
-		items[i] = m{"title": "n", "about": target.Ref().String()}
-	}
-	got, err := w.BulkCreate(w.ctx, "note", items, ann)
-	if err != nil || len(got) != len(items) {
-		t.Fatalf("BulkCreate() = %d, %v", len(got), err)
-	}
-	if n := w.kinds()[kindImported]; n != 2 {
-		t.Errorf("%d events; want one for each batch", n)
-	}
-	if n := w.quota.used(t, ann); n != int64(len(items)+1) {
-		t.Errorf("quota used %d", n)
-	}
-	if stored, ok := w.read(got[3].ID); !ok || !reflect.DeepEqual(stored, got[3]) || stored.Type != typ.ID {
-		t.Errorf("stored %+v; want %+v", stored, got[3])
-	}
-	w.noStrands()
-
-	count := storetest.Count(t, w.db, "documents")
-	items[batchItems+1]["title"] = 7
-	got, err = w.BulkCreate(w.ctx, "note", items, ann)
-	if e := wantFault(t, err, ErrInvalid); len(got) != 0 || e.Details["item"] != batchItems+1 || e.Details["pointer"] != "/title" {
-		t.Errorf("invalid item: made %d, details %v", len(got), e.Details)
-	}
-	if n := storetest.Count(t, w.db, "documents"); n != count {
-		t.Errorf("an invalid import wrote %d documents", n-count)
-	}
-	items[batchItems+1] = m{"about": "document:" + ref.NewID()}
-	got, err = w.BulkCreate(w.ctx, "note", items, ann)
-	if e := wantFault(t, err, ErrRefMissing); len(got) != batchItems || e.Details["item"] != batchItems+1 {
-		t.Errorf("missing target in the second batch: made %d, details %v", len(got), e.Details)
-	}
-	if n := storetest.Count(t, w.db, "documents"); n != count+batchItems {
-		t.Errorf("%d documents; want those of the first batch", n-count)
-	}
-	w.noStrands()
-
-	_, err = w.BulkCreate(w.ctx, "note", []m{{}}, ref.New(ref.User, "bob"))
-	wantFault(t, err, fault.ErrForbidden)
-	used := w.quota.calls.Load()
-	if _, err := w.BulkCreate(w.system, "note", []m{{}}, ref.New(ref.System, ref.System)); err != nil || w.quota.calls.Load() != used {
-		t.Errorf("the system owns without a quota: %v", err)
-	}
-	if got, err := w.BulkCreate(w.ctx, "note", nil, ann); err != nil || len(got) != 0 {
-		t.Errorf("nothing: %v, %v", got, err)
-	}
-}
-
-func TestFirstBatch(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ bytes, items, want int }{
-		{1, 3, 3}, {1, batchItems, batchItems}, {1, batchItems + 1, batchItems}, {MaxDataBytes, 9, 4}, {batchBytes + 1, 2, 1},
-	} {
-		ds := make([]draft, tc.items)
-		for i := range ds {
-			ds[i].bytes = tc.bytes
-		}
-		if got := len(firstBatch(ds)); got != tc.want {
-			t.Errorf("firstBatch of %d x %d bytes = %d; want %d", tc.items, tc.bytes, got, tc.want)
-		}
-	}
-}
-
-// The largest batch fits: documents and their event stay below what MongoDB stores.
-func TestBulkCreateLarge(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Config{})
-	w.define("blob", object(m{}))
-	items := make([]m, 6)
-	for i := range items {
-		items[i] = m{"x": strings.Repeat("x", MaxDataBytes-50)}
-	}
-	if got, err := w.BulkCreate(w.system, "blob", items, ann); err != nil || len(got) != 6 || w.kinds()[kindImported] != 2 {
-		t.Errorf("BulkCreate() = %d, %v; %v", len(got), err, w.kinds())
-	}
-}
-
 // The document, its rows, the quota and the event are one: when one write fails, none happened.
 func TestWritesAreOne(t *testing.T) {
 	t.Parallel()
@@ -477,36 +392,4 @@ func TestList(t *testing.T) {
 	wantFault(t, err, ErrTypeUnknown)
 	_, err = w.List(w.ctx, "note", page.Args{After: new("x")})
 	wantFault(t, err, page.ErrCursor)
-}
-
-// Types are read once; a type made inside a transaction that aborts is never remembered.
-func TestCatalogue(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Config{})
-	typ := w.define("note", object(m{}))
-	d := w.create("note", m{})
-	ctx, counted := store.WithCounter(w.ctx)
-	for range 3 {
-		if types, err := w.TypesByIDs(ctx, []string{typ.ID, d.Type}); err != nil || types[typ.ID].Key != "note" {
-			t.Fatalf("TypesByIDs() = %v, %v", types, err)
-		}
-	}
-	if counted.Total() != 0 {
-		t.Errorf("%d commands for a type in memory", counted.Total())
-	}
-	boom := errors.New("boom")
-	err := w.db.InTx(w.system, func(ctx context.Context) error {
-		if _, err := w.Define(ctx, DefineCmd{Key: "ghost", Name: "Ghost", Schema: object(m{})}); err != nil {
-			return err
-		}
-		if _, err := w.Create(ctx, CreateCmd{Type: "ghost", Data: m{}}); err != nil {
-			return err
-		}
-		return boom
-	})
-	if !errors.Is(err, boom) {
-		t.Fatal(err)
-	}
-	_, err = w.Create(w.ctx, CreateCmd{Type: "ghost", Data: m{}})
-	wantFault(t, err, ErrTypeUnknown)
 }

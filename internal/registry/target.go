@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/backendbook/backendbook/internal/actor"
@@ -202,6 +203,11 @@ func (s *Service) checkTargets(ctx context.Context, ws []wanted) error {
 		refs[i] = w.to
 	}
 	for _, g := range byType(refs) {
+		if g.typ == ref.Document { // before they are read: the shorter the time from snapshot to write, the fewer conflicts
+			if err := s.store.touch(ctx, g.ids); err != nil {
+				return err
+			}
+		}
 		keys, err := s.existing(ctx, g)
 		if err != nil {
 			return err
@@ -216,11 +222,6 @@ func (s *Service) checkTargets(ctx context.Context, ws []wanted) error {
 				return w.refuse(ErrRefType.With("allowed", w.rule.To))
 			case !there:
 				return w.refuse(ErrRefMissing)
-			}
-		}
-		if g.typ == ref.Document {
-			if err := s.store.touch(ctx, g.ids); err != nil {
-				return err
 			}
 		}
 	}
@@ -259,12 +260,14 @@ func (s *Service) existingDocuments(ctx context.Context, ids []string) (map[stri
 	if err != nil {
 		return nil, err
 	}
+	known, err := s.types.ids(ctx, slices.Compact(slices.Sorted(maps.Values(types))))
+	if err != nil {
+		return nil, err
+	}
 	for id, typ := range types {
-		t, err := s.types.id(ctx, typ)
-		if err != nil {
-			return nil, err
+		if t, ok := known[typ]; ok {
+			keys[id] = t.Key
 		}
-		keys[id] = t.Key
 	}
 	return keys, nil
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ type cache struct {
 	flights  map[digest]*flight
 	ends     uint64 // how often something was forgotten
 	watches  map[string]*watch
-	uses     map[string]Session // by id, with the latest use in it; the state of the others is of no matter
+	uses     map[string]Session // by id, with the latest use
 }
 
 // entry is one session in memory. Its fields change only under the lock.
@@ -69,7 +70,7 @@ func (c *cache) getByID(id string, now time.Time) (Session, bool) {
 // forgotten does not join a read that began before.
 func (c *cache) load(ctx context.Context, d digest, now time.Time, read func(context.Context, digest) (Session, error)) (Session, error) {
 	for {
-		f, mine := c.join(d)
+		f, mine := c.join(d, now)
 		if mine {
 			c.fly(ctx, d, f, now, read)
 			return f.session, f.err
@@ -93,9 +94,15 @@ func (c *cache) fly(ctx context.Context, d digest, f *flight, now time.Time, rea
 	f.session, f.err = read(ctx, d)
 }
 
-func (c *cache) join(d digest) (f *flight, mine bool) {
+// join gives the flight to wait for, or to make. One that has just landed counts.
+func (c *cache) join(d digest, now time.Time) (f *flight, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if e, ok := c.byDigest[d]; ok && now.Sub(e.readAt) < c.cfg.Recheck {
+		f = &flight{done: make(chan struct{}), session: e.session}
+		close(f.done)
+		return f, false
+	}
 	if f, ok := c.flights[d]; ok && f.ends == c.ends {
 		return f, false
 	}
@@ -113,9 +120,7 @@ func (c *cache) land(d digest, f *flight, now time.Time) {
 	}
 	switch e := c.byDigest[d]; {
 	case f.err == nil:
-		if use, ok := c.uses[f.session.ID]; ok { // not written down yet
-			f.session = f.session.used(use.LastSeenAt, c.cfg.Idle)
-		}
+		f.session = c.latest(f.session)
 		if f.ends == c.ends {
 			c.put(&entry{digest: d, session: f.session, readAt: now})
 		}
@@ -123,6 +128,17 @@ func (c *cache) land(d digest, f *flight, now time.Time) {
 		c.drop(e)
 	}
 	close(f.done)
+}
+
+// latest is a session as read, with the uses that the database did not have at that moment. The caller holds the lock.
+func (c *cache) latest(s Session) Session {
+	if use, ok := c.uses[s.ID]; ok {
+		s = s.used(use.LastSeenAt, c.cfg.Idle)
+	}
+	if e, ok := c.byID[s.ID]; ok { // written down while s was being read
+		s = s.used(e.session.LastSeenAt, c.cfg.Idle)
+	}
+	return s
 }
 
 // put keeps an entry; when there is no room, any other goes. The caller holds the lock.
@@ -155,22 +171,20 @@ func (c *cache) use(s Session, at time.Time) Session {
 	return s
 }
 
-// takeUses gives the uses to write down and begins anew.
-func (c *cache) takeUses() map[string]Session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	uses := c.uses
-	c.uses = map[string]Session{}
-	return uses
+// pending gives the uses to write down. They stay known until they are written.
+func (c *cache) pending() map[string]Session {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return maps.Clone(c.uses)
 }
 
-// returnUses takes back what could not be written, where nothing newer is known.
-func (c *cache) returnUses(uses map[string]Session) {
+// written lets go of uses that the database has, but for those that were used again meanwhile.
+func (c *cache) written(uses map[string]Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, s := range uses {
-		if _, newer := c.uses[id]; !newer && len(c.uses) < c.cfg.MaxCached {
-			c.uses[id] = s
+		if c.uses[id] == s {
+			delete(c.uses, id)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,12 @@ import (
 
 func testCache() *cache { return newCache(Config{MaxCached: 10}.withDefaults()) }
 
+// answers is a read that gives the session.
+func answers(s Session) func(context.Context, digest) (Session, error) {
+	var err error
+	return func(context.Context, digest) (Session, error) { return s, err }
+}
+
 func session1(id string) Session {
 	return Session{ID: id, User: "ada", LastSeenAt: t0, IdleUntil: t0.Add(time.Hour), ExpiresAt: t0.Add(2 * time.Hour)}
 }
@@ -25,10 +32,10 @@ func TestLoadReadsOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testCache()
 		var reads atomic.Int32
-		read := func(context.Context, digest) (Session, error) {
+		read := func(ctx context.Context, d digest) (Session, error) {
 			reads.Add(1)
 			time.Sleep(time.Millisecond)
-			return session1("s1"), nil
+			return answers(session1("s1"))(ctx, d)
 		}
 		var wg sync.WaitGroup
 		for range 1000 {
@@ -55,7 +62,10 @@ func TestEndDuringARead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testCache()
 		answer := make(chan struct{})
-		old := func(context.Context, digest) (Session, error) { <-answer; return session1("s1"), nil }
+		old := func(ctx context.Context, d digest) (Session, error) {
+			<-answer
+			return answers(session1("s1"))(ctx, d)
+		}
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = c.load(t.Context(), digest{1}, t0, old) })
 		synctest.Wait()
@@ -138,7 +148,7 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 	if len(c.flights) != 0 {
 		t.Error("the flight never lands")
 	}
-	if _, err := c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { return session1("s1"), nil }); err != nil {
+	if _, err := c.load(t.Context(), digest{1}, t0, answers(session1("s1"))); err != nil {
 		t.Errorf("load() = %v", err)
 	}
 }
@@ -147,8 +157,8 @@ func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	c := testCache()
 	for i := range 100 {
-		id := fmt.Sprint(i)
-		_, _ = c.load(t.Context(), digest{byte(i)}, t0, func(context.Context, digest) (Session, error) { return session1(id), nil })
+		id := strconv.Itoa(i)
+		_, _ = c.load(t.Context(), digest{byte(i)}, t0, answers(session1(id)))
 		c.use(session1("other "+id), t0.Add(time.Minute))
 		if _, ok := c.getByID(id, t0); !ok {
 			t.Errorf("session %s, just read, is not there", id)
@@ -162,7 +172,7 @@ func TestCacheIsBounded(t *testing.T) {
 func TestFreshness(t *testing.T) {
 	t.Parallel()
 	c := testCache()
-	_, _ = c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { return session1("s1"), nil })
+	_, _ = c.load(t.Context(), digest{1}, t0, answers(session1("s1")))
 	for _, tc := range []struct {
 		after time.Duration
 		want  bool
@@ -183,17 +193,21 @@ func TestReadKeepsAnUnwrittenUse(t *testing.T) {
 	c := testCache()
 	at := t0.Add(10 * time.Minute)
 	c.use(session1("s1"), at)
-	s, err := c.load(t.Context(), digest{1}, at, func(context.Context, digest) (Session, error) { return session1("s1"), nil })
+	s, err := c.load(t.Context(), digest{1}, at, answers(session1("s1")))
 	if err != nil || s.LastSeenAt != at {
 		t.Errorf("load() = %v, %v", s.LastSeenAt, err)
 	}
-	uses := c.takeUses()
-	if len(uses) != 1 || len(c.takeUses()) != 0 {
-		t.Errorf("uses: %v", uses)
-	}
+	uses := c.pending()
 	newer := c.use(session1("s1"), at.Add(time.Minute))
-	c.returnUses(uses)
-	if c.uses["s1"] != newer {
-		t.Errorf("an older use took the place of a newer one: %v", c.uses["s1"].LastSeenAt)
+	if c.written(uses); len(uses) != 1 || c.uses["s1"] != newer {
+		t.Errorf("the use that is not written was let go: %v", c.uses)
+	}
+	if c.written(c.pending()); len(c.uses) != 0 {
+		t.Errorf("written, and still pending: %v", c.uses)
+	}
+	// A read that began before the write, and ends after it.
+	s, err = c.load(t.Context(), digest{1}, at.Add(time.Hour), answers(session1("s1")))
+	if err != nil || s.LastSeenAt != newer.LastSeenAt || s.IdleUntil != newer.IdleUntil {
+		t.Errorf("load() = %+v, %v", s, err)
 	}
 }

@@ -80,8 +80,8 @@ func (c *cache) confirm(ids []string, found map[string]Session, now time.Time) [
 	var ended []string
 	for _, id := range ids {
 		s, ok := found[id]
-		if use, used := c.uses[id]; used && ok {
-			s = s.used(use.LastSeenAt, c.cfg.Idle)
+		if ok {
+			s = c.latest(s)
 		}
 		switch w := c.watches[id]; {
 		case !ok || !s.Live(now):
@@ -132,14 +132,15 @@ func (s *Service) Run(ctx context.Context) {
 
 // flush writes down the uses since the last one, in one batch.
 func (s *Service) flush(ctx context.Context) {
-	uses := s.cache.takeUses()
+	uses := s.cache.pending()
 	if len(uses) == 0 {
 		return
 	}
 	if err := s.store.touch(ctx, uses); err != nil {
-		s.cache.returnUses(uses)
 		s.log.WarnContext(ctx, "session_use_not_written", "error", err.Error(), "sessions", len(uses))
+		return
 	}
+	s.cache.written(uses)
 }
 
 // sweep asks for the watched sessions that are due, and ends the watch of those that are over. When the database does

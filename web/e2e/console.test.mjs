@@ -17,7 +17,10 @@ describe('console', { timeout: 300_000 }, () => {
     test(name, async (t) => {
       if (broken) return t.skip(`after the failure of: ${broken}`);
       broken = name;
-      await run();
+      await run().catch(async (error) => {
+        await screenshot(main.page, 'failure');
+        throw error;
+      });
       broken = null;
     });
 
@@ -82,9 +85,10 @@ describe('console', { timeout: 300_000 }, () => {
     const explorer = page.getByTestId('explorer');
     const run = explorer.getByRole('button', { name: /Execute query/ });
     await run.waitFor();
-    // Each system has its tab; the schema has arrived when the documentation can be opened.
+    // Each system has its tab.
     assert.equal(await explorer.getByRole('tab').count(), 7);
     const response = explorer.locator('.graphiql-response');
+    await explorer.locator('.graphiql-query-editor').getByText('permissions').waitFor();
     await run.click();
     await response.getByText(server.email).first().waitFor();
     await screenshot(page, 'explorer-query');
@@ -154,6 +158,9 @@ describe('console', { timeout: 300_000 }, () => {
     const { page } = main;
     await page.getByTestId('scheme').click();
     await page.locator('html[data-mantine-color-scheme=dark]').waitFor();
+    await page.getByRole('link', { name: 'Explorer' }).click();
+    await page.locator('.graphiql-query-editor').getByText('subscription').waitFor();
+    await screenshot(page, 'explorer-dark');
     await page.getByRole('link', { name: 'Dashboard' }).click();
     await page.getByTestId('tile-flights-value').waitFor();
     await page.locator('[data-testid=panel-delay] canvas').waitFor();
@@ -186,7 +193,7 @@ describe('console', { timeout: 300_000 }, () => {
     await page.getByRole('button', { name: 'Create account' }).click();
     await page.getByText('Your roles do not show you').waitFor();
     await screenshot(page, 'dashboard-newcomer');
-    await page.getByRole('main').getByRole('link', { name: 'Access' }).click();
+    await page.getByRole('main').getByRole('link', { name: 'See your access' }).click();
     await page.getByRole('button', { name: 'Move up to Pro' }).click();
     await page.getByTestId('panel-permissions').getByText('analytics.report.view').waitFor();
     await page.getByRole('link', { name: 'Dashboard' }).click();

@@ -1,10 +1,12 @@
 // Stands between the page and the server's socket, and does to it what networks do.
 
+const nothing = () => false;
+
 /** Taps the socket of the page, which is not open yet. */
 export async function tapSocket(page) {
   let socket;
-  let lost = () => false;
-  let subscribed = () => {};
+  let lost = nothing;
+  let subscribed = nothing;
 
   await page.routeWebSocket('**/graphql', (opened) => {
     socket = opened;
@@ -16,7 +18,7 @@ export async function tapSocket(page) {
     server.onMessage((text) => {
       const message = JSON.parse(text).payload?.data?.live;
       if (!message || !lost(message)) return opened.send(text);
-      lost = () => false;
+      lost = nothing;
     });
   });
 

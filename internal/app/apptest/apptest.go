@@ -35,13 +35,14 @@ type Setup struct {
 // Server is a running server.
 type Server struct {
 	*app.App
-	t        testing.TB
 	URL      string // such as http://127.0.0.1:40123
 	Database string
-	stop     context.CancelFunc
-	ended    chan struct{}
-	err      error
-	Cleanup  func() // Stop, and fail the test if the server ended badly; called at the end of the test by itself
+
+	t       testing.TB
+	stop    context.CancelFunc
+	ended   chan struct{}
+	err     error
+	stopped bool // by the test, which has judged the end
 }
 
 // Start runs a server until the end of the test.
@@ -88,23 +89,13 @@ func Start(t testing.TB, setup Setup) *Server {
 		defer close(s.ended)
 		s.err = a.Run(ctx)
 	}()
-	var once sync.Once
-	s.Cleanup = func() {
-		once.Do(func() {
-			if err := s.Stop(); err != nil {
-				t.Errorf("the server ended with: %v", err)
-			}
-			if err := a.Close(context.Background()); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
-	}
 	t.Cleanup(s.Cleanup)
 	return s
 }
 
 // Stop drains the server as a signal does and waits until Run has returned, with what it returned.
 func (s *Server) Stop() error {
+	s.stopped = true
 	s.stop()
 	select {
 	case <-s.ended:
@@ -112,6 +103,18 @@ func (s *Server) Stop() error {
 	case <-time.After(time.Minute):
 		s.t.Fatal("the server does not stop")
 		return nil
+	}
+}
+
+// Cleanup ends the server and all of it, and fails the test if it ends badly and Stop has not told the test so. It is called
+// at the end of the test; a test that is done with the server earlier may call it itself.
+func (s *Server) Cleanup() {
+	judged := s.stopped
+	if err := s.Stop(); err != nil && !judged {
+		s.t.Errorf("the server ended with: %v", err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		s.t.Errorf("close: %v", err)
 	}
 }
 

@@ -39,12 +39,10 @@ export function PlanCard({ plan, current, moving, disabled, onMove }: Props) {
       </Group>
       <Text fz="xl" fw={650} className="bb-numeric">
         {price(plan.price.amountMinor, plan.price.currency)}
-        {plan.price.amountMinor > 0 && (
-          <Text span size="sm" c="dimmed" fw={400}>
-            {' '}
-            a month
-          </Text>
-        )}
+        <Text span size="sm" c="dimmed" fw={400}>
+          {' '}
+          a month
+        </Text>
       </Text>
       <List size="sm" spacing={4} my="sm" center icon={<Icon name="check" size={15} />} style={{ flex: 1 }}>
         {plan.limits.map(({ feature, limit }) => (

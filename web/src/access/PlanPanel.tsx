@@ -58,7 +58,7 @@ export function PlanPanel({ me, plans, reload }: Props) {
           </SimpleGrid>
         )}
         <Divider label={<Text size="xs">All plans</Text>} labelPosition="left" />
-        <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }}>
+        <SimpleGrid cols={{ base: 1, sm: 2, md: Math.min(plans.length, 4) }}>
           {plans.map((plan) => (
             <PlanCard
               key={plan.id}

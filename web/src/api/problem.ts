@@ -71,7 +71,7 @@ function isClosed(error: unknown): error is { code: number; reason: string } {
   return typeof error === 'object' && error !== null && 'reason' in error && 'code' in error && typeof error.code === 'number';
 }
 
-const closeCodes: Record<number, string> = { 4401: 'UNAUTHENTICATED', 4403: 'FORBIDDEN' };
+const closeCodes: Record<number, string> = { 4401: 'UNAUTHENTICATED', 4403: 'UNAUTHENTICATED' };
 
 /** The server's messages begin small and end without a stop. */
 function sentence(message: string): string {

@@ -1,10 +1,9 @@
-import { Anchor, Box, Group, SegmentedControl, SimpleGrid, Text, Title } from '@mantine/core';
+import { Box, Group, SegmentedControl, SimpleGrid, Text, Title } from '@mantine/core';
 import { useMemo, useState } from 'react';
 
-import { Link } from '../app/router';
 import { clockSeconds } from '../format/time';
 import { useLive } from '../live/useLive';
-import { Empty } from '../ui/Empty';
+import { NoAccess } from '../ui/NoAccess';
 import { ProblemNote } from '../ui/ProblemNote';
 import { dashboardChannels } from './channels';
 import classes from './DashboardPage.module.css';
@@ -56,13 +55,9 @@ export default function DashboardPage() {
 /** For those who may see none of it. */
 function Closed() {
   return (
-    <Empty title="Your roles do not show you the flights" icon="access">
-      Reports and documents need a role that may read them. A plan may bring one: see{' '}
-      <Anchor component={Link} href="/access" size="sm">
-        Access
-      </Anchor>
-      .
-    </Empty>
+    <NoAccess title="Your roles do not show you the flights">
+      Reports and documents need a role that may read them. A plan may bring one.
+    </NoAccess>
   );
 }
 

@@ -23,7 +23,7 @@ export function NewestPanel({ channels }: { channels: Readonly<Record<string, Ch
   return (
     <Panel
       title="Newest documents"
-      hint="As they are made and changed"
+      hint="As they change"
       data-testid="panel-newest"
       aside={<SegmentedControl size="xs" data={types} value={type} onChange={setType} aria-label="Content type" />}
     >

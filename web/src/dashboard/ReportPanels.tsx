@@ -11,7 +11,7 @@ import { Panel } from '../ui/Panel';
 import { ChannelBody } from './ChannelBody';
 import { mean, series, total } from './figures';
 
-const height = 196;
+const height = 178;
 
 /** Flights by the minute. */
 export function FlightsPanel({ channel }: { channel: Channel | undefined }) {

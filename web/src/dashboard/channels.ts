@@ -7,7 +7,7 @@ export function dashboardChannels(lastMinutes: number): ChannelInput[] {
     { key: 'flights', report: { metric: 'flights.count', aggregate: 'COUNT', ...window } },
     { key: 'delay', report: { metric: 'flights.delay', aggregate: 'AVG', ...window } },
     { key: 'origins', report: { metric: 'flights.count', aggregate: 'COUNT', by: 'origin', top: 10, ...window } },
-    { key: 'note', documents: { type: 'note', first: 8 } },
-    { key: 'movie', documents: { type: 'movie', first: 8 } },
+    { key: 'note', documents: { type: 'note', first: 7 } },
+    { key: 'movie', documents: { type: 'movie', first: 7 } },
   ];
 }

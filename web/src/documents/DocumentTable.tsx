@@ -46,7 +46,7 @@ export function DocumentTable({ type }: { type: ContentType }) {
   return (
     <Paper withBorder style={{ overflow: 'hidden' }}>
       <Table.ScrollContainer minWidth={620} aria-busy={fetching || stale}>
-        <Table highlightOnHover verticalSpacing="xs" horizontalSpacing="md" data-testid="documents">
+        <Table highlightOnHover verticalSpacing={8} horizontalSpacing="md" data-testid="documents">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{type.name}</Table.Th>
@@ -102,14 +102,16 @@ function Row({ type, document, shown, pointing }: { type: string; document: Docu
     <Table.Tr className={classes.row} data-open={open || undefined}>
       <Table.Td maw={320}>
         <Link href={href('/documents', { type, open: document.id })} className={classes.link}>
-          <Text span size="sm" fw={500} lineClamp={2}>
+          <Text span size="sm" fw={500} lineClamp={1}>
             {document.label}
           </Text>
         </Link>
       </Table.Td>
       {shown.map((f) => (
         <Table.Td key={f.name} ta={f.kind === 'number' ? 'right' : undefined}>
-          <Value value={document.data[f.name]} />
+          <div className={classes.cell}>
+            <Value value={document.data[f.name]} />
+          </div>
         </Table.Td>
       ))}
       {pointing && (

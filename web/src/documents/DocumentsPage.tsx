@@ -1,11 +1,12 @@
-import { Anchor, Box, Button, Group, Select, Skeleton, Text, Title } from '@mantine/core';
+import { Box, Button, Group, Select, Skeleton, Text, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 
 import { problemOf } from '../api/problem';
-import { href, Link, navigate, useSearch } from '../app/router';
+import { href, navigate, useSearch } from '../app/router';
 import { Empty } from '../ui/Empty';
 import { Icon } from '../ui/Icon';
+import { NoAccess } from '../ui/NoAccess';
 import { ProblemNote } from '../ui/ProblemNote';
 import { CreateDocument } from './CreateDocument';
 import { DocumentDrawer } from './DocumentDrawer';
@@ -28,13 +29,9 @@ export default function DocumentsPage() {
     const failure = problemOf(error);
     if (failure.code !== 'FORBIDDEN') return <ProblemNote problem={failure} onRetry={again} m="lg" />;
     return (
-      <Empty title="Documents are closed to you" icon="access">
-        Your roles do not let you read documents. A plan may bring one that does: see{' '}
-        <Anchor component={Link} href="/access" size="sm">
-          Access
-        </Anchor>
-        .
-      </Empty>
+      <NoAccess title="Documents are closed to you">
+        Your roles do not let you read documents. A plan may bring one that does.
+      </NoAccess>
     );
   }
   if (fetching && !data) return <Skeleton h={420} mt="lg" />;

@@ -34,9 +34,11 @@ export function TargetLink({ target, path }: { target: Target; path?: string }) 
             component={Link}
             href={href('/documents', { type: target.type.key, open: target.id })}
             variant="light"
+            size="lg"
             tt="none"
+            fz={13}
             fw={500}
-            maw={240}
+            maw={200}
             style={{ cursor: 'pointer' }}
             data-testid="reference"
           >
@@ -58,7 +60,7 @@ export function TargetLink({ target, path }: { target: Target; path?: string }) 
 function Other({ text, hint, struck }: { text: string; hint: string; struck?: boolean }) {
   return (
     <Tooltip label={hint}>
-      <Badge variant="outline" color="gray" tt="none" fw={500} maw={240} td={struck ? 'line-through' : undefined}>
+      <Badge variant="outline" color="gray" size="lg" tt="none" fz={13} fw={500} maw={200} td={struck ? 'line-through' : undefined}>
         {text}
       </Badge>
     </Tooltip>

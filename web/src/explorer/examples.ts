@@ -8,7 +8,8 @@ const json = (value: unknown) => JSON.stringify(value, null, 2);
 
 const webauth: Example = {
   query: `# Web authentication: who is asking?
-# The session travels in an HttpOnly cookie, so nothing has to be set here.
+# The session is an HttpOnly cookie: nothing
+# has to be set here.
 query Me {
   me {
     user {
@@ -24,7 +25,8 @@ query Me {
 };
 
 const sessions: Example = {
-  query: `# Sessions: the one this page uses. It can be ended at any time, and its sockets close with it.
+  query: `# Sessions: the one this page uses.
+# When it ends, its sockets close with it.
 query MySession {
   me {
     session {
@@ -42,7 +44,8 @@ query MySession {
 };
 
 const roles: Example = {
-  query: `# Roles form a graph without cycles; \`can\` is answered in memory and says why.
+  query: `# Roles form a graph without cycles.
+# \`can\` is answered in memory and says why.
 query Can($checks: [CheckInput!]!) {
   can(checks: $checks) {
     allowed
@@ -71,7 +74,8 @@ query Can($checks: [CheckInput!]!) {
 };
 
 const plans: Example = {
-  query: `# Plans: what is on offer, where you are, and what is left of it.
+  query: `# Plans: what is on offer, where you are,
+# and what is left of it.
 query Plans {
   plans {
     key
@@ -107,7 +111,8 @@ query Plans {
 };
 
 const registry: Example = {
-  query: `# Content types: documents point at any object, and every object knows what points at it.
+  query: `# Content types: a document points at any object,
+# and knows what points at it.
 query Documents($type: String!) {
   documents(type: $type, first: 5) {
     nodes {
@@ -145,8 +150,9 @@ query Documents($type: String!) {
 };
 
 const analytics: Example = {
-  query: `# Analytics: choose an operation at the run button.
-# Report reads minute rollups; Track stores an event once, however often its id is sent.
+  query: `# Analytics: choose one at the run button.
+# Report reads rollups by the minute. Track stores
+# an event once, however often its id is sent.
 query Report($input: ReportInput!) {
   report(input: $input) {
     from
@@ -170,7 +176,7 @@ mutation Track($events: [EventInput!]!) {
 }
 `,
   variables: json({
-    input: { metric: 'flights.delay', aggregate: 'AVG', step: 'MINUTE', last: 15 },
+    input: { metric: 'flights.delay', aggregate: 'AVG', step: 'MINUTE', last: 15, top: 10 },
     events: [
       {
         id: 'explorer-example-1',
@@ -182,8 +188,12 @@ mutation Track($events: [EventInput!]!) {
   }),
 };
 
+// All said, though the schema has defaults: the editor underlines a missing field even where there is one.
+const recent = { step: 'MINUTE', last: 5, top: 10 };
+
 const live: Example = {
-  query: `# Live: three channels over one socket. Each begins with a SNAPSHOT and goes on with DELTAs.
+  query: `# Live: three channels over one socket. Each
+# begins with a SNAPSHOT and goes on with DELTAs.
 subscription Live($channels: [ChannelInput!]!) {
   live(channels: $channels) {
     channel
@@ -235,8 +245,8 @@ subscription Live($channels: [ChannelInput!]!) {
 `,
   variables: json({
     channels: [
-      { key: 'flights', report: { metric: 'flights.count', last: 5 } },
-      { key: 'delay', report: { metric: 'flights.delay', aggregate: 'AVG', last: 5 } },
+      { key: 'flights', report: { ...recent, metric: 'flights.count', aggregate: 'COUNT' } },
+      { key: 'delay', report: { ...recent, metric: 'flights.delay', aggregate: 'AVG' } },
       { key: 'notes', documents: { type: 'note', first: 5 } },
     ],
   }),

@@ -11,9 +11,8 @@ export function minutes(n: number | null): string {
   return n === null ? '–' : `${tenth.format(n).replace(/^-/, '−').replace(/^−0\.0$/, '0.0')} min`;
 }
 
-/** A price of a month in the currency's own way: `$9`, `€12.50`; `Free` for nothing. */
+/** An amount in the currency's own way: `$9`, `€12.50`. */
 export function price(amountMinor: number, currency: string): string {
-  if (amountMinor === 0) return 'Free';
   const format = new Intl.NumberFormat('en', { style: 'currency', currency, trailingZeroDisplay: 'stripIfInteger' });
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
   return format.format(amountMinor / 10 ** digits);

@@ -15,14 +15,14 @@ type Mode = 'signIn' | 'register';
 const copy = {
   signIn: {
     title: 'Sign in',
-    lead: 'Welcome back. Your session stays in this browser’s cookie.',
+    lead: 'Welcome back.',
     submit: 'Sign in',
     ask: 'New here?',
     other: 'Create an account',
   },
   register: {
     title: 'Create an account',
-    lead: 'You start on the free plan and can move at any time.',
+    lead: 'You begin on the free plan, and can move at any time.',
     submit: 'Create account',
     ask: 'Have an account?',
     other: 'Sign in',
@@ -72,6 +72,7 @@ export function SignInPage({ ended, onSignedIn }: Props) {
     name: key,
     value: values[key],
     required: true,
+    withAsterisk: false,
     error: blamed === `input.${key}` && failure?.text,
     onChange: (event: { currentTarget: { value: string } }) =>
       setValues({ ...values, [key]: event.currentTarget.value }),

@@ -71,14 +71,14 @@ function options(kind: Props['kind'], color: string, height: number, onHover: Pr
     width: 0,
     height,
     legend: { show: false },
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { show: kind === 'line', size: 7 } },
     scales: {
       x: { range: (u) => bounds(u.data[0]) },
       y: { range: (_, min, max) => (kind === 'bars' ? [0, Math.max(max * 1.08, 4)] : [Math.min(min, 0), Math.max(max * 1.08, 1)]) },
     },
     axes: [
-      { ...axis, space: 64, size: 28, grid: { show: false }, values: (_, at) => at.map((s) => clock(s * 1000)) },
+      { ...axis, space: 64, size: 24, grid: { show: false }, values: (_, at) => at.map((s) => clock(s * 1000)) },
       { ...axis, space: 32, size: 38 },
     ],
     series: [

@@ -25,7 +25,7 @@ export function Panel({ title, hint, aside, children, ...props }: Props) {
             </Text>
           )}
         </Box>
-        {aside}
+        <Box flex="none">{aside}</Box>
       </Group>
       {children}
     </Paper>

@@ -1,0 +1,41 @@
+import { CombinedError } from '@urql/core';
+import { expect, test } from 'vitest';
+
+import { problemOf } from './problem';
+
+const graphQL = (message: string, extensions: Record<string, unknown>) =>
+  new CombinedError({ graphQLErrors: [{ message, extensions }] });
+
+test('a known code is put in plain words; field, request and details are kept', () => {
+  const error = graphQL('quota', { code: 'QUOTA_EXCEEDED', field: 'input.type', requestId: 'r1', limit: 20, used: 20 });
+  expect(problemOf(error)).toEqual({
+    code: 'QUOTA_EXCEEDED',
+    text: 'Your plan does not allow any more of this.',
+    field: 'input.type',
+    requestId: 'r1',
+    details: { limit: 20, used: 20 },
+  });
+});
+
+test('an unknown code shows the message of the server as a sentence', () => {
+  expect(problemOf(graphQL('the moon is full.', { code: 'MOON_FULL' })).text).toBe('The moon is full.');
+});
+
+test('errors of a socket’s operation come as a list', () => {
+  expect(problemOf([{ message: 'no', extensions: { code: 'FORBIDDEN' } }]).code).toBe('FORBIDDEN');
+});
+
+test.each([
+  [{ code: 4401, reason: 'Unauthorized' }, 'UNAUTHENTICATED'],
+  [{ code: 4403, reason: 'Session ended' }, 'UNAUTHENTICATED'],
+  [{ code: 1006, reason: '' }, 'NETWORK'],
+])('a socket closed with %j is %s', (event, code) => expect(problemOf(event).code).toBe(code));
+
+test.each([new CombinedError({ networkError: new TypeError('fetch failed') }), new Error('boom'), undefined])(
+  'without an answer it is the network',
+  (error) => expect(problemOf(error).code).toBe('NETWORK'),
+);
+
+test('an error without a code is the server’s', () => {
+  expect(problemOf(graphQL('oh', {})).code).toBe('INTERNAL');
+});

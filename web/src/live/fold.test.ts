@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest';
+
+import { type Channel, fold, waiting } from './fold';
+import type { DocumentList, LiveMessage, Report, ReportPoint } from './message';
+
+const minute = (n: number) => `2026-01-02T03:${String(n).padStart(2, '0')}:00.000Z`;
+const point = (n: number, value: number | null, key = ''): ReportPoint => ({ at: minute(n), key, value, count: value ?? 0 });
+
+function report(points: ReportPoint[], from = 0, to = 3): Report {
+  return {
+    __typename: 'Report',
+    metric: 'flights.count',
+    aggregate: 'COUNT',
+    step: 'MINUTE',
+    from: minute(from),
+    to: minute(to),
+    through: null,
+    points,
+  };
+}
+
+function list(...ids: string[]): DocumentList {
+  return { __typename: 'DocumentList', documents: ids.map((id) => listed(id)) };
+}
+
+function listed(id: string, rev = 1) {
+  return { id, rev, label: id.toUpperCase(), data: {}, createdAt: minute(0), updatedAt: minute(0) };
+}
+
+function message(kind: LiveMessage['kind'], seq: number, data: LiveMessage['data'], rest: Partial<LiveMessage> = {}): LiveMessage {
+  return { channel: 'c', kind, seq, firstSeq: seq, at: minute(seq % 60), data, error: null, ...rest };
+}
+
+type Delta = Extract<NonNullable<LiveMessage['data']>, { __typename: 'ReportDelta' }>;
+function delta(points: ReportPoint[], rest: Partial<Delta> = {}): Delta {
+  return { __typename: 'ReportDelta', from: minute(0), to: minute(3), through: minute(2), dropped: [], points, ...rest };
+}
+
+type Change = Extract<NonNullable<LiveMessage['data']>, { __typename: 'DocumentListDelta' }>['changes'][number];
+function changes(...made: [op: Change['op'], id: string, index: number, rev?: number][]): LiveMessage['data'] {
+  return {
+    __typename: 'DocumentListDelta',
+    changes: made.map(([op, id, index, rev]) => ({ op, id, index, document: op === 'LEAVE' ? null : listed(id, rev) })),
+  };
+}
+
+/** Folds messages one after the other and gives the last outcome. */
+function all(...messages: LiveMessage[]) {
+  return messages.reduce((folded, m) => fold(folded.channel, m), { channel: waiting as Channel, lost: false });
+}
+
+const points = (channel: Channel) =>
+  channel.data?.__typename === 'Report' ? channel.data.points.map((p) => [p.at.slice(14, 16), p.key, p.value]) : null;
+const ids = (channel: Channel) => (channel.data?.__typename === 'DocumentList' ? channel.data.documents.map((d) => d.id) : null);
+
+describe('whole states', () => {
+  test.each(['SNAPSHOT', 'RESYNC'] as const)('%s replaces all, whatever its number', (kind) => {
+    const { channel, lost } = all(
+      message('SNAPSHOT', 7, report([point(0, 1), point(1, 2)])),
+      message(kind, 3, report([point(1, 9)])),
+    );
+    expect(lost).toBe(false);
+    expect(channel).toMatchObject({ phase: 'live', seq: 3, error: null });
+    expect(points(channel)).toEqual([['01', '', 9]]);
+  });
+
+  test('a whole state of a kind unknown here is lost, and what was shown stays', () => {
+    const { channel, lost } = all(message('SNAPSHOT', 1, report([point(0, 1)])), message('RESYNC', 2, delta([])));
+    expect(lost).toBe(true);
+    expect(channel.phase).toBe('waiting');
+    expect(points(channel)).toEqual([['00', '', 1]]);
+  });
+});
+
+describe('order', () => {
+  const first = message('SNAPSHOT', 5, report([point(0, 1)]));
+
+  test('a delta before any state is lost', () => {
+    expect(all(message('DELTA', 1, delta([])))).toMatchObject({ lost: true, channel: { phase: 'waiting', data: null } });
+  });
+
+  test('the next number is folded', () => {
+    const { channel, lost } = all(first, message('DELTA', 6, delta([point(0, 2)])));
+    expect(lost).toBe(false);
+    expect(channel).toMatchObject({ seq: 6, at: minute(6) });
+    expect(points(channel)).toEqual([['00', '', 2]]);
+  });
+
+  test('several deltas folded into one are no gap', () => {
+    const { channel, lost } = all(first, message('DELTA', 9, delta([point(0, 2)]), { firstSeq: 6 }));
+    expect(lost).toBe(false);
+    expect(channel.seq).toBe(9);
+  });
+
+  test('a gap is lost, and what was shown stays', () => {
+    const { channel, lost } = all(first, message('DELTA', 7, delta([point(0, 2)])));
+    expect(lost).toBe(true);
+    expect(channel).toMatchObject({ phase: 'waiting', seq: 5 });
+    expect(points(channel)).toEqual([['00', '', 1]]);
+  });
+
+  test('a message seen already changes nothing', () => {
+    const before = all(first, message('DELTA', 6, delta([point(0, 2)]))).channel;
+    expect(fold(before, message('DELTA', 6, delta([point(0, 3)])))).toEqual({ channel: before, lost: false });
+  });
+
+  test('a delta that begins within what is known is lost: a part of it would count twice', () => {
+    expect(all(first, message('DELTA', 7, delta([]), { firstSeq: 5 })).lost).toBe(true);
+  });
+
+  test('after a gap, deltas stay lost until a whole state comes', () => {
+    const gap = [first, message('DELTA', 7, delta([]))] as const;
+    expect(all(...gap, message('DELTA', 8, delta([]))).lost).toBe(true);
+    expect(all(...gap, message('RESYNC', 8, report([])), message('DELTA', 9, delta([])))).toMatchObject({
+      lost: false,
+      channel: { phase: 'live', seq: 9 },
+    });
+  });
+});
+
+describe('reports', () => {
+  test('points are replaced by time and key, added in order, and dropped before the new begin', () => {
+    const { channel } = all(
+      message('SNAPSHOT', 1, report([point(0, 1, 'SFO'), point(1, 2, 'LAX'), point(1, 3, 'SFO')])),
+      message('DELTA', 2, delta([point(2, 5, 'LAX'), point(1, 4, 'SFO'), point(1, 1, 'BOS')], { from: minute(1), to: minute(4) })),
+    );
+    expect(points(channel)).toEqual([
+      ['01', 'BOS', 1],
+      ['01', 'LAX', 2],
+      ['01', 'SFO', 4],
+      ['02', 'LAX', 5],
+    ]);
+    expect(channel.data).toMatchObject({ from: minute(1), to: minute(4), through: minute(2) });
+  });
+
+  test('dropped keys lose all their points, and may come back in the same delta', () => {
+    const { channel } = all(
+      message('SNAPSHOT', 1, report([point(0, 1, 'A'), point(0, 2, 'B'), point(1, 3, 'B')])),
+      message('DELTA', 2, delta([point(1, 9, 'C')], { dropped: ['B'] })),
+    );
+    expect(points(channel)).toEqual([
+      ['00', 'A', 1],
+      ['01', 'C', 9],
+    ]);
+  });
+
+  test('the state before is not touched', () => {
+    const before = all(message('SNAPSHOT', 1, report([point(0, 1)]))).channel;
+    fold(before, message('DELTA', 2, delta([point(0, 2), point(1, 1)], { from: minute(1) })));
+    expect(points(before)).toEqual([['00', '', 1]]);
+  });
+});
+
+describe('lists', () => {
+  const first = message('SNAPSHOT', 1, list('a', 'b', 'c'));
+  const after = (data: LiveMessage['data']) => all(first, message('DELTA', 2, data));
+
+  test.each([
+    ['enters at the top', changes(['ENTER', 'd', 0]), ['d', 'a', 'b', 'c']],
+    ['enters within', changes(['ENTER', 'd', 2]), ['a', 'b', 'd', 'c']],
+    ['one enters, another falls out', changes(['ENTER', 'd', 0], ['LEAVE', 'c', -1]), ['d', 'a', 'b']],
+    ['one leaves, another moves up', changes(['LEAVE', 'a', -1], ['ENTER', 'd', 2]), ['b', 'c', 'd']],
+    ['enters anew at another place', changes(['ENTER', 'c', 0]), ['c', 'a', 'b']],
+    ['leaves though it was not there', changes(['LEAVE', 'x', -1]), ['a', 'b', 'c']],
+  ])('%s', (_, data, want) => {
+    const { channel, lost } = after(data);
+    expect(lost).toBe(false);
+    expect(ids(channel)).toEqual(want);
+  });
+
+  test('an update keeps its place', () => {
+    const { channel } = after(changes(['UPDATE', 'b', 1, 2]));
+    expect(ids(channel)).toEqual(['a', 'b', 'c']);
+    expect(channel.data).toMatchObject({ documents: [{ rev: 1 }, { id: 'b', rev: 2 }, { rev: 1 }] });
+  });
+
+  test('an update of a document that is not there is lost', () => {
+    expect(after(changes(['UPDATE', 'x', 0])).lost).toBe(true);
+  });
+
+  test('a change of the other family is lost', () => {
+    expect(after(delta([])).lost).toBe(true);
+  });
+});
+
+test('a notice ends the channel, says why, and leaves what was shown', () => {
+  const error = { code: 'CHANNEL_ENDED', message: 'the right to follow this channel has ended' };
+  const { channel, lost } = all(message('SNAPSHOT', 1, list('a')), message('NOTICE', 2, null, { error }));
+  expect(lost).toBe(false);
+  expect(channel).toMatchObject({ phase: 'ended', error });
+  expect(ids(channel)).toEqual(['a']);
+});
