@@ -82,6 +82,11 @@ func (r *queryResolver) Permissions(ctx context.Context) ([]rbac.Permission, err
 	return r.Rights.Catalogue(ctx)
 }
 
+// Grants is the resolver for the grants field.
+func (r *queryResolver) Grants(ctx context.Context, member ref.Ref) ([]rbac.Grant, error) {
+	return r.Rights.GrantsOf(ctx, member)
+}
+
 // EffectivePermissions is the resolver for the effectivePermissions field.
 func (r *roleResolver) EffectivePermissions(ctx context.Context, obj *rbac.Role) ([]string, error) {
 	return r.Rights.Effective(obj.ID), nil

@@ -1382,6 +1382,22 @@ func marshalNGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐ
 	return _Grant(ctx, ec, sel, &v)
 }
 
+func marshalNGrant2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrantᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Grant) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrant(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNGrantRoleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐGrantRoleInput(ctx context.Context, ec *executionContext, v any) (model.GrantRoleInput, error) {
 	res, err := unmarshalInputGrantRoleInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)

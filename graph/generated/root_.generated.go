@@ -870,6 +870,8 @@ extend type Query {
     @access(rule: PERMISSION, permission: "rbac.role.read")
   "The permission catalogue, by key."
   permissions: [Permission!]! @access(rule: USER)
+  "What a user or a role holds directly, whoever granted it."
+  grants(member: ID!): [Grant!]! @access(rule: PERMISSION, permission: "rbac.role.read")
 }
 
 extend type Mutation {

@@ -17,8 +17,6 @@ import (
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
 
-
-
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -91,6 +91,21 @@ func (t *Tail) Start(ctx context.Context) (done <-chan struct{}, err error) {
 	return end, nil
 }
 
+// present asks the server for its present cluster time: what comes before it has happened before the question.
+func (t *Tail) present(ctx context.Context) (bson.Timestamp, error) {
+	ctx, cancel := context.WithTimeout(ctx, tailCallWait)
+	defer cancel()
+	raw, err := t.db.Database().RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Raw()
+	if err != nil {
+		return bson.Timestamp{}, err
+	}
+	sec, inc, ok := raw.Lookup("operationTime").TimestampOK()
+	if !ok {
+		return bson.Timestamp{}, errNoTime
+	}
+	return bson.Timestamp{T: sec, I: inc}, nil
+}
+
 func (t *Tail) open(ctx context.Context, after bson.Raw) (*mongo.ChangeStream, error) {
 	names := bson.A{collection}
 	for _, f := range t.followers {
@@ -110,8 +125,9 @@ func (t *Tail) open(ctx context.Context, after bson.Raw) (*mongo.ChangeStream, e
 
 // run follows streams one after the other: each resumes where the last was cut.
 func (t *Tail) run(ctx context.Context, stream *mongo.ChangeStream) {
+	var goal bson.Timestamp // up to here the stream must come before it has caught up
 	for {
-		token, err := t.drain(ctx, stream)
+		token, err := t.drain(ctx, stream, goal)
 		_ = stream.Close(context.WithoutCancel(ctx))
 		if ctx.Err() != nil {
 			return
@@ -121,26 +137,29 @@ func (t *Tail) run(ctx context.Context, stream *mongo.ChangeStream) {
 		if lost {
 			token = nil
 		}
-		if stream, lost = t.reopen(ctx, token, lost); stream == nil {
+		if stream, goal, lost = t.reopen(ctx, token, lost); stream == nil {
 			return
 		}
 		if lost {
 			t.tellLost(ctx)
 		}
-		t.beat()
 		t.log.InfoContext(ctx, "change_stream_resumed", "history_lost", lost)
 	}
 }
 
-// reopen tries until it works or ctx ends. lost becomes true when the token is no longer good.
-func (t *Tail) reopen(ctx context.Context, token bson.Raw, lost bool) (*mongo.ChangeStream, bool) {
+// reopen tries until it works or ctx ends. lost becomes true when the token is no longer good. What happened up to goal
+// may wait in the new stream.
+func (t *Tail) reopen(ctx context.Context, token bson.Raw, lost bool) (stream *mongo.ChangeStream, goal bson.Timestamp, _ bool) {
 	for backoff := tailBackoffMin; ; backoff = min(backoff*2, tailBackoffMax) {
 		if !clock.Sleep(ctx, backoff) {
-			return nil, lost
+			return nil, goal, lost
 		}
-		stream, err := t.open(ctx, token)
+		goal, err := t.present(ctx)
 		if err == nil {
-			return stream, lost
+			stream, err = t.open(ctx, token)
+		}
+		if err == nil {
+			return stream, goal, lost
 		}
 		if store.IsHistoryLost(err) {
 			token, lost = nil, true
@@ -149,11 +168,15 @@ func (t *Tail) reopen(ctx context.Context, token bson.Raw, lost bool) (*mongo.Ch
 	}
 }
 
-// errInvalidated: the database was dropped under the stream.
-var errInvalidated = errors.New("the change stream was invalidated")
+var (
+	errInvalidated = errors.New("the change stream was invalidated") // the database was dropped under it
+	errNoTime      = errors.New("the server tells no operation time")
+)
 
-// drain hands out changes until the stream fails and gives the token to resume after.
-func (t *Tail) drain(ctx context.Context, stream *mongo.ChangeStream) (bson.Raw, error) {
+// drain hands out changes until the stream fails and gives the token to resume after. The node counts as lagging until
+// the stream has passed goal: an answer full of old changes is no sign of knowing the present.
+func (t *Tail) drain(ctx context.Context, stream *mongo.ChangeStream, goal bson.Timestamp) (bson.Raw, error) {
+	behind := !goal.IsZero()
 	for {
 		call, cancel := context.WithTimeout(ctx, tailCallWait)
 		got := stream.TryNext(call)
@@ -164,9 +187,14 @@ func (t *Tail) drain(ctx context.Context, stream *mongo.ChangeStream) (bson.Raw,
 		if stream.ID() == 0 {
 			return nil, errInvalidated
 		}
-		t.beat()
 		if got {
-			t.deliver(ctx, stream.Current)
+			at := t.deliver(ctx, stream.Current)
+			behind = behind && at.Before(goal)
+		} else {
+			behind = false
+		}
+		if !behind {
+			t.beat()
 		}
 	}
 }
@@ -189,11 +217,12 @@ type raw struct {
 	} `bson:"updateDescription"`
 }
 
-func (t *Tail) deliver(ctx context.Context, doc bson.Raw) {
+// deliver hands out one change and gives its cluster time.
+func (t *Tail) deliver(ctx context.Context, doc bson.Raw) (at bson.Timestamp) {
 	var r raw
 	if err := bson.Unmarshal(doc, &r); err != nil {
 		t.log.ErrorContext(ctx, "change_unreadable", "error", err.Error())
-		return
+		return at
 	}
 	if r.NS.Coll != collection {
 		// The driver reuses the buffer behind doc; followers may keep what they get.
@@ -203,21 +232,22 @@ func (t *Tail) deliver(ctx context.Context, doc bson.Raw) {
 				f.OnChange(ctx, c)
 			}
 		}
-		return
+		return r.At
 	}
 	if r.Op != "insert" {
-		return // the log is only appended to; retention deletes are no facts
+		return r.At // the log is only appended to; retention deletes are no facts
 	}
 	var e Event
 	if err := bson.Unmarshal(slices.Clone(r.Doc), &e); err != nil {
 		t.log.ErrorContext(ctx, "event_unreadable", "error", err.Error())
-		return
+		return r.At
 	}
 	for _, f := range t.followers {
 		if f.OnEvent != nil {
 			f.OnEvent(ctx, e, r.At)
 		}
 	}
+	return r.At
 }
 
 func clone(v bson.RawValue) bson.RawValue {

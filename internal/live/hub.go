@@ -100,7 +100,7 @@ func (h *Hub) Recheck(users []string) {
 	}
 }
 
-// Run ticks the clock and re-checks rights until the context of New ends, then waits for all sources to end.
+// Run ticks the clock and re-checks rights, those that end with time once a second, until the context of New ends, then waits for all sources to end.
 func (h *Hub) Run() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -114,11 +114,16 @@ func (h *Hub) Run() {
 			return
 		case <-tick.C:
 			h.Publish(TopicTick, h.now())
+			h.ask(nil)
 		case users := <-h.recheck:
-			for _, s := range h.following(users) {
-				s.recheck()
-			}
+			h.ask(users)
 		}
+	}
+}
+
+func (h *Hub) ask(users []string) {
+	for _, s := range h.following(users) {
+		s.recheck()
 	}
 }
 

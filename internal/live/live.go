@@ -36,8 +36,8 @@ type Channel struct {
 	Topics []string
 	// New makes the source. It is called once for a key that nobody follows yet.
 	New func() Source
-	// Allowed says whether this subscriber may still follow; it is asked again when the policy changes. An error ends
-	// the channel with a NOTICE.
+	// Allowed says whether this subscriber may still follow; it is asked again when the policy changes, and once a second
+	// for rights that end by the clock, so it must look into memory only. An error ends the channel with a NOTICE.
 	Allowed func(ctx context.Context) error
 }
 

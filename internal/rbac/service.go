@@ -241,6 +241,16 @@ func (s *Service) GrantsByIDs(ctx context.Context, ids []string) (map[string]Gra
 	return all, nil
 }
 
+// GrantsOf reads what a user or a role holds directly. Cost: one find.
+//
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE.
+func (s *Service) GrantsOf(ctx context.Context, member ref.Ref) ([]Grant, error) {
+	if err := s.Require(ctx, PermRoleRead, member); err != nil {
+		return nil, err
+	}
+	return s.store.grantsOf(ctx, member)
+}
+
 // mayRead reports whether the caller may see a role they have the id of.
 func (s *Service) mayRead(ctx context.Context) bool {
 	for _, d := range s.Can(ctx, []Check{{Permission: PermRoleRead}, {Permission: PermRoleWrite}, {Permission: PermGrantWrite}}) {

@@ -130,6 +130,14 @@ func as(t testing.TB, user string) context.Context {
 
 func system(t testing.TB) context.Context { return actor.With(t.Context(), actor.System()) }
 
+// unreachable is a context in which no call of the database comes through. (A fail point would do, but is one for all the
+// tests of the machine.)
+func unreachable(t testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
 func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:

@@ -18,8 +18,6 @@ import (
 	"github.com/backendbook/backendbook/internal/store"
 )
 
-
-
 // neighbour stands for rbac and plan: what it is asked for it writes in the transaction of ctx, or fails.
 
 // jar keeps what a TokenSink was given.

@@ -1,7 +1,6 @@
 // The server under test: the real binary on its own folder and free ports, or the one BASE_URL names.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,11 +24,13 @@ export async function startServer() {
   const child = spawn(binary, ['serve', '--demo'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
-      ...process.env,
+      ...foreign(process.env),
+      // On a MongoDB of the tester's own, too, nothing that is there already may matter.
+      BACKENDBOOK_MONGODB_DATABASE: `backendbook_e2e_${process.pid}`,
       BACKENDBOOK_LISTEN: '127.0.0.1:0',
       BACKENDBOOK_INTERNAL_LISTEN: '127.0.0.1:0',
       BACKENDBOOK_DATA_DIR: folder,
-      BACKENDBOOK_DEMO_DATA_DIR: demoData(),
+      BACKENDBOOK_DEMO_DATA_DIR: join(here, '../node_modules/vega-datasets/data'),
     },
   });
   const stop = async () => {
@@ -44,9 +45,9 @@ export async function startServer() {
   }
 }
 
-function demoData() {
-  const require = createRequire(import.meta.url);
-  return join(dirname(require.resolve('vega-datasets/package.json')), 'data');
+/** The environment without settings of the server: it refuses those it does not know, such as BACKENDBOOK_BIN. */
+function foreign(env) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('BACKENDBOOK_')));
 }
 
 /** Reads what the server says at its start: where it listens, and the administrator's password, which it tells once. */

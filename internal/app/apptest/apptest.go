@@ -26,7 +26,7 @@ import (
 // Setup changes what a test server is made of.
 type Setup struct {
 	Args     []string     // flags such as "--demo"; they beat the defaults of tests
-	Database string       // to share one between servers; empty for a new one
+	Database string       // that of another server, or one the test drops by itself; empty for a new one
 	Clock    clock.Clock  // nil for the machine's
 	Log      io.Writer    // where the log goes, at debug level, as JSON; nil for the test's own log when it fails
 	Password account.Cost // zero for a cheap one
@@ -50,8 +50,8 @@ func Start(t testing.TB, setup Setup) *Server {
 	t.Helper()
 	if setup.Database == "" {
 		setup.Database = "bb_test_" + ref.NewID()
+		storetest.Open(t, setup.Database) // drops it, when the server has ended
 	}
-	storetest.Open(t, setup.Database) // drops it at the end
 	out := setup.Log
 	if out == nil {
 		kept := &tail{}
