@@ -156,17 +156,24 @@ func encodeResponse(r *graphql.Response) []byte {
 	return buf.Bytes()
 }
 
+// encodeErrors is a list of errors as JSON. Texts are written as they are: the answer is no HTML.
+func encodeErrors(errs gqlerror.List) []byte {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(errs); err != nil { // a detail of a fault that JSON has no form for: no reason to say nothing
+		return []byte(`[{"message":"` + fault.ErrInternal.Msg + `","extensions":{"code":"` + fault.ErrInternal.Code + `"}}]`)
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}
+
 // writeResponse writes errors first, so that they are seen, and data only if the operation was executed. Data is JSON
 // already and is not read again.
 func writeResponse(buf *bytes.Buffer, r *graphql.Response) {
 	buf.WriteByte('{')
 	if len(r.Errors) > 0 {
 		buf.WriteString(`"errors":`)
-		errs, err := json.Marshal(r.Errors)
-		if err != nil { // a detail of a fault that JSON has no form for: the programmer's, and no reason to say nothing
-			errs, _ = json.Marshal(gqlerror.List{{Message: fault.ErrInternal.Msg, Extensions: map[string]any{"code": fault.ErrInternal.Code}}})
-		}
-		buf.Write(errs)
+		buf.Write(encodeErrors(r.Errors))
 	}
 	if len(r.Data) > 0 {
 		if len(r.Errors) > 0 {

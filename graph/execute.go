@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,8 +67,21 @@ func (s *Server) answer(ctx context.Context, op *graphql.OperationContext, info 
 	if resp == nil { // gqlgen does not begin what has ended already
 		resp = &graphql.Response{Errors: gqlerror.List{s.present(ctx, context.Cause(ctx))}, Data: []byte("null")}
 	}
+	slices.SortStableFunc(resp.Errors, byPath) // fields fail at the same time, and in any order
 	s.observe(ctx, info, op.Stats.OperationStart, resp.Errors)
 	return resp
+}
+
+// byPath orders errors by where they happened.
+func byPath(a, b *gqlerror.Error) int {
+	return slices.CompareFunc(a.Path, b.Path, func(x, y ast.PathElement) int {
+		xi, xIsIndex := x.(ast.PathIndex)
+		yi, yIsIndex := y.(ast.PathIndex)
+		if xIsIndex && yIsIndex {
+			return cmp.Compare(xi, yi)
+		}
+		return strings.Compare(fmt.Sprint(x), fmt.Sprint(y))
+	})
 }
 
 func (s *Server) subscribe(ctx context.Context, op *graphql.OperationContext, info operationInfo) graphql.ResponseHandler {

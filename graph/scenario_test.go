@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the golden answers of the scenari
 // A scenario is a conversation with a whole server, in one txtar file: testdata/scenario/*.txtar. Its comment says what it
 // shows; its files are the steps, in their order, each followed by its golden answer:
 //
-//	name.graphql  an operation, answered by name.json; name.variables.json before it holds its variables
+//	name.graphql  an operation, answered by name.json; name.variables.json holds its variables
 //	name.http     a request as text: "POST /graphql", headers, an empty line, the body; answered by name.answer
 //	name.ws       lines "> message" are sent over a WebSocket, "< 3" waits for three messages; answered by name.frames
 //
@@ -103,10 +103,7 @@ func (s *scenario) play(a *txtar.Archive) *txtar.Archive {
 			run, answerExt = s.request, "answer"
 		case "ws":
 			run, answerExt = s.frames, "frames"
-		case "variables.json":
-			out.Files = append(out.Files, f)
-			continue
-		case "json", "answer", "frames":
+		case "variables.json", "json", "answer", "frames":
 			continue // written with its step
 		default:
 			s.t.Fatalf("%s: what is this?", f.Name)
@@ -121,7 +118,11 @@ func (s *scenario) play(a *txtar.Archive) *txtar.Archive {
 		if got != want && !*update {
 			s.t.Errorf("%s.%s is\n%s\nwant\n%s", name, answerExt, got, want)
 		}
-		out.Files = append(out.Files, f, txtar.File{Name: name + "." + answerExt, Data: []byte(got)})
+		out.Files = append(out.Files, f)
+		if vars, given := golden[name+".variables.json"]; given {
+			out.Files = append(out.Files, txtar.File{Name: name + ".variables.json", Data: []byte(vars)})
+		}
+		out.Files = append(out.Files, txtar.File{Name: name + "." + answerExt, Data: []byte(got)})
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 
 	"github.com/backendbook/backendbook/internal/actor"
@@ -25,9 +24,6 @@ type host struct {
 // Serve implements [cli.Host].
 func (h *host) Serve(ctx context.Context) (err error) {
 	ctx = actor.With(ctx, actor.Actor{}) // requests descend from it, and must be nobody's until they say whose they are
-	if h.cfg.GCPercent > 0 {
-		debug.SetGCPercent(h.cfg.GCPercent)
-	}
 	a, err := Build(ctx, &h.cfg.Config, h.log, Options{})
 	if err != nil {
 		return startError(ctx, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ func (a *App) closeListeners() {
 // Run serves until ctx ends or something the server cannot do without has failed, and then drains: the server says that
 // it is not ready, sockets are told to come back elsewhere, requests that have begun are finished. Call Close afterwards.
 func (a *App) Run(ctx context.Context) error {
+	if a.cfg.GCPercent > 0 {
+		debug.SetGCPercent(a.cfg.GCPercent)
+	}
 	base, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	failed := make(chan error, 2)

@@ -65,6 +65,14 @@ export async function signIn(page, { email, password }) {
   await page.getByTestId('user').waitFor();
 }
 
+/** Asks the server behind the page's back, as the same user. */
+export async function ask(context, origin, query, input) {
+  const answer = await context.request.post('/graphql', { data: { query, variables: { input } }, headers: { origin } });
+  const { data, errors } = await answer.json();
+  if (errors) throw new Error(`${query}: ${JSON.stringify(errors)}`);
+  return data;
+}
+
 /** Waits until the page's socket is open. */
 export async function socketOpen(page) {
   await page.locator('[data-testid=socket][data-phase=open]').waitFor();

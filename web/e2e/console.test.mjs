@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { changed, openBrowser, openPage, phone, screenshot, signIn, socketOpen } from './browser.mjs';
+import { ask, changed, openBrowser, openPage, phone, screenshot, signIn, socketOpen } from './browser.mjs';
 import { startServer } from './server.mjs';
 import { tapSocket } from './wire.mjs';
+
+const CREATE = 'mutation($input: CreateDocumentInput!) { createDocument(input: $input) { document { id } } }';
+const CHANGE_PLAN = 'mutation($input: ChangePlanInput!) { changePlan(input: $input) { membership { version } } }';
 
 describe('console', { timeout: 300_000 }, () => {
   let server;
@@ -69,13 +72,7 @@ describe('console', { timeout: 300_000 }, () => {
   step('a document made elsewhere enters the list at once', async () => {
     const { page, context } = main;
     const text = `Seen by the test at ${new Date().toISOString()}`;
-    await context.request.post('/graphql', {
-      data: {
-        query: 'mutation($input: CreateDocumentInput!) { createDocument(input: $input) { document { id } } }',
-        variables: { input: { type: 'note', data: { text } } },
-      },
-      headers: { origin: server.url },
-    });
+    await ask(context, server.url, CREATE, { type: 'note', data: { text } });
     await page.getByTestId('panel-newest').getByText(text).waitFor();
   });
 
@@ -183,21 +180,36 @@ describe('console', { timeout: 300_000 }, () => {
     await screenshot(page, 'sign-in-phone-dark');
   });
 
-  test('a newcomer sees why there is nothing to see, moves up, and sees it', async () => {
+  test('a newcomer meets the limits of the plan, in words, and what lifts them', async () => {
     const { page, context, offences } = await openPage(browser, server.url);
-    await page.goto('/');
+    await page.goto('/documents?type=note');
     await page.getByRole('button', { name: 'Create an account' }).click();
     await page.locator('input[name=name]').fill('Nora Newcomer');
     await page.locator('input[name=email]').fill(`nora.${Date.now()}@example.com`);
     await page.locator('input[name=password]').fill('correct horse battery');
     await page.getByRole('button', { name: 'Create account' }).click();
-    await page.getByText('Your roles do not show you').waitFor();
-    await screenshot(page, 'dashboard-newcomer');
-    await page.getByRole('main').getByRole('link', { name: 'See your access' }).click();
+
+    await page.getByTestId('documents').waitFor();
+    const { me, plans } = await ask(context, server.url, '{ me { entitlements { remaining } } plans { id key } }');
+    const notes = Array.from({ length: me.entitlements[0].remaining }, (_, i) => `Note ${i + 1}`);
+    await Promise.all(notes.map((text) => ask(context, server.url, CREATE, { type: 'note', data: { text } })));
+    await page.getByTestId('new-document').click();
+    const form = page.getByTestId('create');
+    await form.locator('textarea[name=text]').fill('One too many');
+    await form.getByRole('button', { name: 'Create' }).click();
+    await form.locator('[data-code=QUOTA_EXCEEDED]').getByText(`${notes.length} of ${notes.length} are used`).waitFor();
+    await screenshot(page, 'quota');
+
+    await form.getByRole('link', { name: 'See your plan' }).click();
+    await page.getByText('Roles are not for your eyes').waitFor();
+    await page.getByText('All used').waitFor();
+    await screenshot(page, 'access-newcomer');
+    const pro = plans.find((p) => p.key === 'pro').id;
+    await ask(context, server.url, CHANGE_PLAN, { plan: pro, version: 1 });
     await page.getByRole('button', { name: 'Move up to Pro' }).click();
-    await page.getByTestId('panel-permissions').getByText('analytics.report.view').waitFor();
-    await page.getByRole('link', { name: 'Dashboard' }).click();
-    await page.getByTestId('tile-flights-value').waitFor();
+    await page.locator('[data-code=PLAN_STALE]').waitFor();
+    await page.getByTestId('plan-current').getByText('Pro').waitFor();
+    await page.getByTestId('panel-permissions').getByText('registry.document.delete').waitFor();
     assert.deepEqual(offences, []);
     await context.close();
   });

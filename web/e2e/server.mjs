@@ -25,6 +25,8 @@ export async function startServer() {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...foreign(process.env),
+      // Some flights each second, so that no test has to wait for one.
+      BACKENDBOOK_DEMO_SPEED: '2000',
       // On a MongoDB of the tester's own, too, nothing that is there already may matter.
       BACKENDBOOK_MONGODB_DATABASE: `backendbook_e2e_${process.pid}`,
       BACKENDBOOK_LISTEN: '127.0.0.1:0',
