@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/graph/model"
@@ -162,6 +164,30 @@ func TestPartialAnswers(t *testing.T) {
 	g := r.query(`{ a: node(id: "plan:1") { id } b: node(id: "plan:2") { id } plans { key } }`, nil)
 	if string(g.Data) != `{"a":{"id":"plan:1"},"b":null,"plans":[{"key":"free"}]}` || len(g.Errors) != 1 {
 		t.Errorf("%s", g.body)
+	}
+	// Fields fail at the same time; the errors come in the order of their paths.
+	for range 20 {
+		g := r.query(`{ c: node(id: "plan:2") { id } a: node(id: "plan:2") { id } b: node(id: "plan:2") { id } }`, nil)
+		if paths := fmt.Sprint(g.Errors[0].Path, g.Errors[1].Path, g.Errors[2].Path); paths != "[a] [b] [c]" {
+			t.Fatalf("%s", paths)
+		}
+	}
+}
+
+func TestErrorsAreOrderedByPath(t *testing.T) {
+	t.Parallel()
+	path := func(p ...ast.PathElement) *gqlerror.Error { return &gqlerror.Error{Path: p} }
+	errs := gqlerror.List{
+		path(ast.PathName("b")), path(ast.PathName("a"), ast.PathIndex(10)), path(ast.PathName("a"), ast.PathIndex(9), ast.PathName("x")),
+		path(ast.PathName("a"), ast.PathIndex(9)), path(),
+	}
+	slices.SortStableFunc(errs, byPath)
+	got := make([]string, len(errs))
+	for i, e := range errs {
+		got[i] = e.Path.String()
+	}
+	if want := []string{"", "a[9]", "a[9].x", "a[10]", "b"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
