@@ -160,11 +160,14 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ws.Subprotocol() != subprotocol {
 		c.close(closeBadSubprotocol, subprotocolRejection)
 	}
-	go func() {
-		defer s.running.Done()
-		c.serve()
-		s.remove(c)
-	}()
+	go s.run(c)
+}
+
+// run is the life of a socket. It has a context of its own: that of the request ends with the upgrade.
+func (s *Sockets) run(c *socket) {
+	defer s.running.Done()
+	c.serve()
+	s.remove(c)
 }
 
 func (s *Sockets) add(c *socket) bool {

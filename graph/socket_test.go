@@ -137,13 +137,13 @@ type peerConn struct {
 	t testing.TB
 }
 
-func (r *socketRig) dial(header http.Header, protocols ...string) *peerConn {
+func (r *socketRig) dial(protocols ...string) *peerConn {
 	r.t.Helper()
 	if protocols == nil {
 		protocols = []string{subprotocol}
 	}
 	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: 10 * time.Second}
-	ws, resp, err := d.Dial(r.url, header)
+	ws, resp, err := d.Dial(r.url, nil)
 	if err != nil {
 		r.t.Fatalf("dial: %v", err)
 	}
@@ -155,7 +155,7 @@ func (r *socketRig) dial(header http.Header, protocols ...string) *peerConn {
 // signIn is a socket that has been acknowledged for a user.
 func (r *socketRig) signIn(user string) *peerConn {
 	r.t.Helper()
-	c := r.dial(nil)
+	c := r.dial()
 	c.send(`{"type":"connection_init","payload":{"authorization":"Bearer ` + user + `"}}`)
 	c.expect("connection_ack")
 	return c
@@ -275,7 +275,7 @@ func TestSocketProtocol(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			c := rig.dial(nil)
+			c := rig.dial()
 			c.t = t
 			for _, s := range tc.sends {
 				c.send(s)
@@ -285,17 +285,17 @@ func TestSocketProtocol(t *testing.T) {
 	}
 	t.Run("binary", func(t *testing.T) {
 		t.Parallel()
-		c := rig.dial(nil)
+		c := rig.dial()
 		_ = c.WriteMessage(websocket.BinaryMessage, []byte(init))
 		c.expectClose(closeBadRequest)
 	})
 	t.Run("other subprotocol", func(t *testing.T) {
 		t.Parallel()
-		rig.dial(nil, "graphql-ws").expectClose(closeBadSubprotocol)
+		rig.dial("graphql-ws").expectClose(closeBadSubprotocol)
 	})
 	t.Run("ping before and after init", func(t *testing.T) {
 		t.Parallel()
-		c := rig.dial(nil)
+		c := rig.dial()
 		c.send(`{"type":"ping"}`)
 		c.expect("pong")
 		c.send(init)
@@ -325,7 +325,7 @@ func TestSocketAnswersQueries(t *testing.T) {
 
 func TestSocketNeedsAUserToFollow(t *testing.T) {
 	t.Parallel()
-	c := newSocketRig(t, SocketConfig{}).dial(nil)
+	c := newSocketRig(t, SocketConfig{}).dial()
 	c.send(`{"type":"connection_init"}`)
 	c.expect("connection_ack")
 	c.send(subscribeTo("1", "a"))
@@ -525,7 +525,7 @@ func TestFormHoldsWhatTheBytesDependOn(t *testing.T) {
 		type Msg @shareable { n(unit: String): Int, secret: Mine }
 		type Mine { s: Int }`})
 	of := func(user, query string, vars map[string]any) string {
-		doc, err := gqlparser.LoadQuery(schema, query)
+		doc, err := gqlparser.LoadQueryWithRules(schema, query, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,7 @@ func (o *outbox) control(opcode int, data []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closing && !o.stopped {
-		o.push(chunk{opcode: byte(opcode), body: data})
+		o.push(chunk{opcode: byte(opcode), body: data}) //nolint:gosec // opcodes have four bits
 	}
 }
 
@@ -212,7 +212,7 @@ func appendFrame(b []byte, k chunk) []byte {
 	b = append(b, 0x80|k.opcode)
 	switch {
 	case n < 126:
-		b = append(b, byte(n))
+		b = append(b, byte(n)) //nolint:gosec // below 126
 	case n < 1<<16:
 		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
 	default:

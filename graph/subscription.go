@@ -94,7 +94,7 @@ func subscribe(ctx context.Context, hub *live.Hub, reqs []live.Request) (<-chan 
 	if !ok {
 		return nil, ErrNeedsSocket
 	}
-	stream, err := hub.Open(op.ctx, reqs)
+	stream, err := hub.Open(op.ctx, reqs) //nolint:contextcheck // the stream lives as long as the operation, ctx only while it is dispatched
 	if err != nil {
 		return nil, err
 	}

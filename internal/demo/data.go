@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// ErrNoData: the folder does not hold the tables.
+// ErrNoData says that the folder does not hold the tables.
 var ErrNoData = errors.New("the demo's data are not there: run `npm ci` in web/, or name the data folder of the npm package vega-datasets")
 
 // Flight is one row of flights-*.json.

@@ -114,9 +114,9 @@ func (r *reel) between(from, to time.Time) []analytics.EventCmd {
 	}
 	begin, end := r.original(from), r.original(to)
 	var out []analytics.EventCmd
-	for round := begin / r.round; round <= end/r.round; round++ {
+	for round := begin.Truncate(r.round); round <= end; round += r.round {
 		for _, f := range r.flights {
-			at := round*r.round + f.At.Sub(r.flights[0].At)
+			at := round + f.At.Sub(r.flights[0].At)
 			if at <= begin || at > end {
 				continue
 			}

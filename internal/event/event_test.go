@@ -190,7 +190,8 @@ func TestTailTellsLostHistory(t *testing.T) {
 	var in inbox
 	tail := start(t, db, in.follower(""))
 	storetest.FailPoint(t, db, bson.D{{Key: "times", Value: 1}}, bson.D{
-		{Key: "failCommands", Value: bson.A{"getMore"}}, {Key: "errorCode", Value: 286},
+		{Key: "failCommands", Value: bson.A{"getMore"}},
+		{Key: "errorCode", Value: 286},
 		{Key: "errorLabels", Value: bson.A{"NonResumableChangeStreamError"}},
 	})
 	storetest.Eventually(t, 10*time.Second, func() bool { in.mu.Lock(); defer in.mu.Unlock(); return in.lost == 1 }, "the loss is told")

@@ -55,7 +55,7 @@ func TestCopiesKeepTheSentinel(t *testing.T) {
 		t.Errorf("the sentinel itself was changed: %+v", ErrInput)
 	}
 	a := ErrInput.With("a", 1)
-	if a.With("b", 2); len(a.Details) != 1 {
+	if b := a.With("b", 2); len(a.Details) != 1 || len(b.Details) != 2 {
 		t.Errorf("With changed its receiver: %v", a.Details)
 	}
 }
@@ -69,7 +69,7 @@ func TestDefineRefuses(t *testing.T) {
 					t.Errorf("Define(%q) did not panic", code)
 				}
 			}()
-			Define(Invalid, code, "x")
+			_ = Define(Invalid, code, "x")
 		}()
 	}
 }

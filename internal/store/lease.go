@@ -12,7 +12,7 @@ import (
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
-// ErrLeaseHeld: another process holds the lease, or took it over.
+// ErrLeaseHeld says that another process holds the lease, or took it over.
 var ErrLeaseHeld = fault.Define(fault.Conflict, "LEASE_HELD", "another process is doing this already")
 
 const leasesCollection = "leases"

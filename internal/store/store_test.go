@@ -111,11 +111,11 @@ func TestInTxCommitsAllOrNothing(t *testing.T) {
 			if !store.InTransaction(ctx) {
 				t.Error("not in a transaction")
 			}
-			if _, err := db.Collection("a").InsertOne(ctx, row{ID: fmt.Sprint(fail)}); err != nil {
+			if _, err := db.Collection("a").InsertOne(ctx, row{ID: strconv.FormatBool(fail)}); err != nil {
 				return err
 			}
 			return db.InTx(ctx, func(ctx context.Context) error { // joins
-				if _, err := db.Collection("b").InsertOne(ctx, row{ID: fmt.Sprint(fail)}); err != nil {
+				if _, err := db.Collection("b").InsertOne(ctx, row{ID: strconv.FormatBool(fail)}); err != nil {
 					return err
 				}
 				if fail {
@@ -165,7 +165,8 @@ func TestCommitEndsWithTheContext(t *testing.T) {
 	db := storetest.DB(t)
 	storetest.Insert(t, db, "c", row{ID: "x"})
 	storetest.FailPoint(t, db, "alwaysOn", bson.D{
-		{Key: "failCommands", Value: bson.A{"commitTransaction"}}, {Key: "errorCode", Value: 91},
+		{Key: "failCommands", Value: bson.A{"commitTransaction"}},
+		{Key: "errorCode", Value: 91},
 		{Key: "errorLabels", Value: bson.A{"UnknownTransactionCommitResult", "RetryableWriteError"}},
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
