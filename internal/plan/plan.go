@@ -89,7 +89,7 @@ func (p Plan) check() error {
 		return fault.ErrInput.Saying("plan %q: "+format, append([]any{p.Key}, args...)...)
 	}
 	switch {
-	case !isKey(p.Key):
+	case !ref.IsKey(p.Key):
 		return fault.ErrInput.Saying("a plan's key is 2 to 64 of a-z, 0-9, dot, dash and underscore")
 	case strings.TrimSpace(p.Name) == "" || !utf8.ValidString(p.Name) || utf8.RuneCountInString(p.Name) > 100:
 		return bad("the name is 1 to 100 characters")
@@ -99,7 +99,7 @@ func (p Plan) check() error {
 	seen := map[string]bool{}
 	for _, l := range p.Limits {
 		switch {
-		case !isKey(l.Feature):
+		case !ref.IsKey(l.Feature):
 			return bad("a feature's key is 2 to 64 of a-z, 0-9, dot, dash and underscore")
 		case seen[l.Feature]:
 			return bad("the feature %s is there twice", l.Feature)
@@ -109,15 +109,6 @@ func (p Plan) check() error {
 		seen[l.Feature] = true
 	}
 	return nil
-}
-
-func isKey(s string) bool {
-	for _, c := range s {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return len(s) >= 2 && len(s) <= 64
 }
 
 func isCurrency(s string) bool {

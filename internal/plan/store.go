@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -51,15 +50,15 @@ func (m mongoStore) plan(ctx context.Context, id string) (Plan, error) {
 }
 
 func (m mongoStore) putPlan(ctx context.Context, p Plan) error {
-	_, err := m.catalogue.ReplaceOne(ctx, eq("_id", p.ID), p, options.Replace().SetUpsert(true))
+	_, err := m.catalogue.ReplaceOne(ctx, bson.D{store.Eq("_id", p.ID)}, p, options.Replace().SetUpsert(true))
 	if store.DuplicateOf(err, "default") {
 		return ErrNoDefault.Because(err)
 	}
-	return wrap("put plan", err)
+	return store.Wrap("put plan", err)
 }
 
 func (m mongoStore) membership(ctx context.Context, subject ref.Ref) (v Membership, ok bool, err error) {
-	v, err = store.FindOne[Membership](ctx, m.members, of(subject))
+	v, err = store.FindOne[Membership](ctx, m.members, store.Points("subject", subject))
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return v, false, nil
 	}
@@ -75,7 +74,7 @@ func (m mongoStore) insert(ctx context.Context, v Membership) error {
 	if store.IsDuplicate(err) {
 		return ErrStale.Because(err)
 	}
-	return wrap("insert membership", err)
+	return store.Wrap("insert membership", err)
 }
 
 // replace writes v over the stored version old, or makes it when old is 0: else ErrStale.
@@ -83,10 +82,10 @@ func (m mongoStore) replace(ctx context.Context, v Membership, old int64) error 
 	if old == 0 {
 		return m.insert(ctx, v)
 	}
-	res, err := m.members.ReplaceOne(ctx, append(eq("_id", v.ID), bson.E{Key: "v", Value: old}), v)
+	res, err := m.members.ReplaceOne(ctx, bson.D{store.Eq("_id", v.ID), store.Eq("v", old)}, v)
 	switch {
 	case err != nil:
-		return wrap("replace membership", err)
+		return store.Wrap("replace membership", err)
 	case res.MatchedCount == 0:
 		return ErrStale
 	}
@@ -104,7 +103,7 @@ func usageID(subject ref.Ref, feature string) string { return subject.String() +
 
 // usage reads what a subject uses of each feature.
 func (m mongoStore) usage(ctx context.Context, subject ref.Ref) (map[string]int64, error) {
-	all, err := store.Find[usageDoc](ctx, m.use, of(subject))
+	all, err := store.Find[usageDoc](ctx, m.use, store.Points("subject", subject))
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +124,13 @@ func (m mongoStore) used(ctx context.Context, subject ref.Ref, feature string) (
 
 // add counts n more if that stays within the limit; false when it does not or when nothing was counted before.
 func (m mongoStore) add(ctx context.Context, subject ref.Ref, feature string, n int64, limit *int64) (bool, error) {
-	filter := eq("_id", usageID(subject, feature))
+	filter := bson.D{store.Eq("_id", usageID(subject, feature))}
 	if limit != nil {
 		filter = append(filter, bson.E{Key: "used", Value: bson.D{{Key: "$lte", Value: *limit - n}}})
 	}
 	res, err := m.use.UpdateOne(ctx, filter, bson.D{{Key: "$inc", Value: bson.D{{Key: "used", Value: n}}}})
 	if err != nil {
-		return false, wrap("count usage", err)
+		return false, store.Wrap("count usage", err)
 	}
 	return res.MatchedCount == 1, nil
 }
@@ -139,26 +138,11 @@ func (m mongoStore) add(ctx context.Context, subject ref.Ref, feature string, n 
 // begin counts the first use.
 func (m mongoStore) begin(ctx context.Context, subject ref.Ref, feature string, n int64) error {
 	_, err := m.use.InsertOne(ctx, usageDoc{usageID(subject, feature), subject, feature, n})
-	return wrap("begin usage", err)
+	return store.Wrap("begin usage", err)
 }
 
 func (m mongoStore) subtract(ctx context.Context, subject ref.Ref, feature string, n int64) error {
 	less := bson.D{{Key: "$max", Value: bson.A{int64(0), bson.D{{Key: "$subtract", Value: bson.A{"$used", n}}}}}}
-	_, err := m.use.UpdateOne(ctx, eq("_id", usageID(subject, feature)), bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "used", Value: less}}}}})
-	return wrap("release usage", err)
-}
-
-func wrap(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", op, store.Translate(err))
-}
-
-func eq(field, value string) bson.D {
-	return bson.D{{Key: field, Value: bson.D{{Key: "$eq", Value: value}}}}
-}
-
-func of(subject ref.Ref) bson.D {
-	return append(eq("subject.type", subject.Type), eq("subject.id", subject.ID)...)
+	_, err := m.use.UpdateOne(ctx, bson.D{store.Eq("_id", usageID(subject, feature))}, bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "used", Value: less}}}}})
+	return store.Wrap("release usage", err)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/ref"
 )
 
 // catalogue is the permissions the code asks for, each with a small number. It never changes while the process runs.
@@ -95,7 +96,7 @@ func (c *catalogue) all() []Permission {
 
 // unknown is the refusal of a key, which it names if it looks like one.
 func unknown(key string) *fault.Error {
-	if !isKey(key) {
+	if !ref.IsKey(key) {
 		return ErrUnknownPermission
 	}
 	return ErrUnknownPermission.With("permission", key)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
@@ -116,7 +118,7 @@ func want(t *testing.T, s *Service, user, permission string, reason Reason) {
 // events counts the events of a kind.
 func (w *world) events(kind string) int {
 	w.t.Helper()
-	return storetest.Count(w.t, w.db, "events", eq("kind", kind))
+	return storetest.Count(w.t, w.db, "events", bson.D{store.Eq("kind", kind)})
 }
 
 // diamond is roles d < b < a and d < c < a, where a has p, and u holds d.

@@ -144,7 +144,6 @@ type GrantCmd struct {
 
 // Bounds of a role's texts.
 const (
-	minKey, maxKey = 2, 64
 	maxName        = 100
 	maxDescription = 500
 )
@@ -152,7 +151,7 @@ const (
 // role checks the texts and makes the role; the permissions are the catalogue's business.
 func (c CreateRoleCmd) role(id string, at time.Time) (Role, error) {
 	switch {
-	case !isKey(c.Key):
+	case !ref.IsKey(c.Key):
 		return Role{}, fault.ErrInput.On("input.key").Saying("a role's key is 2 to 64 of a-z, 0-9, dot, dash and underscore")
 	case strings.TrimSpace(c.Name) == "" || !fits(c.Name, maxName):
 		return Role{}, fault.ErrInput.On("input.name").Saying("a role's name is 1 to 100 characters")
@@ -185,15 +184,6 @@ func (g Grant) outlasts(then *time.Time) bool {
 func canonical(keys []string) []string {
 	sorted := slices.Sorted(slices.Values(keys))
 	return append([]string{}, slices.Compact(sorted)...)
-}
-
-func isKey(s string) bool {
-	for _, c := range s {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return len(s) >= minKey && len(s) <= maxKey
 }
 
 // fits reports whether s is text of at most limit characters.

@@ -100,7 +100,7 @@ func (m mongoStore) role(ctx context.Context, id string) (Role, error) {
 }
 
 func (m mongoStore) roleByKey(ctx context.Context, key string) (Role, error) {
-	return found(store.FindOne[Role](ctx, m.roles, eq("key", key)))
+	return found(store.FindOne[Role](ctx, m.roles, bson.D{store.Eq("key", key)}))
 }
 
 func (m mongoStore) rolePage(ctx context.Context, w page.Window) ([]Role, error) {
@@ -116,12 +116,12 @@ func (m mongoStore) insertRole(ctx context.Context, r Role) error {
 	if store.IsDuplicate(err) { // unreachable while every writer reads first and raises the revision; the index has the last word
 		return ErrKeyTaken.Because(err)
 	}
-	return wrap("insert role", err)
+	return store.Wrap("insert role", err)
 }
 
 func (m mongoStore) setPermissions(ctx context.Context, r Role) error {
-	_, err := m.roles.UpdateOne(ctx, eq("_id", r.ID), set1("permissions", r.Permissions))
-	return wrap("update role", err)
+	_, err := m.roles.UpdateOne(ctx, bson.D{store.Eq("_id", r.ID)}, set1("permissions", r.Permissions))
+	return store.Wrap("update role", err)
 }
 
 func (m mongoStore) grant(ctx context.Context, id string) (Grant, error) {
@@ -134,7 +134,7 @@ func (m mongoStore) grantsByID(ctx context.Context, ids []string) (map[string]Gr
 
 // grantOf finds the grant of a role to a member from one source.
 func (m mongoStore) grantOf(ctx context.Context, member ref.Ref, role, source string) (g Grant, ok bool, err error) {
-	g, err = store.FindOne[Grant](ctx, m.grants, append(append(of(member), eq("role", role)...), eq("source", source)...))
+	g, err = store.FindOne[Grant](ctx, m.grants, append(store.Points("member", member), store.Eq("role", role), store.Eq("source", source)))
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return g, false, nil
 	}
@@ -143,11 +143,11 @@ func (m mongoStore) grantOf(ctx context.Context, member ref.Ref, role, source st
 
 // grantsOf reads what a member holds directly: a handful.
 func (m mongoStore) grantsOf(ctx context.Context, member ref.Ref) ([]Grant, error) {
-	return store.Find[Grant](ctx, m.grants, of(member))
+	return store.Find[Grant](ctx, m.grants, store.Points("member", member))
 }
 
 func (m mongoStore) grantsOfSource(ctx context.Context, source string) ([]Grant, error) {
-	return store.Find[Grant](ctx, m.grants, eq("source", source), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+	return store.Find[Grant](ctx, m.grants, bson.D{store.Eq("source", source)}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
 }
 
 // heldForEver reports whether a user holds the role by a grant without an end, other than that one.
@@ -166,7 +166,7 @@ func (m mongoStore) heldForEver(ctx context.Context, role, except string) (bool,
 
 func (m mongoStore) insertGrant(ctx context.Context, g Grant) error {
 	_, err := m.grants.InsertOne(ctx, g)
-	return wrap("insert grant", err)
+	return store.Wrap("insert grant", err)
 }
 
 func (m mongoStore) extend(ctx context.Context, g Grant) error {
@@ -174,13 +174,13 @@ func (m mongoStore) extend(ctx context.Context, g Grant) error {
 	if g.ExpiresAt != nil {
 		change = set1("expiresAt", *g.ExpiresAt)
 	}
-	_, err := m.grants.UpdateOne(ctx, eq("_id", g.ID), change)
-	return wrap("extend grant", err)
+	_, err := m.grants.UpdateOne(ctx, bson.D{store.Eq("_id", g.ID)}, change)
+	return store.Wrap("extend grant", err)
 }
 
 func (m mongoStore) deleteGrant(ctx context.Context, id string) error {
-	_, err := m.grants.DeleteOne(ctx, eq("_id", id))
-	return wrap("delete grant", err)
+	_, err := m.grants.DeleteOne(ctx, bson.D{store.Eq("_id", id)})
+	return store.Wrap("delete grant", err)
 }
 
 // found turns "no document" into NOT_FOUND.
@@ -189,21 +189,6 @@ func found[T any](v T, err error) (T, error) {
 		return v, fault.ErrNotFound
 	}
 	return v, err
-}
-
-func wrap(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", op, store.Translate(err))
-}
-
-func eq(field, value string) bson.D {
-	return bson.D{{Key: field, Value: bson.D{{Key: "$eq", Value: value}}}}
-}
-
-func of(member ref.Ref) bson.D {
-	return append(eq("member.type", member.Type), eq("member.id", member.ID)...)
 }
 
 func set1(field string, value any) bson.D {

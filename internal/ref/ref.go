@@ -75,6 +75,9 @@ func ParseAs(typ, global string) (string, error) {
 	return r.ID, nil
 }
 
+// IsKey reports whether s can be the key of something: 2 to 64 of a-z, 0-9, dot, dash and underscore.
+func IsKey(s string) bool { return isName(s) && len(s) >= 2 && len(s) <= 64 }
+
 // isName allows the letters of our types, of UUIDs and of the few well-known ids; so no id can carry an operator,
 // a path or a control character anywhere.
 func isName(s string) bool {

@@ -38,6 +38,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestIsKey(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{
+		"pro": true, "registry.documents": true, "a-b_c.9": true, strings.Repeat("a", 64): true,
+		"": false, "a": false, "Pro": false, "a b": false, "a$b": false, "ä1": false, strings.Repeat("a", 65): false,
+	} {
+		if IsKey(key) != want {
+			t.Errorf("IsKey(%q) = %v", key, !want)
+		}
+	}
+}
+
 func TestNewIDAscends(t *testing.T) {
 	t.Parallel()
 	last := ""

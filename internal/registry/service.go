@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -71,8 +70,6 @@ func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, quota 
 // Load reads and compiles all content types, so that the first requests need not. Cost: one read.
 func (s *Service) Load(ctx context.Context) error { return s.types.load(ctx) }
 
-const keyLetters = "abcdefghijklmnopqrstuvwxyz0123456789.-_"
-
 // DefineCmd asks for a new content type.
 type DefineCmd struct {
 	Key    string // 2 to 64 of a-z, 0-9, dot, dash and underscore; not the name of a built-in type
@@ -121,7 +118,7 @@ func (s *Service) Define(ctx context.Context, cmd DefineCmd) (ContentType, error
 func (s *Service) checkNames(cmd DefineCmd) error {
 	_, registered := s.targets[cmd.Key]
 	switch n := utf8.RuneCountInString(cmd.Name); {
-	case len(cmd.Key) < 2 || len(cmd.Key) > 64 || strings.Trim(cmd.Key, keyLetters) != "":
+	case !ref.IsKey(cmd.Key):
 		return fault.ErrInput.Saying("a key has 2 to 64 of a-z, 0-9, dot, dash and underscore").On("input.key")
 	case registered || cmd.Key == ref.Document || cmd.Key == ref.ContentType:
 		return ErrTypeTaken.Saying("%s is the name of a built-in type", cmd.Key).On("input.key")

@@ -41,9 +41,6 @@ func newStore(db *store.DB) *mongoStore {
 	}
 }
 
-// eq matches a value, whatever it is, as a value.
-func eq(field string, v any) bson.E { return bson.E{Key: field, Value: bson.D{{Key: "$eq", Value: v}}} }
-
 func in[T any](field string, vs []T) bson.E {
 	return bson.E{Key: field, Value: bson.D{{Key: "$in", Value: vs}}}
 }
@@ -74,7 +71,7 @@ func (r typeRow) contentType() (ContentType, error) {
 }
 
 func (m *mongoStore) typeWhere(ctx context.Context, field, value string) (typeRow, error) {
-	row, err := store.FindOne[typeRow](ctx, m.types, bson.D{eq(field, value)})
+	row, err := store.FindOne[typeRow](ctx, m.types, bson.D{store.Eq(field, value)})
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return row, ErrTypeUnknown
 	}
@@ -137,13 +134,13 @@ func (m *mongoStore) documentsByID(ctx context.Context, sc store.Scope, ids []st
 }
 
 func (m *mongoStore) listDocuments(ctx context.Context, sc store.Scope, typ string, w page.Window) ([]Document, error) {
-	all, err := store.FindPage[Document](ctx, m.documents, within(sc, bson.D{eq("type", typ)}), w, store.Key{Field: "_id", Desc: true})
+	all, err := store.FindPage[Document](ctx, m.documents, within(sc, bson.D{store.Eq("type", typ)}), w, store.Key{Field: "_id", Desc: true})
 	return plainAll(all), err
 }
 
 // newest reads the n newest documents of a type.
 func (m *mongoStore) newest(ctx context.Context, typ string, n int) ([]Document, error) {
-	all, err := store.Find[Document](ctx, m.documents, bson.D{eq("type", typ)},
+	all, err := store.Find[Document](ctx, m.documents, bson.D{store.Eq("type", typ)},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // at most a few hundred
 	return plainAll(all), err
 }
@@ -160,7 +157,7 @@ func (m *mongoStore) insertDocuments(ctx context.Context, ds []Document) error {
 func (m *mongoStore) updateDocuments(ctx context.Context, ds []Document) error {
 	writes := make([]mongo.WriteModel, len(ds))
 	for i, d := range ds {
-		writes[i] = mongo.NewUpdateOneModel().SetFilter(bson.D{eq("_id", d.ID), eq("rev", d.Rev-1)}).
+		writes[i] = mongo.NewUpdateOneModel().SetFilter(bson.D{store.Eq("_id", d.ID), store.Eq("rev", d.Rev-1)}).
 			SetUpdate(bson.D{{Key: "$set", Value: bson.D{
 				{Key: "rev", Value: d.Rev},
 				{Key: "label", Value: d.Label},

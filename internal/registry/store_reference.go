@@ -35,7 +35,7 @@ func (m *mongoStore) deleteReferences(ctx context.Context, ids []string) error {
 
 // referencesFrom reads the references of these documents, by document and path. One find.
 func (m *mongoStore) referencesFrom(ctx context.Context, ids []string) (map[string][]Reference, error) {
-	all, err := store.Find[Reference](ctx, m.references, bson.D{eq("from.type", ref.Document), in("from.id", ids)},
+	all, err := store.Find[Reference](ctx, m.references, bson.D{store.Eq("from.type", ref.Document), in("from.id", ids)},
 		options.Find().SetSort(bson.D{{Key: "from.id", Value: 1}, {Key: "path", Value: 1}}))
 	by := make(map[string][]Reference, len(ids))
 	for _, r := range all {
@@ -46,14 +46,14 @@ func (m *mongoStore) referencesFrom(ctx context.Context, ids []string) (map[stri
 
 // referencesTo reads one page of the references to an object, newest first.
 func (m *mongoStore) referencesTo(ctx context.Context, to ref.Ref, w page.Window) ([]Reference, error) {
-	return store.FindPage[Reference](ctx, m.references, bson.D{eq("to.type", to.Type), eq("to.id", to.ID)}, w,
+	return store.FindPage[Reference](ctx, m.references, bson.D{store.Eq("to.type", to.Type), store.Eq("to.id", to.ID)}, w,
 		store.Key{Field: "_id", Desc: true})
 }
 
 // inbound matches the references of one rule from outside a set of documents to one of them.
 func inbound(ids []string, r OnDelete) bson.D {
 	return bson.D{
-		eq("to.type", ref.Document), eq("onDelete", r), in("to.id", ids),
+		store.Eq("to.type", ref.Document), store.Eq("onDelete", r), in("to.id", ids),
 		{Key: "from.id", Value: bson.D{{Key: "$nin", Value: ids}}},
 	}
 }
@@ -114,7 +114,7 @@ func (m *mongoStore) deleteDocuments(ctx context.Context, ids []string) error {
 	case res.DeletedCount != int64(len(ids)):
 		return fmt.Errorf("delete documents: %d of %d found", res.DeletedCount, len(ids))
 	}
-	if _, err := m.references.DeleteMany(ctx, bson.D{eq("from.type", ref.Document), in("from.id", ids)}); err != nil {
+	if _, err := m.references.DeleteMany(ctx, bson.D{store.Eq("from.type", ref.Document), in("from.id", ids)}); err != nil {
 		return fmt.Errorf("delete references: %w", store.Translate(err))
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/ref"
 )
 
 // The driver's Cursor.All and Decode allocate a 4 KiB reader for every document and fail on a long field name, so
@@ -30,7 +31,7 @@ func FindOne[T any](ctx context.Context, c *mongo.Collection, filter any, opts .
 
 // FindByID reads the document with that _id.
 func FindByID[T any](ctx context.Context, c *mongo.Collection, id any) (T, error) {
-	return FindOne[T](ctx, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$eq", Value: id}}}})
+	return FindOne[T](ctx, c, bson.D{Eq("_id", id)})
 }
 
 // Find reads all matches. The caller bounds them by a limit or by a filter on ids.
@@ -88,6 +89,24 @@ func drain[T any](ctx context.Context, c *mongo.Collection, cur *mongo.Cursor) (
 		return nil, wrap(c, "read", err)
 	}
 	return all, nil
+}
+
+// Eq matches a field that equals a value. The operator keeps a value that comes from outside from being one itself.
+func Eq(field string, value any) bson.E {
+	return bson.E{Key: field, Value: bson.D{{Key: "$eq", Value: value}}}
+}
+
+// Points matches a field that holds the reference r.
+func Points(field string, r ref.Ref) bson.D {
+	return bson.D{Eq(field+".type", r.Type), Eq(field+".id", r.ID)}
+}
+
+// Wrap says what failed, in our words. Wrap of nil is nil.
+func Wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", op, Translate(err))
 }
 
 func wrap(c *mongo.Collection, op string, err error) error {
