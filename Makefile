@@ -3,6 +3,8 @@
 .PHONY: help run test bench web build generate fmt lint clean
 MAKEFLAGS += --no-print-directory
 export GOTOOLCHAIN := local
+# A checkout that belongs to somebody else, as in many pipelines, has no version to stamp.
+export GOFLAGS ?= -buildvcs=false
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -31,7 +31,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.sockets.ServeHTTP(w, r)
 		return
 	}
-	ctx := graphql.StartOperationTrace(r.Context())
+	ctx := r.Context()
 	a := answer{w: w, typ: typeJSON, buffers: &s.buffers}
 	typ, ok := negotiate(r.Header.Values("Accept"))
 	if !ok {

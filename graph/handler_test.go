@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,19 +216,19 @@ func TestBodyLimit(t *testing.T) {
 	if g := r.do(req); g.status != 413 {
 		t.Errorf("an endless body: %d %s", g.status, g.body)
 	}
-	if endless.n > 8<<20 {
-		t.Errorf("%d bytes of an endless body were taken", endless.n)
+	if n := endless.n.Load(); n > 8<<20 {
+		t.Errorf("%d bytes of an endless body were taken", n)
 	}
 }
 
 // counting is a body without end.
-type counting struct{ n int }
+type counting struct{ n atomic.Int64 }
 
 func (c *counting) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = 'a'
 	}
-	c.n += len(p)
+	c.n.Add(int64(len(p)))
 	return len(p), nil
 }
 

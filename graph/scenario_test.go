@@ -200,21 +200,20 @@ func (s *scenario) operation(st step) string {
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	_, answer := s.send(st, req)
+	_, _, answer := s.send(st, req)
 	return s.golden(st, answer)
 }
 
-func (s *scenario) send(st step, req *http.Request) (*http.Response, []byte) {
+func (s *scenario) send(st step, req *http.Request) (status int, header http.Header, answer []byte) {
 	resp, err := s.client(st).Do(req)
 	if err != nil {
 		s.t.Fatalf("%s: %v", st.name, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if answer, err = io.ReadAll(resp.Body); err != nil {
 		s.t.Fatalf("%s: %v", st.name, err)
 	}
-	return resp, answer
+	return resp.StatusCode, resp.Header, answer
 }
 
 // golden is an answer as it stands in the file.
@@ -246,11 +245,11 @@ func (s *scenario) request(st step) string {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		req.Header.Set(name, value)
 	}
-	resp, answer := s.send(st, req)
+	status, header, answer := s.send(st, req)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d\n", resp.StatusCode)
+	fmt.Fprintf(&b, "%d\n", status)
 	for _, name := range shown {
-		for _, value := range resp.Header.Values(name) {
+		for _, value := range header.Values(name) {
 			fmt.Fprintf(&b, "%s: %s\n", name, value)
 		}
 	}

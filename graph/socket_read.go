@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"slices"
@@ -119,6 +120,10 @@ func (c *socket) readFailed(err error) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit): // gorilla has sent 1009
+		// Closing now would reset the connection under the rest of the message, and the 1009 with it.
+		conn := c.ws.NetConn()
+		_ = conn.SetReadDeadline(deadline(time.Second))
+		_, _ = io.CopyN(io.Discard, conn, 1<<20)
 	case errors.As(err, &timeout) && timeout.Timeout() && !c.acked && !c.out.isClosing():
 		c.close(closeInitTimeout, "Connection initialisation timeout")
 	}
@@ -213,7 +218,7 @@ func (c *socket) followSession(id string) {
 		case <-ended:
 			c.close(closeForbidden, "Session ended")
 			c.cancel()
-			_ = c.ws.NetConn().SetWriteDeadline(deadline(200 * time.Millisecond)) // a stuck write ends now
+			c.cut()
 		case <-c.ctx.Done():
 		}
 	}()

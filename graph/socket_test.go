@@ -278,7 +278,7 @@ func TestSocketProtocol(t *testing.T) {
 			c := rig.dial()
 			c.t = t
 			for _, s := range tc.sends {
-				c.send(s)
+				_ = c.WriteMessage(websocket.TextMessage, []byte(s)) // the server may have hung up already
 			}
 			c.expectClose(tc.code)
 		})

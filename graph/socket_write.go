@@ -186,6 +186,9 @@ func (c *socket) writeAll(chunks []chunk) bool {
 	}
 	conn := c.ws.NetConn()
 	_ = conn.SetWriteDeadline(deadline(timeout))
+	if c.ctx.Err() != nil { // after the deadline, as cut is before it: one of the two sets the short one last
+		c.cut()
+	}
 	_, err := conn.Write(buf)
 	if cap(buf) <= maxPooledWire {
 		*bp = buf
@@ -202,6 +205,9 @@ func (c *socket) writeAll(chunks []chunk) bool {
 	}
 	return true
 }
+
+// cut leaves a write that is stuck little time: its socket has ended.
+func (c *socket) cut() { _ = c.ws.NetConn().SetWriteDeadline(deadline(200 * time.Millisecond)) }
 
 // appendFrame appends one unmasked frame (RFC 6455, section 5.2), as a server sends them.
 func appendFrame(b []byte, k chunk) []byte {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -146,7 +147,7 @@ func TestFoldSurvivesFailingCommits(t *testing.T) {
 			off := storetest.FailPoint(t, w.db, bson.D{{Key: "times", Value: 6}}, data)
 			clients := worldOn(t, storetest.Open(t, w.db.Database().Name()), quick) // whose connections do not fail
 			for i := range 20 {
-				clients.track(t, flights(fmt.Sprint(i), 20)...)
+				clients.track(t, flights(strconv.Itoa(i), 20)...)
 			}
 			clients.settle(t)
 			off()
@@ -175,7 +176,8 @@ func TestLostHistoryIsRecounted(t *testing.T) {
 		},
 		"too old": func(t *testing.T, w world) { // as the server tells it, once the stream is open
 			storetest.FailPoint(t, w.db, bson.D{{Key: "times", Value: 1}}, bson.D{
-				{Key: "failCommands", Value: bson.A{"getMore"}}, {Key: "errorCode", Value: 286},
+				{Key: "failCommands", Value: bson.A{"getMore"}},
+				{Key: "errorCode", Value: 286},
 				{Key: "errorLabels", Value: bson.A{"NonResumableChangeStreamError"}},
 			})
 		},
@@ -262,6 +264,24 @@ func TestMetricDefinedLaterCountsWhatWasStored(t *testing.T) {
 	w.settle(t)
 	if n := storetest.Count(t, w.db, rollupsCollection); n != 0 {
 		t.Errorf("%d rollups of events the metric no longer counts", n)
+	}
+}
+
+// A recount commits in lots, and a rollup that one lot writes must be whole by then.
+func TestRecountInLots(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 4 * MaxBatch / 800 {
+		cmds := make([]EventCmd, 800)
+		for j := range cmds { // each minute has 800 origins, some of them twice, and one destination
+			cmds[j] = flight(fmt.Sprintf("%d-%d", i, j), time.Duration(i)*time.Minute, strconv.Itoa(j%750), float64(j))
+		}
+		w.track(t, cmds...)
+	}
+	w.define(t, delays)
+	w.fold(t)
+	if v := w.mustVerify(t); v.Rollups != 5*752 {
+		t.Errorf("%d rollups, want %d", v.Rollups, 5*752)
 	}
 }
 

@@ -48,8 +48,8 @@ type world struct {
 	rights *rights
 }
 
-// quick makes the folder's waits short.
-var quick = Config{FlushEvery: 5 * time.Millisecond, LeaseTTL: time.Second, IdleEvery: 50 * time.Millisecond}
+// quick makes the folder's waits and lots short.
+var quick = Config{FlushEvery: 5 * time.Millisecond, FlushRows: 30, LeaseTTL: time.Second, IdleEvery: 50 * time.Millisecond}
 
 func newWorld(t testing.TB) world {
 	t.Helper()
@@ -58,7 +58,7 @@ func newWorld(t testing.TB) world {
 
 func worldOn(t testing.TB, db *store.DB, cfg Config) world {
 	t.Helper()
-	if cfg.Log == nil {
+	if _, bench := t.(*testing.B); !bench {
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	plan := store.Plan{Collections: append(Collections(), event.Collections()...)}

@@ -16,10 +16,9 @@ const maxDimensions = 8
 
 // check refuses a definition that could not be counted.
 func (m Metric) check() error {
-	lower := m.Key == strings.ToLower(m.Key) // a key is an id in references, which are lower case
 	switch {
-	case !isName(m.Key, ".-") || !lower:
-		return ErrDefine.On("input.key").Saying("a metric key is 1 to 64 lower-case letters, digits, dots, dashes or underscores")
+	case !ref.IsKey(m.Key):
+		return ErrDefine.On("input.key").Saying("a metric key is 2 to 64 lower-case letters, digits, dots, dashes or underscores")
 	case !isName(m.Event, ".-"):
 		return ErrDefine.On("input.event").Saying("an event name is 1 to 64 letters, digits, dots, dashes or underscores")
 	case m.Value != "" && !isName(m.Value, ""):

@@ -25,13 +25,14 @@ func TestMetricIsChecked(t *testing.T) {
 		{"counts events", Metric{Key: "sign-ups", Event: "user.signed-up"}, ""},
 		{"all of it", Metric{Key: "a.b_1", Event: "E", Value: "v", Dimensions: []string{"a", "b", "c", "d", "e", "f", "g", "H"}}, ""},
 		{"no key", Metric{Event: "e"}, "input.key"},
+		{"short key", Metric{Key: "k", Event: "e"}, "input.key"},
 		{"long key", Metric{Key: long, Event: "e"}, "input.key"},
-		{"upper case key", Metric{Key: "K", Event: "e"}, "input.key"},
-		{"no event", Metric{Key: "k"}, "input.event"},
-		{"odd value", Metric{Key: "k", Event: "e", Value: "a.b"}, "input.value"},
-		{"9 dimensions", Metric{Key: "k", Event: "e", Dimensions: strings.Split("abcdefghi", "")}, "input.dimensions"},
-		{"dimension twice", Metric{Key: "k", Event: "e", Dimensions: []string{"a", "a"}}, "input.dimensions"},
-		{"odd dimension", Metric{Key: "k", Event: "e", Dimensions: []string{"$a"}}, "input.dimensions"},
+		{"upper case key", Metric{Key: "KK", Event: "e"}, "input.key"},
+		{"no event", Metric{Key: "kk"}, "input.event"},
+		{"odd value", Metric{Key: "kk", Event: "e", Value: "a.b"}, "input.value"},
+		{"9 dimensions", Metric{Key: "kk", Event: "e", Dimensions: strings.Split("abcdefghi", "")}, "input.dimensions"},
+		{"dimension twice", Metric{Key: "kk", Event: "e", Dimensions: []string{"a", "a"}}, "input.dimensions"},
+		{"odd dimension", Metric{Key: "kk", Event: "e", Dimensions: []string{"$a"}}, "input.dimensions"},
 	} {
 		err := tc.m.check()
 		if tc.field == "" && err != nil || tc.field != "" && (!errors.Is(err, ErrDefine) || fault.From(err).Field != tc.field) {
@@ -62,7 +63,7 @@ func TestDefineMetric(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Version != 3 || !slices.Equal(all[0].Dimensions, other.Dimensions) {
 		t.Errorf("after Rebuild: %+v, %v; want version 3", all, err)
 	}
-	if _, err := w.DefineMetric(t.Context(), Metric{Key: "k"}); !errors.Is(err, ErrDefine) {
+	if _, err := w.DefineMetric(t.Context(), Metric{Key: "kk"}); !errors.Is(err, ErrDefine) {
 		t.Errorf("a bad metric: %v, want METRIC_INVALID", err)
 	}
 	w.rights.only = []string{PermTrack}
@@ -72,7 +73,11 @@ func TestDefineMetric(t *testing.T) {
 		"Verify":       func() error { _, err := w.Verify(t.Context()); return err },
 		"Metrics":      func() error { _, err := w.Metrics(t.Context()); return err },
 		"Report":       func() error { _, err := w.Report(t.Context(), Query{}); return err },
-		"Ingest":       func() error { w.rights.only = []string{PermView}; _, err := w.Ingest(t.Context(), IngestCmd{}); return err },
+		"Ingest": func() error {
+			w.rights.only = []string{PermView}
+			_, err := w.Ingest(t.Context(), IngestCmd{})
+			return err
+		},
 	} {
 		if err := do(); !errors.Is(err, fault.ErrForbidden) {
 			t.Errorf("%s without the permission: %v, want FORBIDDEN", name, err)

@@ -2,8 +2,8 @@ package analytics
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -187,7 +187,7 @@ func TestThroughIsNotAheadOfTheNumbers(t *testing.T) {
 	w.fold(t)
 	var last time.Time
 	for i := range 10 {
-		w.track(t, flights(fmt.Sprint(i), 10)...)
+		w.track(t, flights(strconv.Itoa(i), 10)...)
 		w.settle(t)
 		r, err := w.Report(t.Context(), Query{Metric: delays.Key, Aggregate: Count, Step: Day, Last: 1})
 		if err != nil || len(r.Points) != 1 || r.Points[0].Count != int64(10*(i+1)) {
@@ -203,7 +203,7 @@ func TestThroughIsNotAheadOfTheNumbers(t *testing.T) {
 func TestMetricsAreSorted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, k := range []string{"c", "a", "b"} {
+	for _, k := range []string{"mc", "ma", "mb"} {
 		w.define(t, Metric{Key: k, Event: "e"})
 	}
 	all, err := w.Metrics(t.Context())

@@ -24,7 +24,7 @@ type checkpoint struct {
 	ID       string     `bson:"_id"`
 	Rev      int64      `bson:"rev"`               // +1 with each write; the rev of the rollups written with it
 	Fence    int64      `bson:"fence"`             // of the newest lease that took over; who has an older one cannot write
-	StartAt  timestamp  `bson:"startAt"`           // the stream is followed from right after this time
+	StartAt  timestamp  `bson:"startAt"`           // the stream is followed from this time
 	Token    bson.Raw   `bson:"token,omitempty"`   // resume after this instead, once there was a change
 	Position timestamp  `bson:"position"`          // of the last change folded
 	Rung     int64      `bson:"rung"`              // rings of the bell before StartAt, which the stream does not bring
@@ -179,7 +179,7 @@ func (m *mongoStore) asOf(ctx context.Context, at timestamp, fn func(ctx context
 // eachEvent reads the events of a name by time.
 func (m *mongoStore) eachEvent(ctx context.Context, name string, fn func(Event) error) error {
 	opts := options.Find().SetSort(bson.D{{Key: "name", Value: 1}, {Key: "at", Value: 1}}).SetBatchSize(5000)
-	cur, err := m.events.Find(ctx, bson.D{{Key: "name", Value: bson.D{{Key: "$eq", Value: name}}}}, opts)
+	cur, err := m.events.Find(ctx, bson.D{store.Eq("name", name)}, opts)
 	if err != nil {
 		return fmt.Errorf("read events: %w", store.Translate(err))
 	}

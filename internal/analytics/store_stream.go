@@ -47,7 +47,7 @@ func (m *mongoStore) follow(ctx context.Context, from checkpoint) (*stream, erro
 	if from.Token != nil {
 		opts.SetResumeAfter(from.Token)
 	} else {
-		opts.SetStartAtOperationTime(&timestamp{T: from.StartAt.T, I: from.StartAt.I + 1})
+		opts.SetStartAtOperationTime(&from.StartAt) // what happened then is in every recount, and so left out
 	}
 	in := func(coll string, ops ...string) bson.D {
 		return bson.D{{Key: "ns.coll", Value: coll}, {Key: "operationType", Value: bson.D{{Key: "$in", Value: ops}}}}

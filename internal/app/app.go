@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/backendbook/backendbook/graph"
 	"github.com/backendbook/backendbook/internal/actor"
@@ -30,6 +30,7 @@ type App struct {
 
 	public, internal net.Listener
 
+	folded  atomic.Int64       // unix ms when the reports were last seen to hold all events
 	stop    context.CancelFunc // ends the background work
 	workers sync.WaitGroup
 	made    []cli.SignIn
@@ -64,6 +65,8 @@ func (a *App) start(ctx, life context.Context) error {
 	life = actor.With(life, actor.System())
 	a.workers.Go(func() { a.sessions.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
+	a.folded.Store(a.now().UnixMilli())
+	a.workers.Go(func() { a.watchFolder(life) })
 	for what, load := range map[string]func(context.Context) error{
 		"roles": a.roles.Load, "content types": a.documents.Load, "metrics": a.analytics.Load,
 	} {
@@ -161,5 +164,3 @@ func (a *App) SignIns() []cli.SignIn { return a.made }
 
 // DB is the database, for tests.
 func (a *App) DB() *store.DB { return a.db }
-
-const lagLimit = 5 * time.Second

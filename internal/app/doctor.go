@@ -39,13 +39,13 @@ func (h *host) console() cli.Finding {
 
 // database looks at the MongoDB of the settings.
 func (h *host) database(ctx context.Context) []cli.Finding {
-	c, err := connect(ctx, &h.cfg.Config, h.log, Options{Attach: true})
+	c, err := connect(ctx, &h.cfg.Config, h.calm, Options{Attach: true})
 	if err != nil {
 		return []cli.Finding{{Severity: cli.Bad, About: "mongodb", Says: err.Error()}}
 	}
 	defer func() {
 		if err := c.close(ctx); err != nil {
-			h.log.WarnContext(ctx, "close_failed", "error", err.Error())
+			h.calm.WarnContext(ctx, "close_failed", "error", err.Error())
 		}
 	}()
 	version, err := c.db.Version(ctx)

@@ -17,7 +17,8 @@ import (
 // host gives the commands what they need of the process.
 type host struct {
 	cfg  *config.Loaded
-	log  *slog.Logger
+	log  *slog.Logger // of the server
+	calm *slog.Logger // of commands: a person is looking at the terminal for something else
 	term io.Writer
 }
 
@@ -68,7 +69,7 @@ func (a *App) greet(w io.Writer) {
 
 // Migrate implements [cli.Host].
 func (h *host) Migrate(ctx context.Context, dryRun bool) (m cli.Migration, err error) {
-	c, err := connect(ctx, &h.cfg.Config, h.log, Options{Attach: true})
+	c, err := connect(ctx, &h.cfg.Config, h.calm, Options{Attach: true})
 	if err != nil {
 		return m, err
 	}
@@ -79,7 +80,7 @@ func (h *host) Migrate(ctx context.Context, dryRun bool) (m cli.Migration, err e
 
 // Seed implements [cli.Host].
 func (h *host) Seed(ctx context.Context) (made []cli.SignIn, err error) {
-	c, err := openCore(ctx, &h.cfg.Config, h.log, Options{Attach: true})
+	c, err := openCore(ctx, &h.cfg.Config, h.calm, Options{Attach: true})
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +90,13 @@ func (h *host) Seed(ctx context.Context) (made []cli.SignIn, err error) {
 
 // Open implements [cli.Host].
 func (h *host) Open(ctx context.Context) (*cli.Services, func(), error) {
-	c, err := openCore(ctx, &h.cfg.Config, h.log, Options{Attach: true})
+	c, err := openCore(ctx, &h.cfg.Config, h.calm, Options{Attach: true})
 	if err != nil {
 		return nil, nil, err
 	}
 	release := func() {
 		if err := c.close(ctx); err != nil {
-			h.log.WarnContext(ctx, "close_failed", "error", err.Error())
+			h.calm.WarnContext(ctx, "close_failed", "error", err.Error())
 		}
 	}
 	return &cli.Services{Accounts: c.accounts, Auth: c.auth, Roles: c.roles, Plans: c.plans, Analytics: c.analytics}, release, nil

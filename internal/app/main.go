@@ -13,7 +13,6 @@ import (
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/cli"
-	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/config"
 )
 
@@ -57,9 +56,14 @@ func Run(ctx context.Context, p Process) int {
 		complain(p.Err, fmt.Errorf("error: %w", err))
 		return exitFailed
 	}
-	log := newLogger(p.Err, loaded.Log.Format, loaded.Log.Level)
+	calm := loaded.Log.Level
+	if loaded.IsDefault("log.level") {
+		calm = "warn"
+	}
 	env := &cli.Env{
-		Host: &host{cfg: loaded, log: log, term: p.Out}, Out: p.Out, Err: p.Err, In: p.In, Now: clock.System(), Version: Version(),
+		Host: &host{
+			cfg: loaded, log: newLogger(p.Err, loaded.Log.Format, loaded.Log.Level), calm: newLogger(p.Err, loaded.Log.Format, calm), term: p.Out,
+		}, Out: p.Out, Err: p.Err, In: p.In, Version: Version(),
 	}
 	if err := loaded.Run(actor.With(ctx, actor.System()), env); err != nil {
 		complain(p.Err, fmt.Errorf("error: %w", err))

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/httpapi"
@@ -17,8 +19,42 @@ func (a *App) checks() []httpapi.Check {
 		{Name: "policy", Run: func(ctx context.Context) (string, error) {
 			return fmt.Sprintf("revision %d", a.roles.Rev()), a.roles.Ready(ctx)
 		}},
+		{Name: "folder", Run: a.checkFolder},
 	}
 }
+
+// The bounds of the watch on the folder. A folder that died is replaced by another node well within the limit.
+const (
+	folderEvery = 5 * time.Second
+	folderLimit = 30 * time.Second
+)
+
+// watchFolder asks now and then that all events stored so far be in the reports, and notes when that was so.
+func (a *App) watchFolder(ctx context.Context) {
+	for clock.Sleep(ctx, folderEvery) {
+		began := a.now()
+		probe, cancel := context.WithTimeout(ctx, folderLimit)
+		if a.analytics.Settled(probe) == nil {
+			a.folded.Store(began.UnixMilli())
+		}
+		cancel()
+	}
+}
+
+// folderAge is how old what the reports say may be.
+func (a *App) folderAge() time.Duration { return a.now().Sub(time.UnixMilli(a.folded.Load())) }
+
+// checkFolder: each node can fold, so when nobody does for so long, this node is at fault too.
+func (a *App) checkFolder(context.Context) (string, error) {
+	age := a.folderAge()
+	if age > folderEvery+folderLimit {
+		return "", fault.ErrUnavailable.Saying("stored events do not reach the reports")
+	}
+	return fmt.Sprintf("seen at work %.0f s ago", age.Seconds()), nil
+}
+
+// lagLimit is the silence after which the rights of this node are not answered for either; see rbac.Config.MaxStale.
+const lagLimit = 5 * time.Second
 
 // checkStream: a node that does not hear of changes serves old rights and silent channels.
 func (a *App) checkStream(context.Context) (string, error) {
@@ -33,6 +69,7 @@ func (a *App) checkStream(context.Context) (string, error) {
 func (a *App) measure() {
 	a.metrics.Gauge("change_stream_lag_seconds", "Since the change stream last answered.", func() float64 { return a.tail.Lag().Seconds() })
 	a.metrics.Counter("change_stream_history_lost_total", "How often changes were missed for good.", func() float64 { return float64(a.tail.Lost()) })
+	a.metrics.Gauge("folder_age_seconds", "Since all events stored were seen to be in the reports.", func() float64 { return a.folderAge().Seconds() })
 	a.metrics.Gauge("policy_revision", "Revision of the rights in force on this node.", func() float64 { return float64(a.roles.Rev()) })
 	a.metrics.Gauge("live_sources", "Channels that are computed.", func() float64 { return float64(a.hub.Stats().Sources) })
 	a.metrics.Gauge("live_streams", "Subscribers.", func() float64 { return float64(a.hub.Stats().Streams) })

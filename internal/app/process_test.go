@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
 
@@ -168,8 +169,8 @@ func TestSecondSignal(t *testing.T) {
 	p := serve(t, []string{"BACKENDBOOK_DATA_DIR=" + dir}, "--drain-delay=1m")
 	p.signal(syscall.SIGTERM)
 	until(t, "it drains", func() bool { return strings.Contains(p.said(), "draining") })
-	p.signal(syscall.SIGTERM) // the same key press, delivered twice
-	time.Sleep(400 * time.Millisecond)
+	p.signal(syscall.SIGTERM)          // the same key press, delivered twice
+	time.Sleep(400 * time.Millisecond) // a later signal is another one: that is what is tested
 	p.signal(syscall.SIGTERM)
 	begin := time.Now()
 	if code := p.wait(); code != 1 || time.Since(begin) > 5*time.Second {
@@ -247,13 +248,14 @@ func TestWrongPassword(t *testing.T) {
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	db := storetest.DB(t)
+	storetest.Insert(t, db, "metrics", analytics.Metric{Key: "hits", Event: "hit", Dimensions: []string{"page"}, Version: 1})
 	environ := []string{"MONGODB_URI=" + storetest.URI(t), "BACKENDBOOK_MONGODB_DATABASE=" + db.Database().Name(), "BACKENDBOOK_LOG_LEVEL=error"}
 	file := filepath.Join(t.TempDir(), "hits.json")
-	if err := os.WriteFile(file, []byte("{\"page\":\"/a\",\"ms\":3}\n{\"page\":\"/b\",\"ms\":5}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("{\"at\":\"2026-01-02T03:04:05Z\",\"page\":\"/a\",\"ms\":3}\n{\"at\":\"2026-01-02T03:04:06Z\",\"page\":\"/b\",\"ms\":5}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	broken := filepath.Join(t.TempDir(), "broken.json")
-	if err := os.WriteFile(broken, []byte("[{\"page\":\"/a\"},\n{\"page\":\n"), 0o600); err != nil {
+	if err := os.WriteFile(broken, []byte("[{\"at\":\"2026-01-02T03:04:05Z\",\"page\":\"/a\"},\n{\"page\":\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -271,10 +273,12 @@ func TestCommands(t *testing.T) {
 		{[]string{"role", "grant", "eve@example.org", "member"}, 0, "holds member"},
 		{[]string{"role", "grant", "eve@example.org", "no-such-role"}, 1, "NOT_FOUND"},
 		{[]string{"plan", "list"}, 0, "free (default)"},
-		{[]string{"ingest", file, "--event", "hit"}, 0, "2 events stored, 0 known already"},
+		{[]string{"ingest", file, "--event", "hit"}, 0, "2 events stored, 0 known already, 0 bad rows left out"},
 		{[]string{"ingest", file, "--event", "hit"}, 0, "0 events stored, 2 known already"},
-		{[]string{"ingest", broken, "--event", "hit"}, 1, "line 3: the file ends too early; nothing was stored"},
+		{[]string{"ingest", broken, "--event", "hit"}, 1, "nothing was stored"},
+		{[]string{"ingest", broken, "--event", "hit"}, 1, "broken.json: line 2: "},
 		{[]string{"report", "no.such.metric"}, 1, "METRIC_UNKNOWN"},
+		{[]string{"report", "hits", "--step=day", "--from=2026-01-01T00:00:00Z", "--to=2026-01-03T00:00:00Z", "--by=page"}, 0, "/b"},
 		{[]string{"migrate"}, 0, "nothing to do"},
 		{[]string{"doctor", "--listen=127.0.0.1:1"}, 0, "mongodb"},
 	} {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
-	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/webauth"
@@ -60,7 +59,6 @@ type Env struct {
 	Out     io.Writer // results
 	Err     io.Writer // progress and problems
 	In      io.Reader
-	Now     clock.Clock
 	Version string
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/analytics"
@@ -20,6 +21,20 @@ type ReportCmd struct {
 	By        string    `help:"Dimension to break down by."`
 	Top       int       `default:"10" help:"How many values of the dimension to show."`
 	JSON      bool      `help:"Print JSON."`
+}
+
+// settleWait is how long a report waits for what was stored just before it.
+const settleWait = 10 * time.Second
+
+// settle folds what is stored into the rollups, or waits until a server that runs has done it. When that takes too long
+// the report is made of what there is, and says so.
+func settle(ctx context.Context, a *analytics.Service) {
+	ctx, stop := context.WithTimeout(ctx, settleWait)
+	var folder sync.WaitGroup
+	folder.Go(func() { a.Fold(ctx) })
+	_ = a.Settled(ctx)
+	stop()
+	folder.Wait()
 }
 
 // Run computes and prints it.
@@ -39,6 +54,7 @@ func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	defer release()
+	settle(ctx, s.Analytics)
 	r, err := s.Analytics.Report(ctx, q)
 	if err != nil {
 		return err

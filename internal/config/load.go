@@ -17,6 +17,8 @@ const (
 	envPrefix = "BACKENDBOOK_"
 	// envFile names the configuration file; so does the flag --config.
 	envFile = envPrefix + "CONFIG"
+	// originDefault is the origin of what nobody has given.
+	originDefault = "default"
 	// envTest begins variables that only tests read.
 	envTest = envPrefix + "TEST_"
 )
@@ -38,6 +40,11 @@ type Loaded struct {
 	Settings []*Setting
 	// Run calls the Run method of the chosen command with ctx and the given values, each by its type.
 	Run func(ctx context.Context, binds ...any) error
+}
+
+// IsDefault reports whether nobody has given the setting of that key.
+func (l *Loaded) IsDefault(key string) bool {
+	return slices.ContainsFunc(l.Settings, func(s *Setting) bool { return s.Key == key && s.Origin == originDefault })
 }
 
 // ErrHelp tells that help or the version was asked for and printed: nothing is left to do.
@@ -80,7 +87,7 @@ func Load(in Input) (*Loaded, error) {
 		layers = append(layers, fromFile(file, l.Settings, &problems))
 	}
 	for _, s := range l.Settings {
-		v := value{text: s.Default, origin: "default"}
+		v := value{text: s.Default, origin: originDefault}
 		for _, ly := range layers {
 			if given, ok := ly[s.Flag]; ok {
 				v = given
@@ -88,7 +95,7 @@ func Load(in Input) (*Loaded, error) {
 			}
 		}
 		s.Origin = v.origin
-		if err := s.set(v.text); err != nil && (v.text != "" || v.origin != "default") {
+		if err := s.set(v.text); err != nil && (v.text != "" || v.origin != originDefault) {
 			problems = append(problems, fmt.Sprintf("%s: %s %s", v.origin, s.Key, err))
 		}
 	}

@@ -68,6 +68,9 @@ func TestPrecedence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if l.IsDefault("mongodb.database") != (tc.origin == "default") {
+				t.Error("IsDefault is wrong")
+			}
 			i := slices.IndexFunc(l.Settings, func(s *Setting) bool { return s.Key == "mongodb.database" })
 			if l.MongoDB.Database != tc.want || l.Settings[i].Origin != tc.origin {
 				t.Errorf("database = %q from %q, want %q from %q", l.MongoDB.Database, l.Settings[i].Origin, tc.want, tc.origin)

@@ -47,7 +47,7 @@ func fields(v reflect.Value, path, group string) []*Setting {
 		s := &Setting{
 			Key: path + name, Flag: strings.ReplaceAll(path, ".", "-") + name,
 			Group: cmp.Or(tag.Get("group"), group), Help: tag.Get("help"), Default: tag.Get("def"),
-			Origin: "default", least: tag.Get("min"), most: tag.Get("max"), field: v.Field(i),
+			Origin: originDefault, least: tag.Get("min"), most: tag.Get("max"), field: v.Field(i),
 		}
 		s.Env = cmp.Or(tag.Get("env"), envPrefix+strings.ToUpper(strings.ReplaceAll(s.Flag, "-", "_")))
 		_, s.Secret = tag.Lookup("secret")

@@ -1,11 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"io/fs"
 	"net/http"
 	"path"
@@ -13,8 +10,8 @@ import (
 	"sync"
 )
 
-// console serves the built pages. The files never change while the process lives, so each is read, hashed and compressed
-// once, when it is first asked for.
+// console serves the built pages. The files never change while the process lives, so each is read and hashed once, when
+// it is first asked for.
 type console struct {
 	files fs.FS
 	built bool
@@ -24,7 +21,7 @@ type console struct {
 // asset is one file as it is sent.
 type asset struct {
 	body    []byte
-	gzipped []byte // nil when that is not smaller
+	gzipped []byte // nil when the build made none
 	typ     string
 	etag    string
 }
@@ -41,6 +38,7 @@ func newConsole(files fs.FS) http.Handler {
 const (
 	index        = "index.html" // the one page there is
 	assetsFolder = "assets/"    // the files whose names carry a hash of their content
+	compressed   = ".gz"        // ends the name of a file's gzipped twin, where the build made one
 )
 
 // ServeHTTP answers with a file, and for any other path a browser navigates to with the one page there is: its script
@@ -79,28 +77,16 @@ func (c *console) asset(name string) *asset {
 		return a.(*asset)
 	}
 	body, err := fs.ReadFile(c.files, name)
-	if err != nil || strings.HasPrefix(path.Base(name), ".") {
+	if err != nil || strings.HasPrefix(path.Base(name), ".") || strings.HasSuffix(name, compressed) {
 		return nil
 	}
 	sum := sha256.Sum256(body)
 	a := &asset{body: body, typ: typeOf(name), etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
-	a.gzipped = compress(body)
+	if gz, err := fs.ReadFile(c.files, name+compressed); err == nil {
+		a.gzipped = gz
+	}
 	c.known.Store(name, a)
 	return a
-}
-
-// compress gives the file gzipped, or nil for one that is small or does not shrink.
-func compress(body []byte) []byte {
-	if len(body) < 1024 {
-		return nil
-	}
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := w.Write(body)
-	if err = errors.Join(err, w.Close()); err != nil || b.Len() > len(body)*9/10 {
-		return nil
-	}
-	return b.Bytes()
 }
 
 func (c *console) send(w http.ResponseWriter, r *http.Request, a *asset, forever bool) {

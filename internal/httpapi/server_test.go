@@ -61,7 +61,8 @@ func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...Check
 		Console: fstest.MapFS{
 			"index.html":          {Data: []byte("<!doctype html><title>console</title>")},
 			"assets/app-abc.js":   {Data: []byte("let a = 1")},
-			"assets/big-d.js":     {Data: []byte(strings.Repeat("let b = 2;", 1000))},
+			"assets/big-d.js":     {Data: []byte("let b = 2")},
+			"assets/big-d.js.gz":  {Data: []byte("gzipped")},
 			".gitkeep":            {Data: []byte{}},
 			"favicon.svg":         {Data: []byte("<svg/>")},
 			"assets/worker-e.bin": {Data: []byte("?")},

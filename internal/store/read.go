@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/xoptions"
 
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -36,7 +38,14 @@ func FindByID[T any](ctx context.Context, c *mongo.Collection, id any) (T, error
 
 // Find reads all matches. The caller bounds them by a limit or by a filter on ids.
 func Find[T any](ctx context.Context, c *mongo.Collection, filter any, opts ...options.Lister[options.FindOptions]) ([]T, error) {
-	cur, err := c.Find(ctx, filter, opts...)
+	bound := options.Find()
+	if ms, ok := timeLeft(ctx); ok {
+		// The driver leaves maxTimeMS out of commands that make a cursor, and this is its only door for it.
+		if err := xoptions.SetInternalFindOptions(bound, "addCommandFields", bson.D{{Key: "maxTimeMS", Value: ms}}); err != nil {
+			return nil, wrap(c, "find", err)
+		}
+	}
+	cur, err := c.Find(ctx, filter, append(opts, bound)...)
 	if err != nil {
 		return nil, wrap(c, "find", err)
 	}
@@ -61,11 +70,23 @@ func FindByIDs[T any](ctx context.Context, c *mongo.Collection, ids []string, id
 
 // Aggregate runs a pipeline and reads all of its answer.
 func Aggregate[T any](ctx context.Context, c *mongo.Collection, pipeline any, opts ...options.Lister[options.AggregateOptions]) ([]T, error) {
+	if ms, ok := timeLeft(ctx); ok {
+		opts = append(opts, options.Aggregate().SetCustom(bson.M{"maxTimeMS": ms}))
+	}
 	cur, err := c.Aggregate(ctx, pipeline, opts...)
 	if err != nil {
 		return nil, wrap(c, "aggregate", err)
 	}
 	return drain[T](ctx, c, cur)
+}
+
+// timeLeft is how long the server may work for ctx, in milliseconds; false when ctx sets no bound.
+func timeLeft(ctx context.Context) (ms int64, ok bool) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return 0, false
+	}
+	return max(time.Until(end).Milliseconds(), 1), true
 }
 
 // Decode unmarshals one raw document.

@@ -219,6 +219,45 @@ func TestDeadlineReachesTheServer(t *testing.T) {
 	}
 }
 
+// Every read tells the server how long it may take, so that it stops by itself.
+func TestReadsCarryMaxTimeMS(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	c := db.Collection("c")
+	storetest.Insert(t, db, "c", row{ID: "x"})
+	if err := db.Database().RunCommand(t.Context(), bson.D{{Key: "profile", Value: 2}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+	defer cancel()
+	_, err1 := store.FindByID[row](ctx, c, "x")
+	_, err2 := store.Find[row](ctx, c, bson.D{})
+	_, err3 := store.FindPage[row](ctx, c, bson.D{}, page.Window{Size: 1}, store.Key{Field: "_id"})
+	_, err4 := store.Aggregate[row](ctx, c, bson.A{bson.D{{Key: "$match", Value: bson.D{}}}})
+	_, err5 := c.UpdateOne(ctx, id("x"), inc(1))
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Database().RunCommand(t.Context(), bson.D{{Key: "profile", Value: 0}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := store.Find[struct {
+		Op      string   `bson:"op"`
+		Command bson.Raw `bson:"command"`
+	}](t.Context(), db.Collection("system.profile"), bson.D{{Key: "ns", Value: db.Database().Name() + ".c"}})
+	if err != nil || len(seen) != 5 {
+		t.Fatalf("profiled %d commands, %v", len(seen), err)
+	}
+	for _, s := range seen {
+		if s.Op == "update" {
+			continue // the profiler shows a write without the envelope that carries it; the driver sets it there itself
+		}
+		if ms, ok := s.Command.Lookup("maxTimeMS").AsInt64OK(); !ok || ms < 1 || ms > 7000 {
+			t.Errorf("%s without a bound: %v", s.Op, s.Command)
+		}
+	}
+}
+
 func TestTranslate(t *testing.T) {
 	t.Parallel()
 	db := storetest.DB(t)

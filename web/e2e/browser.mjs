@@ -87,6 +87,9 @@ export async function changed(locator, before) {
 
 /** Saves what the page shows once its fonts and animations have come to rest. */
 export async function screenshot(page, name, options = {}) {
-  await page.evaluate(() => document.fonts.ready);
+  await page.evaluate(() => {
+    scrollTo(0, 0);
+    return document.fonts.ready;
+  });
   await page.screenshot({ path: join(results, `${name}.png`), animations: 'disabled', ...options });
 }

@@ -1,7 +1,7 @@
 import { Checkbox, Code, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 
-import { plural } from '../format/text';
+import { plural, sentence } from '../format/text';
 import { Empty } from '../ui/Empty';
 import { Icon } from '../ui/Icon';
 import { Panel } from '../ui/Panel';
@@ -31,7 +31,7 @@ export function PermissionsPanel({ catalogue, held }: { catalogue: Permission[];
               <div style={{ minWidth: 0 }}>
                 <Code style={{ overflowWrap: 'anywhere' }}>{p.key}</Code>
                 <Text size="sm" c="dimmed">
-                  {p.description}
+                  {sentence(p.description)}
                 </Text>
               </div>
             </Group>

@@ -16,7 +16,7 @@ export function RolesPanel() {
   return (
     <Panel title="Roles" hint="A role may include others; their permissions add up" data-testid="panel-roles">
       {failure?.code === 'FORBIDDEN' && (
-        <Empty title="Roles are not for your eyes" icon="access">
+        <Empty title="Roles are not shown to you" icon="access">
           You may see what you can do, but not how roles are made. That takes the permission <Code>rbac.role.read</Code>.
         </Empty>
       )}
@@ -35,7 +35,7 @@ export function RolesPanel() {
 }
 
 function RoleItem({ role }: { role: Role }) {
-  const own = new Set(role.permissions);
+  const isOwn = (key: string) => role.permissions.includes(key) || role.permissions.includes('*');
   return (
     <Accordion.Item value={role.id}>
       <Accordion.Control>
@@ -48,7 +48,7 @@ function RoleItem({ role }: { role: Role }) {
               {role.description || role.key}
             </Text>
           </div>
-          <Badge variant="light" color="gray" tt="none" style={{ flex: 'none' }}>
+          <Badge variant="default" tt="none" style={{ flex: 'none' }}>
             {plural(role.effectivePermissions.length, 'permission')}
           </Badge>
         </Group>
@@ -69,7 +69,7 @@ function RoleItem({ role }: { role: Role }) {
           )}
           <Group gap={6}>
             {role.effectivePermissions.map((key) => (
-              <Code key={key} c={own.has(key) ? undefined : 'dimmed'} title={own.has(key) ? 'Its own' : 'Through a role it includes'}>
+              <Code key={key} c={isOwn(key) ? undefined : 'dimmed'} title={isOwn(key) ? 'Its own' : 'Through a role it includes'}>
                 {key}
               </Code>
             ))}

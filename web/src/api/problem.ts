@@ -1,6 +1,8 @@
 // What went wrong, in words for the person at the screen. Codes are those of docs/errors.md.
 import { CombinedError } from '@urql/core';
 
+import { sentence } from '../format/text';
+
 export interface Problem {
   /** `extensions.code`, or NETWORK when there was no answer. */
   code: string;
@@ -56,7 +58,7 @@ export function problemOf(error: unknown): Problem {
 
 /** A problem of which no more than the code and the server's message are known. */
 export function problem(code: string, message: string): Problem {
-  return { code, text: words[code] ?? sentence(message), field: null, requestId: null, details: {} };
+  return { code, text: words[code] ?? sentence(message || 'something went wrong'), field: null, requestId: null, details: {} };
 }
 
 function coded(error: unknown): Coded | undefined {
@@ -72,9 +74,3 @@ function isClosed(error: unknown): error is { code: number; reason: string } {
 }
 
 const closeCodes: Record<number, string> = { 4401: 'UNAUTHENTICATED', 4403: 'UNAUTHENTICATED' };
-
-/** The server's messages begin small and end without a stop. */
-function sentence(message: string): string {
-  if (!message) return 'Something went wrong.';
-  return `${message[0]?.toUpperCase()}${message.slice(1).replace(/\.$/, '')}.`;
-}

@@ -43,7 +43,7 @@ export function Backlinks({ id, first }: { id: string; first: Page }) {
             {from.label}
           </Anchor>
           <Text size="xs" c="dimmed">
-            {from.type.name}, as {humanize(path.slice(1)).toLowerCase()}
+            {from.type.name} · {humanize(path.slice(1))}
           </Text>
         </div>
       ))}

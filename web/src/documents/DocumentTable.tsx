@@ -45,7 +45,7 @@ export function DocumentTable({ type }: { type: ContentType }) {
   }
   return (
     <Paper withBorder style={{ overflow: 'hidden' }}>
-      <Table.ScrollContainer minWidth={620} aria-busy={fetching || stale}>
+      <Table.ScrollContainer type="native" minWidth={620} aria-busy={fetching || stale}>
         <Table highlightOnHover verticalSpacing={8} horizontalSpacing="md" data-testid="documents">
           <Table.Thead>
             <Table.Tr>

@@ -60,7 +60,7 @@ export function TargetLink({ target, path }: { target: Target; path?: string }) 
 function Other({ text, hint, struck }: { text: string; hint: string; struck?: boolean }) {
   return (
     <Tooltip label={hint}>
-      <Badge variant="outline" color="gray" size="lg" tt="none" fz={13} fw={500} maw={200} td={struck ? 'line-through' : undefined}>
+      <Badge variant="default" size="lg" tt="none" fz={13} fw={500} maw={200} td={struck ? 'line-through' : undefined}>
         {text}
       </Badge>
     </Tooltip>

@@ -4,24 +4,31 @@ import './workers';
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { useComputedColorScheme } from '@mantine/core';
 import { GraphiQL } from 'graphiql';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 
 import { useSocket } from '../session/SocketProvider';
+import { useSession } from '../session/viewer';
 import { examples } from './examples';
 import classes from './ExplorerPage.module.css';
+import { explorerStorage } from './storage';
 
 /** Any JSON is fine for the scalar JSON: the server's rules go beyond what the editor can check. */
 const scalars = { JSON: {}, JSONSchema: {}, Time: { type: 'string' as const } };
 
 export default function ExplorerPage() {
   const { client } = useSocket();
+  const { viewer } = useSession();
   const scheme = useComputedColorScheme('light');
   // Queries carry the session's cookie as every request to this origin does; subscriptions share the page's socket.
   const fetcher = useMemo(() => createGraphiQLFetcher({ url: '/graphql', wsClient: client }), [client]);
+  const [storage] = useState(() =>
+    explorerStorage(viewer.user.id, () => document.documentElement.dataset['mantineColorScheme'] ?? 'light'),
+  );
   return (
     <div className={classes.page} data-testid="explorer">
       <GraphiQL
         fetcher={fetcher}
+        storage={storage}
         defaultTabs={examples}
         forcedTheme={scheme}
         customScalarSchemas={scalars}

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { count, minutes, price } from './number';
-import { humanize, initials, plural } from './text';
+import { humanize, initials, plural, sentence } from './text';
 import { ago, date } from './time';
 
 test.each([
@@ -44,6 +44,8 @@ test('plural', () => {
   expect(plural(1200, 'flight')).toBe('1,200 flights');
   expect(plural(2, 'entry', 'entries')).toBe('2 entries');
 });
+
+test.each(['make documents', 'Make documents.'])('sentence(%j)', (text) => expect(sentence(text)).toBe('Make documents.'));
 
 const now = Date.parse('2026-01-02T12:00:00.000Z');
 test.each([

@@ -75,7 +75,7 @@ function options(kind: Props['kind'], color: string, height: number, onHover: Pr
     cursor: { y: false, drag: { x: false, y: false }, points: { show: kind === 'line', size: 7 } },
     scales: {
       x: { range: (u) => bounds(u.data[0]) },
-      y: { range: (_, min, max) => (kind === 'bars' ? [0, Math.max(max * 1.08, 4)] : [Math.min(min, 0), Math.max(max * 1.08, 1)]) },
+      y: { range: (_, min, max) => [Math.min(min * 1.15, 0), Math.max(max * 1.08, 1)] },
     },
     axes: [
       { ...axis, space: 64, size: 24, grid: { show: false }, values: (_, at) => at.map((s) => clock(s * 1000)) },
