@@ -38,12 +38,27 @@ func (s *Server) Prepare(ctx context.Context, params *graphql.RawParams) (*graph
 	start := graphql.Now()
 	op, errs := s.prepare(params)
 	if len(errs) > 0 {
-		errs = s.presentAll(withOperationName(ctx, params.OperationName), errs)
-		s.observe(ctx, operationInfo{name: params.OperationName, root: "none", typ: "none"}, start, errs)
+		name := params.OperationName
+		if !isGraphQLName(name) { // anything may stand there: it is not for the log
+			name = ""
+		}
+		errs = s.presentAll(withOperationName(ctx, name), errs)
+		s.observe(ctx, operationInfo{name: name, root: "none", typ: "none"}, start, errs)
 		return nil, errs
 	}
 	op.Stats.OperationStart = start
 	return op, nil
+}
+
+// isGraphQLName reports whether s is a name by the grammar of GraphQL, and no longer than one needs to be.
+func isGraphQLName(s string) bool {
+	for i, c := range s {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxEcho
 }
 
 func (s *Server) prepare(params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {

@@ -131,7 +131,7 @@ func (f *folder) reset() {
 
 // begin makes a checkpoint of now at which no metric is folded yet: each is then counted from the stored events.
 func (f *folder) begin(ctx context.Context) error {
-	now, err := f.s.store.clusterTime(ctx)
+	now, err := f.s.db.ClusterTime(ctx)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ const recountLot = 2000
 // Events are read by time, so no more than the rollups of one lot and one minute are in memory. Cost: one scan of the
 // events of that name.
 func (f *folder) recount(ctx context.Context, m Metric) error {
-	now, err := f.s.store.clusterTime(ctx)
+	now, err := f.s.db.ClusterTime(ctx)
 	if err != nil {
 		return err
 	}

@@ -144,23 +144,6 @@ func (m *mongoStore) rings(ctx context.Context) (int64, error) {
 	return b.N, err
 }
 
-// clusterTime is a time that is not before any write acknowledged so far.
-func (m *mongoStore) clusterTime(ctx context.Context) (timestamp, error) {
-	sess, err := m.db.Database().Client().StartSession()
-	if err != nil {
-		return timestamp{}, store.Translate(err)
-	}
-	defer sess.EndSession(context.WithoutCancel(ctx))
-	ctx = mongo.NewSessionContext(ctx, sess)
-	if err := m.db.Database().RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Err(); err != nil {
-		return timestamp{}, fmt.Errorf("cluster time: %w", store.Translate(err))
-	}
-	if sess.OperationTime() == nil {
-		return timestamp{}, errors.New("cluster time: the server did not tell it")
-	}
-	return *sess.OperationTime(), nil
-}
-
 // asOf runs fn with a context whose reads see the data as it was at one time; the zero time is now. The server keeps at
 // least the last five minutes.
 func (m *mongoStore) asOf(ctx context.Context, at timestamp, fn func(ctx context.Context) error) error {

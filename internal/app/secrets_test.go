@@ -125,6 +125,7 @@ func TestSecrets(t *testing.T) {
 	note(post(`{"query":"{ me { user { name } } ` + canary("grammar") + `("}`))                                                                // not GraphQL
 	note(post(`["` + canary("batch") + `"]`))
 	note(post(`{"query":"{ __typename }","extensions":{"x":"` + canary("extension") + `"},"operationName":"\r\n{\"level\":\"ERROR\"}"}`))
+	note(post(`{"query":"{ __typename }","operationName":"` + canary("operation") + `"}`))
 	note(post(`{"query":"{ __typename }"}`, "Authorization", "Bearer "+canary("bearer")))
 	note(post(`{"query":"{ __typename }"}`, "Authorization", "Bearer "+token, "X-Custom", canary("header"), "Referer", s.URL+"/?t="+canary("referer")))
 	note(post(`{"query":"{ __typename }"}`, "X-Request-Timeout", canary("timeout"), "Accept", canary("accept")))

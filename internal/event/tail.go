@@ -91,21 +91,6 @@ func (t *Tail) Start(ctx context.Context) (done <-chan struct{}, err error) {
 	return end, nil
 }
 
-// present asks the server for its present cluster time: what comes before it has happened before the question.
-func (t *Tail) present(ctx context.Context) (bson.Timestamp, error) {
-	ctx, cancel := context.WithTimeout(ctx, tailCallWait)
-	defer cancel()
-	raw, err := t.db.Database().RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Raw()
-	if err != nil {
-		return bson.Timestamp{}, err
-	}
-	sec, inc, ok := raw.Lookup("operationTime").TimestampOK()
-	if !ok {
-		return bson.Timestamp{}, errNoTime
-	}
-	return bson.Timestamp{T: sec, I: inc}, nil
-}
-
 func (t *Tail) open(ctx context.Context, after bson.Raw) (*mongo.ChangeStream, error) {
 	names := bson.A{collection}
 	for _, f := range t.followers {
@@ -154,7 +139,7 @@ func (t *Tail) reopen(ctx context.Context, token bson.Raw, lost bool) (stream *m
 		if !clock.Sleep(ctx, backoff) {
 			return nil, goal, lost
 		}
-		goal, err := t.present(ctx)
+		goal, err := t.db.ClusterTime(ctx)
 		if err == nil {
 			stream, err = t.open(ctx, token)
 		}
@@ -168,10 +153,8 @@ func (t *Tail) reopen(ctx context.Context, token bson.Raw, lost bool) (stream *m
 	}
 }
 
-var (
-	errInvalidated = errors.New("the change stream was invalidated") // the database was dropped under it
-	errNoTime      = errors.New("the server tells no operation time")
-)
+// errInvalidated says that the database was dropped under the stream.
+var errInvalidated = errors.New("the change stream was invalidated")
 
 // drain hands out changes until the stream fails and gives the token to resume after. The node counts as lagging until
 // the stream has passed goal: an answer full of old changes is no sign of knowing the present.

@@ -13,6 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 // Why a server is refused at start. Each message says what to fix.
@@ -128,6 +130,26 @@ func (d *DB) Version(ctx context.Context) (string, error) {
 	}
 	v, _ := raw.Lookup("version").StringValueOK()
 	return v, nil
+}
+
+// clusterTimeWait is between two questions for the cluster time: a server that has just started may not tell it yet.
+const clusterTimeWait = 50 * time.Millisecond
+
+// ClusterTime is a time of the cluster that is not before any write acknowledged so far. Every write has its own, the same
+// on every node.
+func (d *DB) ClusterTime(ctx context.Context) (bson.Timestamp, error) {
+	for {
+		raw, err := d.db.RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Raw()
+		if err != nil {
+			return bson.Timestamp{}, Wrap("cluster time", err)
+		}
+		if sec, inc, ok := raw.Lookup("operationTime").TimestampOK(); ok && sec > 0 {
+			return bson.Timestamp{T: sec, I: inc}, nil
+		}
+		if !clock.Sleep(ctx, clusterTimeWait) {
+			return bson.Timestamp{}, Wrap("cluster time", ctx.Err())
+		}
+	}
 }
 
 // Drop removes the whole database. Tests and `backendbook seed --reset` only.

@@ -31,4 +31,3 @@ export type ReportDelta = Extract<Data, { __typename: 'ReportDelta' }>;
 export type ReportPoint = Report['points'][number];
 export type DocumentList = Extract<Data, { __typename: 'DocumentList' }>;
 export type DocumentListDelta = Extract<Data, { __typename: 'DocumentListDelta' }>;
-export type ListedDocument = DocumentList['documents'][number];
