@@ -160,7 +160,7 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ws.Subprotocol() != subprotocol {
 		c.close(closeBadSubprotocol, subprotocolRejection)
 	}
-	go s.run(c)
+	go s.run(c) //nolint:contextcheck // a socket outlives the context of the request that opened it
 }
 
 // run is the life of a socket. It has a context of its own: that of the request ends with the upgrade.

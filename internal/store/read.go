@@ -71,7 +71,7 @@ func FindByIDs[T any](ctx context.Context, c *mongo.Collection, ids []string, id
 // Aggregate runs a pipeline and reads all of its answer.
 func Aggregate[T any](ctx context.Context, c *mongo.Collection, pipeline any, opts ...options.Lister[options.AggregateOptions]) ([]T, error) {
 	if ms, ok := timeLeft(ctx); ok {
-		opts = append(opts, options.Aggregate().SetCustom(bson.M{"maxTimeMS": ms}))
+		opts = append(opts, options.Aggregate().SetCustom(bson.M{"maxTimeMS": ms})) //nolint:staticcheck // as for Find: the only door there is
 	}
 	cur, err := c.Aggregate(ctx, pipeline, opts...)
 	if err != nil {

@@ -32,7 +32,8 @@ type row struct {
 	K  string `bson:"k"`
 }
 
-func id(v string) bson.D { return bson.D{{Key: "_id", Value: v}} }
+// x is the document most tests work on.
+func x() bson.D { return bson.D{{Key: "_id", Value: "x"}} }
 
 func inc(n int) bson.D { return bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: n}}}} }
 
@@ -145,7 +146,7 @@ func TestInTxSurvivesContention(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				_, err = db.Collection("c").UpdateOne(ctx, id("x"), bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: r.N + 1}}}})
+				_, err = db.Collection("c").UpdateOne(ctx, x(), bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: r.N + 1}}}})
 				return store.Translate(err)
 			})
 			if err != nil {
@@ -173,7 +174,7 @@ func TestCommitEndsWithTheContext(t *testing.T) {
 	defer cancel()
 	begin := time.Now()
 	err := db.InTx(ctx, func(ctx context.Context) error {
-		_, err := db.Collection("c").UpdateOne(ctx, id("x"), inc(1))
+		_, err := db.Collection("c").UpdateOne(ctx, x(), inc(1))
 		return err
 	})
 	if !errors.Is(err, store.ErrCommitUnknown) {
@@ -194,7 +195,7 @@ func TestLostCommitAnswerIsRetriedOnce(t *testing.T) {
 	runs := 0
 	err := db.InTx(t.Context(), func(ctx context.Context) error {
 		runs++
-		_, err := db.Collection("c").UpdateOne(ctx, id("x"), inc(1))
+		_, err := db.Collection("c").UpdateOne(ctx, x(), inc(1))
 		return store.Translate(err)
 	})
 	r, _ := store.FindByID[row](t.Context(), db.Collection("c"), "x")
@@ -234,7 +235,7 @@ func TestReadsCarryMaxTimeMS(t *testing.T) {
 	_, err2 := store.Find[row](ctx, c, bson.D{})
 	_, err3 := store.FindPage[row](ctx, c, bson.D{}, page.Window{Size: 1}, store.Key{Field: "_id"})
 	_, err4 := store.Aggregate[row](ctx, c, bson.A{bson.D{{Key: "$match", Value: bson.D{}}}})
-	_, err5 := c.UpdateOne(ctx, id("x"), inc(1))
+	_, err5 := c.UpdateOne(ctx, x(), inc(1))
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		t.Fatal(err)
 	}
