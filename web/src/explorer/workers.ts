@@ -1,4 +1,3 @@
-// oxlint-disable import/default -- `?worker` is Vite's: the default export is the worker's class
 // The explorer's editor does its parsing in workers. GraphiQL's own file for Vite breaks the dev server (graphiql#4473).
 import EditorWorker from 'monaco-editor/esm/vs/editor/editor.worker.js?worker';
 import JsonWorker from 'monaco-editor/esm/vs/language/json/json.worker.js?worker';

@@ -9,9 +9,9 @@ const SocketContext = createContext<Socket | null>(null);
 export function SocketProvider({ children }: { children: ReactNode }) {
   const { recheck } = useSession();
   const [socket, setSocket] = useState<Socket | null>(null);
+  // Opening is an effect, not a part of rendering: a render may be thrown away.
   useEffect(() => {
     const opened = createSocket(recheck);
-    // oxlint-disable-next-line react/set-state-in-effect -- opening is an effect: a render may be thrown away
     setSocket(opened);
     return () => opened.dispose();
   }, [recheck]);

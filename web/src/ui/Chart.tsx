@@ -51,8 +51,8 @@ export function Chart({ label, kind, color, times, values, height, onHover }: Pr
   }, [times, values]);
 
   useEffect(() => {
+    // The colours are read while drawing.
     plot.current?.redraw(false);
-    // oxlint-disable-next-line react/exhaustive-effect-dependencies -- the colours are read while drawing
   }, [scheme]);
 
   return <div ref={host} role="img" aria-label={label} style={{ height }} />;
