@@ -10,6 +10,7 @@ import { useSocket } from '../session/SocketProvider';
 import { useSession } from '../session/viewer';
 import { examples } from './examples';
 import classes from './ExplorerPage.module.css';
+import { reading } from './operation';
 import { explorerStorage } from './storage';
 
 /** Any JSON is fine for the scalar JSON: the server's rules go beyond what the editor can check. */
@@ -20,7 +21,7 @@ export default function ExplorerPage() {
   const { viewer } = useSession();
   const scheme = useComputedColorScheme('light');
   // Queries carry the session's cookie as every request to this origin does; subscriptions share the page's socket.
-  const fetcher = useMemo(() => createGraphiQLFetcher({ url: '/graphql', wsClient: client }), [client]);
+  const fetcher = useMemo(() => reading(createGraphiQLFetcher({ url: '/graphql', wsClient: client })), [client]);
   const [storage] = useState(() =>
     explorerStorage(viewer.user.id, () => document.documentElement.dataset['mantineColorScheme'] ?? 'light'),
   );
