@@ -76,7 +76,7 @@ func serve(t *testing.T, environ []string, args ...string) *process {
 	}
 	addr := ln.Addr().String()
 	_ = ln.Close()
-	p := program(t, environ, append([]string{"serve", "--listen=" + addr, "--internal-listen="}, args...)...)
+	p := program(t, environ, append([]string{"serve", "--listen=" + addr, "--internal-listen=none"}, args...)...)
 	p.url = "http://" + addr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

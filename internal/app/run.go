@@ -21,7 +21,7 @@ func (a *App) Listen(ctx context.Context) error {
 	if a.public, err = lc.Listen(ctx, "tcp", a.cfg.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if a.cfg.InternalListen == "" {
+	if !a.cfg.HasInternal() {
 		return nil
 	}
 	if a.internal, err = lc.Listen(ctx, "tcp", a.cfg.InternalListen); err != nil {

@@ -17,7 +17,7 @@ func (c *Config) check(broken bool) []string {
 	}
 	_, port, err := net.SplitHostPort(c.Listen)
 	add(err == nil && port != "", "listen must be host:port, such as :8080")
-	if c.InternalListen != "" {
+	if c.HasInternal() {
 		_, _, err := net.SplitHostPort(c.InternalListen)
 		add(err == nil, "internal-listen must be host:port, or empty for none")
 		add(c.InternalListen != c.Listen || port == "0", "internal-listen must differ from listen: it shows the inside of the server")

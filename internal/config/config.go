@@ -15,7 +15,7 @@ const (
 type Config struct {
 	Environment    string        `type:"setting" group:"Server" def:"development" oneof:"development,production" help:"What the server is for. Production refuses what is only good for development."`
 	Listen         string        `type:"setting" group:"Server" def:":8080" help:"Address of the public listener: host:port, where an empty host means every interface."`
-	InternalListen string        `type:"setting" group:"Server" def:"127.0.0.1:9090" help:"Address of the internal listener with /metrics and /debug/pprof; empty for none. Never make it public."`
+	InternalListen string        `type:"setting" group:"Server" def:"127.0.0.1:9090" help:"Address of the internal listener with /metrics and /debug/pprof; none for none. Never make it public."`
 	PublicURL      string        `type:"setting" name:"public-url" group:"Server" help:"The address browsers use, such as https://book.example.org. It decides the cookie's form and which origin may send it. Empty in development: http://localhost and the port of listen."`
 	AllowedOrigins []string      `type:"setting" group:"Server" help:"More origins whose pages may use the API with the user's cookie, such as https://admin.example.org."`
 	TrustedProxies int           `type:"setting" group:"Server" def:"0" min:"0" max:"10" help:"How many proxies stand before the server and append to X-Forwarded-For. 0: the header is not believed."`
@@ -78,6 +78,9 @@ type Demo struct {
 	DataDir string  `type:"setting" help:"Folder with the tables of vega-datasets. Empty: web/node_modules/vega-datasets/data."`
 	Speed   float64 `type:"setting" def:"900" min:"1" max:"100000" help:"How much faster than in the tables the flights go: 900 is about two a second."`
 }
+
+// HasInternal reports whether there is to be an internal listener. An empty variable means the default, so there is a word.
+func (c *Config) HasInternal() bool { return c.InternalListen != "none" }
 
 // IsProduction reports whether this is the real thing.
 func (c *Config) IsProduction() bool { return c.Environment == Production }
