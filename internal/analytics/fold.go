@@ -14,15 +14,19 @@ import (
 const (
 	foldLease  = "analytics.fold"
 	commitWait = 9 * time.Second // less than the life of a transaction on the managed server
+	stopWait   = 2 * time.Second // what is under way when the folder is stopped may take this long
 )
 
-// Fold keeps the rollups up to date until ctx ends. Every node may run it: one in the cluster works at a time, and
-// another takes over when it stops (within a fifth of Config.LeaseTTL) or dies (within the TTL and a fifth).
+// Fold keeps the rollups up to date until ctx ends, and up to 2 s longer for a commit that is under way. Every node may
+// run it: one in the cluster works at a time, and another takes over when it stops (within a fifth of Config.LeaseTTL) or
+// dies (within the TTL and a fifth; if it died inside a commit, when the server has given up the transaction).
 // A failure is logged and the work taken up again from the checkpoint.
 func (s *Service) Fold(ctx context.Context) {
 	ctx = actor.With(ctx, actor.System())
 	for ctx.Err() == nil {
-		lease, err := s.db.TryLease(ctx, foldLease, s.cfg.LeaseTTL)
+		call, cancel := lingering(ctx, s.cfg.LeaseTTL)
+		lease, err := s.db.TryLease(call, foldLease, s.cfg.LeaseTTL)
+		cancel()
 		waiting := errors.Is(err, store.ErrLeaseHeld)
 		if err == nil {
 			err = s.hold(ctx, lease)
@@ -278,8 +282,12 @@ type write struct {
 	also    func(ctx context.Context) error
 }
 
-// move commits the next checkpoint.
+// move commits the next checkpoint. A commit under way is not cut off when the folder is stopped: its transaction could
+// stay open on the server and lock the checkpoint for the life of a transaction, 10 s or more.
 func (f *folder) move(ctx context.Context, next checkpoint, w write) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	ctx, cancel := context.WithTimeout(ctx, commitWait)
 	defer cancel()
 	rows := append(added(w.add, next), replaced(w.replace, next)...)
@@ -291,4 +299,14 @@ func (f *folder) move(ctx context.Context, next checkpoint, w write) error {
 	}
 	f.cp = next
 	return nil
+}
+
+// lingering is a context for something that should not be cut off: it ends after d, or stopWait after ctx.
+func lingering(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	long, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopWait, cancel) })
+	return long, func() {
+		stop()
+		cancel()
+	}
 }
