@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -31,7 +32,9 @@ type socket struct {
 	as      context.Context //nolint:containedctx // ctx with the actor of connection_init
 	unwatch func()
 
-	out outbox
+	out     outbox
+	writeBy time.Time   // deadline of writes; owned by the writer
+	ended   atomic.Bool // the session has ended: no write may take long any more
 
 	mu   sync.Mutex
 	ops  map[string]*operation

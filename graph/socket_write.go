@@ -180,15 +180,8 @@ func (c *socket) writeAll(chunks []chunk) bool {
 		buf = appendFrame(buf, k)
 		closing = closing || k.opcode == websocket.CloseMessage
 	}
-	timeout := c.srv.cfg.WriteTimeout
-	if closing {
-		timeout = time.Second
-	}
+	c.limit(closing)
 	conn := c.ws.NetConn()
-	_ = conn.SetWriteDeadline(deadline(timeout))
-	if c.ctx.Err() != nil { // after the deadline, as cut is before it: one of the two sets the short one last
-		c.cut()
-	}
 	_, err := conn.Write(buf)
 	if cap(buf) <= maxPooledWire {
 		*bp = buf
@@ -206,8 +199,29 @@ func (c *socket) writeAll(chunks []chunk) bool {
 	return true
 }
 
+// limit sets the deadline of the next write: the timeout, or a little less, since setting it anew for each write costs as
+// much as a tenth of the write.
+func (c *socket) limit(closing bool) {
+	timeout, slack := c.srv.cfg.WriteTimeout, c.srv.cfg.WriteTimeout/4
+	if closing {
+		timeout, slack = time.Second, 0
+	}
+	by := deadline(timeout)
+	if by.Sub(c.writeBy).Abs() <= slack {
+		return
+	}
+	c.writeBy = by
+	_ = c.ws.NetConn().SetWriteDeadline(by)
+	if c.ended.Load() { // asked after the deadline was set, as cut tells it before: one of the two sets the short one last
+		c.cut()
+	}
+}
+
 // cut leaves a write that is stuck little time: its socket has ended.
-func (c *socket) cut() { _ = c.ws.NetConn().SetWriteDeadline(deadline(200 * time.Millisecond)) }
+func (c *socket) cut() {
+	c.ended.Store(true)
+	_ = c.ws.NetConn().SetWriteDeadline(deadline(200 * time.Millisecond))
+}
 
 // appendFrame appends one unmasked frame (RFC 6455, section 5.2), as a server sends them.
 func appendFrame(b []byte, k chunk) []byte {
