@@ -288,7 +288,7 @@ func (f *folder) move(ctx context.Context, next checkpoint, w write) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitWait)
+	ctx, cancel := lingering(ctx, commitWait)
 	defer cancel()
 	rows := append(added(w.add, next), replaced(w.replace, next)...)
 	if len(w.remove) > 0 {
