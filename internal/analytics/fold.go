@@ -24,7 +24,7 @@ const (
 func (s *Service) Fold(ctx context.Context) {
 	ctx = actor.With(ctx, actor.System())
 	for ctx.Err() == nil {
-		call, cancel := lingering(ctx, s.cfg.LeaseTTL)
+		call, cancel := patient(ctx, s.cfg.LeaseTTL)
 		lease, err := s.db.TryLease(call, foldLease, s.cfg.LeaseTTL)
 		cancel()
 		waiting := errors.Is(err, store.ErrLeaseHeld)
@@ -288,7 +288,7 @@ func (f *folder) move(ctx context.Context, next checkpoint, w write) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	ctx, cancel := lingering(ctx, commitWait)
+	ctx, cancel := patient(ctx, commitWait)
 	defer cancel()
 	rows := append(added(w.add, next), replaced(w.replace, next)...)
 	if len(w.remove) > 0 {
@@ -301,12 +301,12 @@ func (f *folder) move(ctx context.Context, next checkpoint, w write) error {
 	return nil
 }
 
-// lingering is a context for something that should not be cut off: it ends after d, or stopWait after ctx.
-func lingering(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	long, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopWait, cancel) })
+// patient bounds something that is better finished than cut off: it ends after d, or stopWait after ctx.
+func patient(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	long, cancel := store.Linger(ctx, stopWait)
+	long, release := context.WithTimeout(long, d)
 	return long, func() {
-		stop()
+		release()
 		cancel()
 	}
 }

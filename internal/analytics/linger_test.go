@@ -31,7 +31,7 @@ func TestLingeringOutlivesItsParent(t *testing.T) {
 				parent, end := context.WithCancel(context.WithValue(t.Context(), key{}, "kept"))
 				defer end()
 				start := time.Now()
-				long, cancel := lingering(parent, tc.of)
+				long, cancel := patient(parent, tc.of)
 				defer cancel()
 				if tc.cancel > 0 {
 					time.AfterFunc(tc.cancel, end)
@@ -52,7 +52,7 @@ func TestLingeringEndsWhenItIsDone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		parent, end := context.WithCancel(t.Context())
-		long, cancel := lingering(parent, time.Hour)
+		long, cancel := patient(parent, time.Hour)
 		cancel()
 		if long.Err() == nil {
 			t.Error("still alive after its end")

@@ -185,6 +185,37 @@ func TestCommitEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// A client that leaves while the first statement is on its way must not leave its locks behind: the abort overtakes the
+// statement, and the server then kept the transaction, and the document from everybody, for ten seconds.
+func TestLeavingHoldsNoLocks(t *testing.T) {
+	t.Parallel()
+	db := storetest.DB(t)
+	storetest.Insert(t, db, "c", row{ID: "x"})
+	off := storetest.FailPoint(t, db, bson.D{{Key: "times", Value: 1}}, bson.D{
+		{Key: "failCommands", Value: bson.A{"update"}}, {Key: "blockConnection", Value: true}, {Key: "blockTimeMS", Value: 300},
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, leave)
+	err := db.InTx(ctx, func(ctx context.Context) error {
+		_, err := db.Collection("c").UpdateOne(ctx, x(), inc(1))
+		return store.Translate(err)
+	})
+	off()
+	if !errors.Is(err, fault.ErrCanceled) {
+		t.Errorf("InTx() = %v, want CANCELED", err)
+	}
+	begin := time.Now()
+	if _, err := db.Collection("c").UpdateOne(t.Context(), x(), inc(1)); err != nil {
+		t.Fatal(err)
+	}
+	if waited := time.Since(begin); waited > 3*time.Second {
+		t.Errorf("the document was locked for %v after its writer had left", waited)
+	}
+	if r, _ := store.FindByID[row](t.Context(), db.Collection("c"), "x"); r.N != 1 {
+		t.Errorf("n = %d: the writer that left has committed", r.N)
+	}
+}
+
 func TestLostCommitAnswerIsRetriedOnce(t *testing.T) {
 	t.Parallel()
 	db := storetest.DB(t)

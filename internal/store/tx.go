@@ -27,7 +27,8 @@ var (
 const (
 	txBackoffMin = 2 * time.Millisecond
 	txBackoffMax = 100 * time.Millisecond
-	txAbortWait  = time.Second // a lost abort only leaves the transaction to the server's own lifetime limit
+	txLinger     = 2 * time.Second // for a statement under way when the caller leaves
+	txAbortWait  = time.Second     // a lost abort only leaves the transaction to the server's own lifetime limit
 )
 
 // InTx runs fn in a transaction: all of its writes commit, or none. Inside another InTx it joins that one, so a flow can
@@ -66,7 +67,7 @@ func attempt(ctx context.Context, sess *mongo.Session, opts *options.Transaction
 	if err := sess.StartTransaction(opts); err != nil {
 		return false, Translate(err)
 	}
-	if err := fn(mongo.NewSessionContext(ctx, sess)); err != nil {
+	if err := work(ctx, sess, fn); err != nil {
 		abort(ctx, sess)
 		return hasLabel(err, "TransientTransactionError") && ctx.Err() == nil, err
 	}
@@ -84,6 +85,33 @@ func attempt(ctx context.Context, sess *mongo.Session, opts *options.Transaction
 		if !pause(ctx, backoff) {
 			return false, ErrCommitUnknown.Because(fmt.Errorf("commit: %w", err))
 		}
+	}
+}
+
+// work runs fn in the transaction. A caller who leaves does not cut the statement that is under way: the abort could
+// overtake it, and the server would then keep the transaction it begins, with its locks, to the end of its lifetime.
+func work(ctx context.Context, sess *mongo.Session, fn func(context.Context) error) error {
+	patient, cancel := Linger(ctx, txLinger)
+	defer cancel()
+	if err := fn(mongo.NewSessionContext(patient, sess)); err != nil {
+		return err
+	}
+	return Translate(ctx.Err())
+}
+
+// Linger is ctx for something that is better finished than cut off: it keeps the deadline of ctx, but a cancellation
+// reaches it only after grace.
+func Linger(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	release := cancel
+	if end, ok := ctx.Deadline(); ok {
+		patient, release = context.WithDeadline(patient, end)
+	}
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return patient, func() {
+		stop()
+		release()
+		cancel()
 	}
 }
 
