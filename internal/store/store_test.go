@@ -33,7 +33,8 @@ type row struct {
 // x is the document most tests work on.
 func x() bson.D { return bson.D{{Key: "_id", Value: "x"}} }
 
-func inc(n int) bson.D { return bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: n}}}} }
+// inc adds one to n.
+func inc() bson.D { return bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}} }
 
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
@@ -132,7 +133,7 @@ func TestReadsCarryMaxTimeMS(t *testing.T) {
 	_, err2 := store.Find[row](ctx, c, bson.D{})
 	_, err3 := store.FindPage[row](ctx, c, bson.D{}, page.Window{Size: 1}, store.Key{Field: "_id"})
 	_, err4 := store.Aggregate[row](ctx, c, bson.A{bson.D{{Key: "$match", Value: bson.D{}}}})
-	_, err5 := c.UpdateOne(ctx, x(), inc(1))
+	_, err5 := c.UpdateOne(ctx, x(), inc())
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		t.Fatal(err)
 	}

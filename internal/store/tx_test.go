@@ -86,7 +86,7 @@ func TestCommitEndsWithTheContext(t *testing.T) {
 	defer cancel()
 	begin := time.Now()
 	err := db.InTx(ctx, func(ctx context.Context) error {
-		_, err := db.Collection("c").UpdateOne(ctx, x(), inc(1))
+		_, err := db.Collection("c").UpdateOne(ctx, x(), inc())
 		return err
 	})
 	if !errors.Is(err, store.ErrCommitUnknown) {
@@ -109,7 +109,7 @@ func TestLeavingHoldsNoLocks(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, leave)
 	err := db.InTx(ctx, func(ctx context.Context) error {
-		_, err := db.Collection("c").UpdateOne(ctx, x(), inc(1))
+		_, err := db.Collection("c").UpdateOne(ctx, x(), inc())
 		return store.Translate(err)
 	})
 	off()
@@ -117,7 +117,7 @@ func TestLeavingHoldsNoLocks(t *testing.T) {
 		t.Errorf("InTx() = %v, want CANCELED", err)
 	}
 	begin := time.Now()
-	if _, err := db.Collection("c").UpdateOne(t.Context(), x(), inc(1)); err != nil {
+	if _, err := db.Collection("c").UpdateOne(t.Context(), x(), inc()); err != nil {
 		t.Fatal(err)
 	}
 	if waited := time.Since(begin); waited > 3*time.Second {
@@ -138,7 +138,7 @@ func TestLostCommitAnswerIsRetriedOnce(t *testing.T) {
 	runs := 0
 	err := db.InTx(t.Context(), func(ctx context.Context) error {
 		runs++
-		_, err := db.Collection("c").UpdateOne(ctx, x(), inc(1))
+		_, err := db.Collection("c").UpdateOne(ctx, x(), inc())
 		return store.Translate(err)
 	})
 	r, _ := store.FindByID[row](t.Context(), db.Collection("c"), "x")
