@@ -11,7 +11,9 @@ import (
 // Actor is the principal of one request, one socket or one job. The zero Actor is an anonymous visitor.
 type Actor struct {
 	User         string // id of the user whose rights apply; empty when anonymous
-	Session      string // id of the session; empty for jobs and the command line
+	Session      string // id of the session; empty for keys, jobs and the command line
+	Key          string // id of the access key a program came with; empty for people
+	Scope        *Scope // the only permissions of the user that this request may use; nil for all of them
 	Impersonator string // id of the user who acts as User; empty when nobody does
 	System       bool   // the server itself or an operator at the command line: may do everything, and is audited as such
 }
@@ -29,6 +31,17 @@ func System() Actor { return Actor{System: true} }
 
 // IsAnonymous reports whether nobody is signed in.
 func (a Actor) IsAnonymous() bool { return a.User == "" && !a.System }
+
+// IsPerson reports whether somebody is signed in with a session. What a person may do to their own account, a key may not.
+func (a Actor) IsPerson() bool { return a.User != "" && a.Session != "" && a.Key == "" }
+
+// Credential is the id of what the request came with, a session or a key; empty without one.
+func (a Actor) Credential() string {
+	if a.Key != "" {
+		return a.Key
+	}
+	return a.Session
+}
 
 // Ref is the principal as a reference: a user, the system, or nothing for an anonymous visitor.
 func (a Actor) Ref() ref.Ref {

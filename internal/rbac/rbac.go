@@ -104,6 +104,8 @@ const (
 	Unknown   Reason = "UNKNOWN_PERMISSION"
 	Anonymous Reason = "ANONYMOUS"
 	Stale     Reason = "POLICY_STALE"
+
+	OutOfScope Reason = "OUT_OF_SCOPE" // the user holds it, and the access key in use is not good for it
 )
 
 // Check is a question: may the caller use Permission, on an object or as such?

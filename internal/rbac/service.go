@@ -126,7 +126,11 @@ func (s *Service) ask(ctx context.Context, c Check) Decision {
 	}
 	if a := actor.From(ctx); !a.System {
 		s.mend(ctx)
-		return s.Allows(a.User, c.Permission)
+		d := s.Allows(a.User, c.Permission)
+		if d.Allowed && !a.Scope.Has(c.Permission) {
+			return Decision{Reason: OutOfScope}
+		}
+		return d
 	}
 	if _, ok := s.cat.ids[c.Permission]; !ok {
 		return Decision{Reason: Unknown}
@@ -159,10 +163,11 @@ func (s *Service) PermissionsOf(ctx context.Context) []string {
 	}
 	s.mend(ctx)
 	now := s.now().UnixMilli()
-	if p := s.current(now); p != nil {
-		return s.cat.list(p.rights(a.User, now))
+	p := s.current(now)
+	if p == nil {
+		return []string{}
 	}
-	return []string{}
+	return slices.DeleteFunc(s.cat.list(p.rights(a.User, now)), func(key string) bool { return !a.Scope.Has(key) })
 }
 
 // Catalogue is all permissions there are, by key. Anybody signed in may read it.

@@ -18,6 +18,10 @@ var ErrID = fault.Define(fault.Invalid, "BAD_ID", "this is not the id of anythin
 const (
 	User        = "user"
 	Session     = "session"
+	Key         = "key"      // an access key of a program
+	Device      = "device"   // a browser somebody has signed in from
+	Factor      = "factor"   // an authenticator app or a passkey
+	Identity    = "identity" // an account at another provider
 	Role        = "role"
 	Grant       = "grant"
 	Plan        = "plan"
@@ -25,7 +29,7 @@ const (
 	ContentType = "content_type"
 	Document    = "document"
 	Metric      = "metric"
-	System      = "system" // the server itself; its id is System too
+	System      = "system"   // the server itself; its id is System too
 )
 
 // Ref points at one object. Ids are never reused, so a Ref means the same thing for ever.

@@ -26,6 +26,7 @@ type Index struct {
 	Keys    []string
 	Unique  bool
 	Partial bson.D // partialFilterExpression; nil for none
+	Expires bool   // the server deletes a document some time after the date in the one key: against litter, never a decision
 }
 
 // Migration is one change of stored data that is not an index. Up must be idempotent: it runs again if the process dies
@@ -164,6 +165,9 @@ func (ix Index) model() mongo.IndexModel {
 	opts := options.Index().SetName(ix.Name)
 	if ix.Unique {
 		opts.SetUnique(true)
+	}
+	if ix.Expires {
+		opts.SetExpireAfterSeconds(0)
 	}
 	if ix.Partial != nil {
 		opts.SetPartialFilterExpression(ix.Partial)
