@@ -13,7 +13,7 @@ func TestChangePlan(t *testing.T) {
 	c := newCourt(t)
 	sys := actor.With(t.Context(), actor.System())
 	for _, user := range []string{"u", "v"} {
-		_, err := c.plans.Enroll(sys, ref.New(ref.User, user))
+		_, err := c.plans.Enroll(sys, ref.New(ref.User, user), "")
 		c.ok(err)
 	}
 	c.ok(c.rights.Sync(sys))

@@ -135,7 +135,7 @@ func (w *world) as(user string) context.Context {
 
 func (w *world) enroll(user string) Membership {
 	w.t.Helper()
-	m, err := w.Enroll(w.t.Context(), ref.New(ref.User, user))
+	m, err := w.Enroll(w.t.Context(), ref.New(ref.User, user), "")
 	w.must(err)
 	return m
 }

@@ -91,6 +91,21 @@ func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]Plan, err
 	return found, nil
 }
 
+// ByKey is the plan of that key. Cost: as [Service.All].
+//
+// Errors: PLAN_UNKNOWN.
+func (s *Service) ByKey(ctx context.Context, key string) (Plan, error) {
+	c, err := s.catalogue(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	i := slices.IndexFunc(c.plans, func(p Plan) bool { return p.Key == key })
+	if i < 0 {
+		return Plan{}, ErrUnknown
+	}
+	return c.plans[i], nil
+}
+
 // Put makes each plan whose key is new, and gives the one that has the key otherwise the same content; ids of the
 // argument do not matter. Plans not named stay. Needs plan.catalogue.write. A plan that is the same already is not
 // written. Members keep the role they were given until they move. The event plan.catalogue.changed commits with each.
@@ -206,19 +221,24 @@ func (s *Service) Entitlements(ctx context.Context, subject ref.Ref) ([]Entitlem
 	return entitlements(p, used), nil
 }
 
-// Enroll puts a new subject on the default plan and gives it the plan's role. It joins the caller's transaction and asks
+// Enroll puts a new subject on the plan of that key, the default one for "", and gives it the plan's role. It joins the caller's transaction and asks
 // nobody's leave: the flow that makes the subject calls it, and the Sync of rbac after the commit. A membership that is
 // there already is the answer. The event plan.membership.started commits with it. Cost: 1 read, 2 writes, and those of
 // the grant.
 //
-// Errors: PLAN_NO_DEFAULT.
-func (s *Service) Enroll(ctx context.Context, subject ref.Ref) (Membership, error) {
+// Errors: PLAN_NO_DEFAULT, PLAN_UNKNOWN.
+func (s *Service) Enroll(ctx context.Context, subject ref.Ref, key string) (Membership, error) {
 	var m Membership
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		var p Plan
 		var err error
 		if m, p, err = s.place(ctx, subject); err != nil || m.Version > 0 {
 			return err
+		}
+		if key != "" {
+			if p, err = s.ByKey(ctx, key); err != nil {
+				return err
+			}
 		}
 		m = Membership{ID: ref.NewID(), Subject: subject, Plan: p.ID, Since: s.now(), Version: 1}
 		if err := s.store.insert(ctx, m); err != nil {
@@ -242,7 +262,7 @@ func (s *Service) Enroll(ctx context.Context, subject ref.Ref) (Membership, erro
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, PLAN_UNKNOWN, PLAN_SAME, PLAN_STALE, COMMIT_UNKNOWN.
 func (s *Service) Change(ctx context.Context, c ChangeCmd) (Membership, error) {
-	if err := s.require(ctx, c.Subject); err != nil {
+	if err := s.mayChange(ctx, c.Subject); err != nil {
 		return Membership{}, err
 	}
 	p, err := s.plan(ctx, c.Plan)
@@ -299,6 +319,14 @@ func (s *Service) grant(ctx context.Context, m Membership, p Plan) error {
 		return err
 	}
 	return nil
+}
+
+// mayChange is require, but for a key of the subject: what a key changes must be in its scope.
+func (s *Service) mayChange(ctx context.Context, subject ref.Ref) error {
+	if actor.From(ctx).Key != "" {
+		return s.authz.Require(ctx, PermWrite, subject)
+	}
+	return s.require(ctx, subject)
 }
 
 // require lets the subject itself pass, and holders of plan.membership.write.

@@ -127,7 +127,7 @@ func TestGolden29NoDefaultAtStart(t *testing.T) {
 	if err := s.CheckCatalogue(t.Context()); !errors.Is(err, ErrNoDefault) {
 		t.Errorf("%v", err)
 	}
-	if _, err := s.Enroll(t.Context(), ref.New(ref.User, "u")); !errors.Is(err, ErrNoDefault) {
+	if _, err := s.Enroll(t.Context(), ref.New(ref.User, "u"), ""); !errors.Is(err, ErrNoDefault) {
 		t.Errorf("%v", err)
 	}
 }
@@ -138,7 +138,7 @@ func TestEnroll(t *testing.T) {
 	u := ref.New(ref.User, "u")
 	boom := errors.New("boom")
 	err := w.db.InTx(t.Context(), func(ctx context.Context) error {
-		if _, err := w.Enroll(ctx, u); err != nil {
+		if _, err := w.Enroll(ctx, u, ""); err != nil {
 			return err
 		}
 		return boom
@@ -157,7 +157,7 @@ func TestEnroll(t *testing.T) {
 		t.Errorf("events %v", got)
 	}
 	w.roles.broken.Store(true)
-	if _, err := w.Enroll(t.Context(), ref.New(ref.User, "v")); !errors.Is(err, errBroken) || storetest.Count(t, w.db, "memberships") != 1 {
+	if _, err := w.Enroll(t.Context(), ref.New(ref.User, "v"), ""); !errors.Is(err, errBroken) || storetest.Count(t, w.db, "memberships") != 1 {
 		t.Errorf("without its role: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
 )
@@ -62,6 +63,20 @@ func (c *catalogue) list(s set) []string {
 		}
 	}
 	return keys
+}
+
+// within is those of s that the scope of an access key allows.
+func (c *catalogue) within(s set, scope *actor.Scope) set {
+	if scope == nil {
+		return s
+	}
+	limit := make(set, len(s))
+	for _, key := range scope.List() {
+		if id, ok := c.ids[key]; ok && s.has(id) {
+			limit[id/64] |= 1 << (id % 64)
+		}
+	}
+	return limit
 }
 
 // without is s less t.

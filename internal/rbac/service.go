@@ -167,7 +167,7 @@ func (s *Service) PermissionsOf(ctx context.Context) []string {
 	if p == nil {
 		return []string{}
 	}
-	return slices.DeleteFunc(s.cat.list(p.rights(a.User, now)), func(key string) bool { return !a.Scope.Has(key) })
+	return s.cat.list(s.cat.within(p.rights(a.User, now), a.Scope))
 }
 
 // Catalogue is all permissions there are, by key. Anybody signed in may read it.

@@ -81,7 +81,7 @@ func (t *turn) authorize(ctx context.Context, permission string, given func(*pol
 	if err != nil {
 		return err
 	}
-	mine := p.rights(a.User, t.s.now().UnixMilli())
+	mine := t.s.cat.within(p.rights(a.User, t.s.now().UnixMilli()), a.Scope)
 	if !mine.has(t.s.cat.ids[permission]) {
 		return fault.ErrForbidden.With("permission", permission)
 	}
