@@ -15,6 +15,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/session"
 )
 
 // Authorizer decides whether the actor of ctx may do something.
@@ -95,6 +96,14 @@ func (s *Server) allow(ctx context.Context, f *ast.FieldDefinition) error {
 	case known && a.rule == model.AccessRuleUser:
 		if actor.From(ctx).IsAnonymous() {
 			return fault.ErrUnauthenticated
+		}
+		return nil
+	case known && a.rule == model.AccessRuleSession:
+		switch who := actor.From(ctx); {
+		case who.IsAnonymous():
+			return fault.ErrUnauthenticated
+		case !who.IsPerson() && !who.System:
+			return session.ErrKeyForbidden
 		}
 		return nil
 	case known && a.rule == model.AccessRulePermission:

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"github.com/backendbook/backendbook/graph/generated"
 	"github.com/backendbook/backendbook/graph/loader"
@@ -9,66 +11,73 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
-// Register is the resolver for the register field.
-func (r *mutationResolver) Register(ctx context.Context, input model.RegisterInput) (*model.RegisterPayload, error) {
-	in, err := r.Auth.Register(ctx, webauth.RegisterCmd{
-		Email: input.Email, Password: input.Password, Name: input.Name, Transport: transport(input.Transport),
-	})
+// UpdateMe is the resolver for the updateMe field.
+func (r *mutationResolver) UpdateMe(ctx context.Context, input model.UpdateMeInput) (*model.UpdateMePayload, error) {
+	u, err := r.Auth.UpdateMe(ctx, webauth.UpdateCmd{Name: input.Name, Username: input.Username, Locale: input.Locale, AcceptTerms: input.AcceptTerms})
 	if err != nil {
 		return nil, err
 	}
-	return &model.RegisterPayload{Result: signedIn(in)}, nil
+	return &model.UpdateMePayload{User: u}, nil
 }
 
-// SignIn is the resolver for the signIn field.
-func (r *mutationResolver) SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error) {
-	in, err := r.Auth.SignIn(ctx, webauth.SignInCmd{Email: input.Email, Password: input.Password, Transport: transport(input.Transport)})
-	if err != nil {
-		return nil, err
-	}
-	return &model.SignInPayload{Result: signedIn(in)}, nil
+// DisableUser is the resolver for the disableUser field.
+func (r *mutationResolver) DisableUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
+	return userPayload(r.Auth.DisableUser(ctx, idOf(ref.User, user)))
 }
 
-// SignOut is the resolver for the signOut field.
-func (r *mutationResolver) SignOut(ctx context.Context) (*model.SignOutPayload, error) {
-	ended, err := r.Auth.SignOut(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &model.SignOutPayload{Ended: ended}, nil
+// EnableUser is the resolver for the enableUser field.
+func (r *mutationResolver) EnableUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
+	return userPayload(r.Auth.EnableUser(ctx, idOf(ref.User, user)))
+}
+
+// SignOutUser is the resolver for the signOutUser field.
+func (r *mutationResolver) SignOutUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
+	return userPayload(r.Auth.SignOutUser(ctx, idOf(ref.User, user)))
+}
+
+// StartPasswordReset is the resolver for the startPasswordReset field.
+func (r *mutationResolver) StartPasswordReset(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
+	return userPayload(r.Auth.StartPasswordReset(ctx, idOf(ref.User, user)))
 }
 
 // Me is the resolver for the me field.
 func (r *queryResolver) Me(ctx context.Context) (*model.Viewer, error) {
 	a := actor.From(ctx)
-	if a.User == "" || a.Session == "" {
+	if a.User == "" || a.Credential() == "" {
 		return nil, nil
-	}
-	s, err := r.Sessions.Current(ctx)
-	if err != nil {
-		return nil, err
 	}
 	u, err := loader.User(ctx, a.User)
 	if err != nil || u == nil {
 		return nil, err
 	}
-	return &model.Viewer{User: u, Session: &s}, nil
+	if a.Key != "" {
+		return viewer(u, nil), nil
+	}
+	s, err := r.Sessions.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return viewer(u, &s), nil
 }
 
 // Users is the resolver for the users field.
 func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.UserConnection, error) {
-	p, err := r.Accounts.List(ctx, pageArgs(first, after, last, before))
-	if err != nil {
-		return nil, err
-	}
-	return &model.UserConnection{
-		Edges: edges(p, func(cursor string, u account.User) model.UserEdge { return model.UserEdge{Cursor: cursor, Node: u} }),
-		Nodes: p.Items, PageInfo: pageInfo(p),
-	}, nil
+	return users(r.Accounts.List(ctx, pageArgs(first, after, last, before)))
+}
+
+// MyData is the resolver for the myData field.
+func (r *queryResolver) MyData(ctx context.Context) (map[string]any, error) {
+	return r.Auth.MyData(ctx)
+}
+
+// Methods is the resolver for the methods field.
+func (r *sessionResolver) Methods(ctx context.Context, obj *session.Session) ([]string, error) {
+	return strings.Fields(obj.Methods), nil
 }
 
 // Current is the resolver for the current field.
@@ -76,13 +85,44 @@ func (r *sessionResolver) Current(ctx context.Context, obj *session.Session) (bo
 	return justSignedIn(ctx) || obj.ID == actor.From(ctx).Session, nil
 }
 
+// Kind is the resolver for the kind field.
+func (r *userResolver) Kind(ctx context.Context, obj *account.User) (model.UserKind, error) {
+	switch obj.Kind {
+	case account.KindAnonymous:
+		return model.UserKindAnonymous, nil
+	case account.KindService:
+		return model.UserKindService, nil
+	case account.KindPerson:
+	}
+	return model.UserKindPerson, nil
+}
+
+// Username is the resolver for the username field.
+func (r *userResolver) Username(ctx context.Context, obj *account.User) (*string, error) {
+	return some(obj.Username), nil
+}
+
 // Email is the resolver for the email field.
 func (r *userResolver) Email(ctx context.Context, obj *account.User) (*string, error) {
 	email, err := r.Accounts.EmailOf(asReader(ctx, obj), *obj)
-	if err != nil || email == "" {
+	return some(email), err
+}
+
+// DisabledAt is the resolver for the disabledAt field.
+func (r *userResolver) DisabledAt(ctx context.Context, obj *account.User) (*time.Time, error) {
+	if ok, err := r.Accounts.MaySee(asReader(ctx, obj), *obj); !ok {
 		return nil, err
 	}
-	return &email, nil
+	return obj.DisabledAt, nil
+}
+
+// FactorRequired is the resolver for the factorRequired field.
+func (r *viewerResolver) FactorRequired(ctx context.Context, obj *model.Viewer) (bool, error) {
+	if obj.Session == nil || !r.Auth.FactorNeeded(obj.User.ID) {
+		return false, nil
+	}
+	have, err := r.Auth.MyFactors(ctx)
+	return len(have.Items) == 0, err
 }
 
 // Permissions is the resolver for the permissions field.

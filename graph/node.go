@@ -23,6 +23,12 @@ func (r *Resolver) findNodes(ctx context.Context, typ string, ids []string) (map
 		return asNodes(r.knownUsers(ctx, ids))
 	case ref.Session:
 		return asNodes(r.Sessions.ByIDs(ctx, ids))
+	case ref.Key:
+		return asNodes(r.Sessions.KeysByIDs(ctx, ids))
+	case ref.Factor:
+		return asNodes(r.Auth.FactorsByIDs(ctx, ids))
+	case ref.Identity:
+		return asNodes(r.Auth.IdentitiesByIDs(ctx, ids))
 	case ref.Role:
 		return asNodes(r.Rights.ByIDs(ctx, ids))
 	case ref.Grant:

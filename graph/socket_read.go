@@ -182,7 +182,7 @@ func (c *socket) init(m message) {
 		}
 		c.as = actor.With(c.ctx, a)
 	}
-	if id := actor.From(c.as).Session; id != "" {
+	if id := actor.From(c.as).Credential(); id != "" {
 		c.followSession(id)
 	}
 	c.acked = true

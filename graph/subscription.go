@@ -185,7 +185,7 @@ func form(ctx context.Context, oc *graphql.OperationContext) string {
 	h.Write(vars)
 	if !w.shareable {
 		a := actor.From(ctx)
-		h.Write([]byte("\x00" + a.User + "\x00" + a.Impersonator + "\x00" + a.Session))
+		h.Write([]byte("\x00" + a.User + "\x00" + a.Impersonator + "\x00" + a.Credential()))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

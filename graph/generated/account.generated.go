@@ -4,7 +4,6 @@ package generated
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -22,12 +21,20 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type SessionResolver interface {
+	Methods(ctx context.Context, obj *session.Session) ([]string, error)
+
 	Current(ctx context.Context, obj *session.Session) (bool, error)
 }
 type UserResolver interface {
+	Kind(ctx context.Context, obj *account.User) (model.UserKind, error)
+
+	Username(ctx context.Context, obj *account.User) (*string, error)
 	Email(ctx context.Context, obj *account.User) (*string, error)
+
+	DisabledAt(ctx context.Context, obj *account.User) (*time.Time, error)
 }
 type ViewerResolver interface {
+	FactorRequired(ctx context.Context, obj *model.Viewer) (bool, error)
 	Permissions(ctx context.Context, obj *model.Viewer) ([]string, error)
 	Membership(ctx context.Context, obj *model.Viewer) (*plan.Membership, error)
 	Entitlements(ctx context.Context, obj *model.Viewer) ([]plan.Entitlement, error)
@@ -41,27 +48,73 @@ type ViewerResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func _RegisterPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RegisterPayload) (ret graphql.Marshaler) {
+func _EmailAddress_email(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailAddress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_RegisterPayload_result(ctx, ec, field)
+			return fieldContext_EmailAddress_email(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Result, nil
+			return obj.Email, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
-			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func fieldContext_RegisterPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RegisterPayload", field, false, false, "SignInResult")
+func fieldContext_EmailAddress_email(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddress", field, false, false, "String")
+}
+
+func _EmailAddress_primary(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailAddress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EmailAddress_primary(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Primary, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EmailAddress_primary(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddress", field, false, false, "Boolean")
+}
+
+func _EmailAddress_verifiedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailAddress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EmailAddress_verifiedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VerifiedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EmailAddress_verifiedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmailAddress", field, false, false, "Time")
 }
 
 func _Session_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
@@ -156,6 +209,52 @@ func fieldContext_Session_expiresAt(_ context.Context, ec *executionContext, fie
 	return graphql.NewScalarFieldContext("Session", field, false, false, "Time")
 }
 
+func _Session_authenticatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Session_authenticatedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AuthAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Session_authenticatedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, "Time")
+}
+
+func _Session_methods(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Session_methods(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Session().Methods(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Session_methods(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, true, true, "String")
+}
+
 func _Session_userAgent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -225,59 +324,13 @@ func fieldContext_Session_current(_ context.Context, ec *executionContext, field
 	return graphql.NewScalarFieldContext("Session", field, true, true, "Boolean")
 }
 
-func _SignInPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+func _UpdateMePayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateMePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_SignInPayload_result(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Result, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
-			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_SignInPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, "SignInResult")
-}
-
-func _SignOutPayload_ended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignOutPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_SignOutPayload_ended(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Ended, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return marshalNBoolean2bool(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_SignOutPayload_ended(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SignOutPayload", field, false, false, "Boolean")
-}
-
-func _SignedIn_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_SignedIn_user(ctx, ec, field)
+			return fieldContext_UpdateMePayload_user(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.User, nil
@@ -290,9 +343,9 @@ func _SignedIn_user(ctx context.Context, ec *executionContext, field graphql.Col
 		true,
 	)
 }
-func fieldContext_SignedIn_user(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_UpdateMePayload_user(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "SignedIn",
+		Object:     "UpdateMePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -301,61 +354,6 @@ func fieldContext_SignedIn_user(_ context.Context, ec *executionContext, field g
 		},
 	}
 	return fc, nil
-}
-
-func _SignedIn_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_SignedIn_session(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Session, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v session.Session) graphql.Marshaler {
-			return marshalNSession2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_SignedIn_session(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "SignedIn",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_Session(ctx, ec, field)
-		},
-	}
-	return fc, nil
-}
-
-func _SignedIn_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_SignedIn_token(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Token, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return marshalOString2ᚖstring(ctx, ec, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func fieldContext_SignedIn_token(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("SignedIn", field, false, false, "String")
 }
 
 func _User_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
@@ -381,6 +379,29 @@ func fieldContext_User_id(_ context.Context, ec *executionContext, field graphql
 	return graphql.NewScalarFieldContext("User", field, true, false, "ID")
 }
 
+func _User_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Kind(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.UserKind) graphql.Marshaler {
+			return marshalNUserKind2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_User_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, "UserKind")
+}
+
 func _User_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -402,6 +423,29 @@ func _User_name(ctx context.Context, ec *executionContext, field graphql.Collect
 }
 func fieldContext_User_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, "String")
+}
+
+func _User_username(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_username(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Username(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_User_username(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, "String")
 }
 
 func _User_email(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
@@ -448,6 +492,29 @@ func _User_createdAt(ctx context.Context, ec *executionContext, field graphql.Co
 }
 func fieldContext_User_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, "Time")
+}
+
+func _User_disabledAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_disabledAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().DisabledAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_User_disabledAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, "Time")
 }
 
 func _UserConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserConnection) (ret graphql.Marshaler) {
@@ -601,6 +668,38 @@ func fieldContext_UserEdge_node(_ context.Context, ec *executionContext, field g
 	return fc, nil
 }
 
+func _UserPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UserPayload_user(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v account.User) graphql.Marshaler {
+			return marshalNUser2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UserPayload_user(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Viewer_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -646,10 +745,10 @@ func _Viewer_session(ctx context.Context, ec *executionContext, field graphql.Co
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *session.Session) graphql.Marshaler {
-			return marshalNSession2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx, ec, selections, v)
+			return marshalOSession2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx, ec, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func fieldContext_Viewer_session(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -663,6 +762,130 @@ func fieldContext_Viewer_session(_ context.Context, ec *executionContext, field 
 		},
 	}
 	return fc, nil
+}
+
+func _Viewer_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Viewer_emails(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Emails, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.EmailAddress) graphql.Marshaler {
+			return marshalNEmailAddress2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddressᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Viewer_emails(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Viewer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_EmailAddress(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Viewer_locale(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Viewer_locale(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Locale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Viewer_locale(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Viewer", field, false, false, "String")
+}
+
+func _Viewer_hasPassword(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Viewer_hasPassword(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasPassword, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Viewer_hasPassword(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Viewer", field, false, false, "Boolean")
+}
+
+func _Viewer_termsVersion(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Viewer_termsVersion(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TermsVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Viewer_termsVersion(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Viewer", field, false, false, "String")
+}
+
+func _Viewer_factorRequired(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Viewer_factorRequired(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Viewer().FactorRequired(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Viewer_factorRequired(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Viewer", field, true, true, "Boolean")
 }
 
 func _Viewer_permissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
@@ -756,8 +979,8 @@ func fieldContext_Viewer_entitlements(_ context.Context, ec *executionContext, f
 
 // region    **************************** input.gotpl *****************************
 
-func unmarshalInputRegisterInput(ctx context.Context, ec *executionContext, obj any) (model.RegisterInput, error) {
-	var it model.RegisterInput
+func unmarshalInputUpdateMeInput(ctx context.Context, ec *executionContext, obj any) (model.UpdateMeInput, error) {
+	var it model.UpdateMeInput
 	if obj == nil {
 		return it, nil
 	}
@@ -767,119 +990,55 @@ func unmarshalInputRegisterInput(ctx context.Context, ec *executionContext, obj 
 		asMap[k] = v
 	}
 
-	if _, present := asMap["transport"]; !present {
-		asMap["transport"] = "COOKIE"
-	}
-
-	fieldsInOrder := [...]string{"email", "password", "name", "transport"}
+	fieldsInOrder := [...]string{"name", "username", "locale", "acceptTerms"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
-		case "email":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.Email = data
-		case "password":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.Password = data
 		case "name":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := unmarshalNString2string(ctx, ec, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
 			it.Name = data
-		case "transport":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
-			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
+		case "username":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("username"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
-			it.Transport = data
+			it.Username = data
+		case "locale":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locale"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Locale = data
+		case "acceptTerms":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("acceptTerms"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AcceptTerms = data
 		}
 	}
 	return it, nil
 }
 
-// UnmarshalRegisterInput unmarshals raw into the RegisterInput input type, using the
+// UnmarshalUpdateMeInput unmarshals raw into the UpdateMeInput input type, using the
 // unmarshaler bound to ctx's request. Call it from a resolver to decode an input
 // object that was not passed as a field argument.
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalRegisterInput(ctx context.Context, raw any) (model.RegisterInput, error) {
-	var out model.RegisterInput
-	err := graphql.UnmarshalNamedInputFromContext(ctx, "RegisterInput", raw, &out)
-	return out, err
-}
-
-func unmarshalInputSignInInput(ctx context.Context, ec *executionContext, obj any) (model.SignInInput, error) {
-	var it model.SignInInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	if _, present := asMap["transport"]; !present {
-		asMap["transport"] = "COOKIE"
-	}
-
-	fieldsInOrder := [...]string{"email", "password", "transport"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "email":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.Email = data
-		case "password":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
-			data, err := unmarshalNString2string(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.Password = data
-		case "transport":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
-			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.Transport = data
-		}
-	}
-	return it, nil
-}
-
-// UnmarshalSignInInput unmarshals raw into the SignInInput input type, using the
-// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
-// object that was not passed as a field argument.
-//
-// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
-// and the returned error says so.
-func UnmarshalSignInInput(ctx context.Context, raw any) (model.SignInInput, error) {
-	var out model.SignInInput
-	err := graphql.UnmarshalNamedInputFromContext(ctx, "SignInInput", raw, &out)
+func UnmarshalUpdateMeInput(ctx context.Context, raw any) (model.UpdateMeInput, error) {
+	var out model.UpdateMeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateMeInput", raw, &out)
 	return out, err
 }
 
@@ -887,43 +1046,33 @@ func UnmarshalSignInInput(ctx context.Context, raw any) (model.SignInInput, erro
 
 // region    ************************** interface.gotpl ***************************
 
-func _SignInResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj model.SignInResult) graphql.Marshaler {
-	switch obj := (obj).(type) {
-	case nil:
-		return graphql.Null
-	case model.SignedIn:
-		return _SignedIn(ctx, ec, sel, &obj)
-	case *model.SignedIn:
-		if obj == nil {
-			return graphql.Null
-		}
-		return _SignedIn(ctx, ec, sel, obj)
-	default:
-		if typedObj, ok := obj.(graphql.Marshaler); ok {
-			return typedObj
-		} else {
-			panic(fmt.Errorf("unexpected type %T; non-generated variants of SignInResult must implement graphql.Marshaler", obj))
-		}
-	}
-}
-
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
 
-var registerPayloadImplementors = []string{"RegisterPayload"}
+var emailAddressImplementors = []string{"EmailAddress"}
 
-func _RegisterPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RegisterPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, registerPayloadImplementors)
+func _EmailAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailAddress) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, emailAddressImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("RegisterPayload")
-		case "result":
-			out.Values[i] = _RegisterPayload_result(ctx, ec, field, obj)
+			out.Values[i] = graphql.MarshalString("EmailAddress")
+		case "email":
+			out.Values[i] = _EmailAddress_email(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "primary":
+			out.Values[i] = _EmailAddress_primary(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "verifiedAt":
+			out.Values[i] = _EmailAddress_verifiedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -975,6 +1124,17 @@ func _Session(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "authenticatedAt":
+			out.Values[i] = _Session_authenticatedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "methods":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Session_methods(ctx, ec, field, obj)
+				})
 		case "userAgent":
 			out.Values[i] = _Session_userAgent(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1008,96 +1168,20 @@ func _Session(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 	return out
 }
 
-var signInPayloadImplementors = []string{"SignInPayload"}
+var updateMePayloadImplementors = []string{"UpdateMePayload"}
 
-func _SignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, signInPayloadImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("SignInPayload")
-		case "result":
-			out.Values[i] = _SignInPayload_result(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	if n := len(deferred.Defers); n > 0 {
-		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
-		ec.ProcessDeferredGroup(deferred)
-	}
-
-	return out
-}
-
-var signOutPayloadImplementors = []string{"SignOutPayload"}
-
-func _SignOutPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignOutPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, signOutPayloadImplementors)
+func _UpdateMePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateMePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateMePayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("SignOutPayload")
-		case "ended":
-			out.Values[i] = _SignOutPayload_ended(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	if n := len(deferred.Defers); n > 0 {
-		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
-		ec.ProcessDeferredGroup(deferred)
-	}
-
-	return out
-}
-
-var signedInImplementors = []string{"SignedIn", "SignInResult"}
-
-func _SignedIn(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignedIn) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, signedInImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("SignedIn")
+			out.Values[i] = graphql.MarshalString("UpdateMePayload")
 		case "user":
-			out.Values[i] = _SignedIn_user(ctx, ec, field, obj)
+			out.Values[i] = _UpdateMePayload_user(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "session":
-			out.Values[i] = _SignedIn_session(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "token":
-			out.Values[i] = _SignedIn_token(ctx, ec, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -1133,11 +1217,23 @@ func _User(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "kind":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_kind(ctx, ec, field, obj)
+				})
 		case "name":
 			out.Values[i] = _User_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "username":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_username(ctx, ec, field, obj)
+				})
 		case "email":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -1149,6 +1245,12 @@ func _User(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "disabledAt":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_disabledAt(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1247,6 +1349,39 @@ func _UserEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	return out
 }
 
+var userPayloadImplementors = []string{"UserPayload"}
+
+func _UserPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, userPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UserPayload")
+		case "user":
+			out.Values[i] = _UserPayload_user(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var viewerImplementors = []string{"Viewer"}
 
 func _Viewer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Viewer) graphql.Marshaler {
@@ -1265,9 +1400,35 @@ func _Viewer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			}
 		case "session":
 			out.Values[i] = _Viewer_session(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "emails":
+			out.Values[i] = _Viewer_emails(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "locale":
+			out.Values[i] = _Viewer_locale(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "hasPassword":
+			out.Values[i] = _Viewer_hasPassword(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "termsVersion":
+			out.Values[i] = _Viewer_termsVersion(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "factorRequired":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Viewer_factorRequired(ctx, ec, field, obj)
+				})
 		case "permissions":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -1307,68 +1468,41 @@ func _Viewer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 
 // region    ***************************** type.gotpl *****************************
 
-func unmarshalNRegisterInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRegisterInput(ctx context.Context, ec *executionContext, v any) (model.RegisterInput, error) {
-	res, err := unmarshalInputRegisterInput(ctx, ec, v)
-	return res, graphql.ErrorOnPath(ctx, err)
+func marshalNEmailAddress2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.EmailAddress) graphql.Marshaler {
+	return _EmailAddress(ctx, ec, sel, &v)
 }
 
-func marshalNRegisterPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRegisterPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RegisterPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "RegisterPayload!")
-		return graphql.Null
+func marshalNEmailAddress2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddressᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.EmailAddress) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNEmailAddress2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddress(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
 	}
-	return _RegisterPayload(ctx, ec, sel, v)
+
+	return ret
 }
 
 func marshalNSession2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v session.Session) graphql.Marshaler {
 	return _Session(ctx, ec, sel, &v)
 }
 
-func marshalNSession2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *session.Session) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "Session!")
-		return graphql.Null
-	}
-	return _Session(ctx, ec, sel, v)
-}
-
-func unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx context.Context, ec *executionContext, v any) (model.SessionTransport, error) {
-	var res model.SessionTransport
-	err := res.UnmarshalGQL(v)
+func unmarshalNUpdateMeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateMeInput(ctx context.Context, ec *executionContext, v any) (model.UpdateMeInput, error) {
+	res, err := unmarshalInputUpdateMeInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func marshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.SessionTransport) graphql.Marshaler {
-	return v
-}
-
-func unmarshalNSignInInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInInput(ctx context.Context, ec *executionContext, v any) (model.SignInInput, error) {
-	res, err := unmarshalInputSignInInput(ctx, ec, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func marshalNSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+func marshalNUpdateMePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateMePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UpdateMePayload) graphql.Marshaler {
 	if v == nil {
-		graphql.AddInvalidNullError(ctx, "SignInPayload!")
+		graphql.AddInvalidNullError(ctx, "UpdateMePayload!")
 		return graphql.Null
 	}
-	return _SignInPayload(ctx, ec, sel, v)
-}
-
-func marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "SignInResult!")
-		return graphql.Null
-	}
-	return _SignInResult(ctx, ec, sel, v)
-}
-
-func marshalNSignOutPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignOutPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignOutPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "SignOutPayload!")
-		return graphql.Null
-	}
-	return _SignOutPayload(ctx, ec, sel, v)
+	return _UpdateMePayload(ctx, ec, sel, v)
 }
 
 func marshalNUser2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v account.User) graphql.Marshaler {
@@ -1425,6 +1559,31 @@ func marshalNUserEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmode
 	}
 
 	return ret
+}
+
+func unmarshalNUserKind2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserKind(ctx context.Context, ec *executionContext, v any) (model.UserKind, error) {
+	var res model.UserKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUserKind2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.UserKind) graphql.Marshaler {
+	return v
+}
+
+func marshalNUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UserPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UserPayload!")
+		return graphql.Null
+	}
+	return _UserPayload(ctx, ec, sel, v)
+}
+
+func marshalOSession2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *session.Session) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Session(ctx, ec, sel, v)
 }
 
 func marshalOUser2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *account.User) graphql.Marshaler {

@@ -1595,6 +1595,24 @@ func marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐR
 	return ret
 }
 
+func unmarshalNID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx context.Context, ec *executionContext, v any) (*ref.Ref, error) {
+	res, err := scalar.UnmarshalID(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ref.Ref) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ID!")
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalID(*v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
 func unmarshalNInt2int(ctx context.Context, ec *executionContext, v any) (int, error) {
 	res, err := graphql.UnmarshalInt(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1919,6 +1937,41 @@ func marshalOString2string(ctx context.Context, ec *executionContext, sel ast.Se
 	_ = ctx
 	res := graphql.MarshalString(v)
 	return res
+}
+
+func unmarshalOString2ᚕstringᚄ(ctx context.Context, ec *executionContext, v any) ([]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNString2string(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalOString2ᚕstringᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = marshalNString2string(ctx, ec, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func unmarshalOString2ᚖstring(ctx context.Context, ec *executionContext, v any) (*string, error) {

@@ -21,9 +21,11 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	AccessKey() AccessKeyResolver
 	Backlink() BacklinkResolver
 	Decision() DecisionResolver
 	Document() DocumentResolver
+	Factor() FactorResolver
 	Grant() GrantResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
@@ -62,22 +64,44 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AddEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputAddEmailInput)),
+			graphql.NewInputUnmarshaler("AddPasskeyInput", graphql.BindUnmarshaler(ec, unmarshalInputAddPasskeyInput)),
+			graphql.NewInputUnmarshaler("BeginProviderInput", graphql.BindUnmarshaler(ec, unmarshalInputBeginProviderInput)),
+			graphql.NewInputUnmarshaler("ChallengeInput", graphql.BindUnmarshaler(ec, unmarshalInputChallengeInput)),
+			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("ChangePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePlanInput)),
 			graphql.NewInputUnmarshaler("ChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputChannelInput)),
 			graphql.NewInputUnmarshaler("CheckInput", graphql.BindUnmarshaler(ec, unmarshalInputCheckInput)),
+			graphql.NewInputUnmarshaler("CompleteElevationInput", graphql.BindUnmarshaler(ec, unmarshalInputCompleteElevationInput)),
+			graphql.NewInputUnmarshaler("CompleteSignInInput", graphql.BindUnmarshaler(ec, unmarshalInputCompleteSignInInput)),
+			graphql.NewInputUnmarshaler("ConfirmEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmEmailInput)),
+			graphql.NewInputUnmarshaler("ConfirmTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmTotpInput)),
+			graphql.NewInputUnmarshaler("CreateAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAccessKeyInput)),
 			graphql.NewInputUnmarshaler("CreateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDocumentInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
+			graphql.NewInputUnmarshaler("CreateServiceAccountInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServiceAccountInput)),
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
+			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
 			graphql.NewInputUnmarshaler("DocumentListInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentListInput)),
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
+			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
+			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
+			graphql.NewInputUnmarshaler("RemoveFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveFactorInput)),
+			graphql.NewInputUnmarshaler("RenameFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameFactorInput)),
 			graphql.NewInputUnmarshaler("ReportInput", graphql.BindUnmarshaler(ec, unmarshalInputReportInput)),
+			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
 			graphql.NewInputUnmarshaler("RevokeGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeGrantInput)),
+			graphql.NewInputUnmarshaler("SignInAnonymouslyInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInAnonymouslyInput)),
 			graphql.NewInputUnmarshaler("SignInInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInInput)),
+			graphql.NewInputUnmarshaler("SignInWithMailInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInWithMailInput)),
+			graphql.NewInputUnmarshaler("SignInWithPasskeyInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInWithPasskeyInput)),
 			graphql.NewInputUnmarshaler("TrackInput", graphql.BindUnmarshaler(ec, unmarshalInputTrackInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
+			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
+			graphql.NewInputUnmarshaler("VerifyEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyEmailInput)),
 		)
 	}
 	first := true
@@ -171,16 +195,32 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
-	{Name: "../../schema/account.graphqls", Input: `"A person with an account."
+	{Name: "../../schema/account.graphqls", Input: `"A person, a guest or a program with an account."
 type User implements Node {
   "Global id."
   id: ID!
+  "Whether this is a person, a guest who may become one, or a program."
+  kind: UserKind!
   "Display name, as its owner wrote it."
   name: String!
-  "Mail address. Null unless it is the caller's own or the caller may read users (` + "`" + `account.user.read` + "`" + `)."
+  "Unique name to sign in with; null when there is none."
+  username: String
+  "Primary mail address. Null unless it is the caller's own or the caller may read users (` + "`" + `account.user.read` + "`" + `), and for who has none."
   email: String
   "When the account was made."
   createdAt: Time!
+  "When an administrator disabled the account; null when it works. Shown like ` + "`" + `email` + "`" + `."
+  disabledAt: Time
+}
+
+"What stands behind an account."
+enum UserKind {
+  "A person with a verified mail address."
+  PERSON
+  "A guest without address or password, who keeps id and data when registering."
+  ANONYMOUS
+  "A program: it signs in by access keys alone."
+  SERVICE
 }
 
 "One page of users."
@@ -201,6 +241,16 @@ type UserEdge {
   node: User!
 }
 
+"A mail address of an account. It is verified: one that is not yet belongs to nobody."
+type EmailAddress {
+  "The address as it was written."
+  email: String!
+  "Whether mails go here."
+  primary: Boolean!
+  "When the owner showed that mails arrive."
+  verifiedAt: Time!
+}
+
 "One sign-in of a user on one device."
 type Session implements Node {
   "Global id."
@@ -211,6 +261,10 @@ type Session implements Node {
   lastSeenAt: Time!
   "When the session ends at the latest."
   expiresAt: Time!
+  "When its user last showed who they are, by signing in or by ` + "`" + `elevate` + "`" + `. Sensitive fields want it recent."
+  authenticatedAt: Time!
+  "How, as values of RFC 8176 (` + "`" + `amr` + "`" + `): ` + "`" + `pwd` + "`" + `, ` + "`" + `otp` + "`" + `, ` + "`" + `hwk` + "`" + `, ` + "`" + `mail` + "`" + `, ` + "`" + `fed` + "`" + `, ` + "`" + `kba` + "`" + ` for a recovery code."
+  methods: [String!]!
   "User agent of the device at sign-in; empty when it sent none."
   userAgent: String!
   "Network address at sign-in."
@@ -223,9 +277,19 @@ type Session implements Node {
 type Viewer {
   "The signed-in user."
   user: User!
-  "The session of the request."
-  session: Session!
-  "Keys of every permission the user holds now, by whatever role."
+  "The session of the request; null when it came with an access key."
+  session: Session
+  "Mail addresses, the primary one first. Empty for an access key."
+  emails: [EmailAddress!]!
+  "Preferred language as a BCP 47 tag; empty for the server's default."
+  locale: String!
+  "Whether the account has a password."
+  hasPassword: Boolean!
+  "Version of the terms the user has accepted; null for none. Compare with ` + "`" + `authSettings.termsVersion` + "`" + `."
+  termsVersion: String
+  "Whether a role of the user wants a second factor and there is none."
+  factorRequired: Boolean!
+  "Keys of every permission the user holds now, by whatever role, within the scopes of the access key in use."
   permissions: [String!]!
   "The user's place in the plan catalogue."
   membership: Membership!
@@ -233,65 +297,28 @@ type Viewer {
   entitlements: [Entitlement!]!
 }
 
-"How the session's secret travels."
-enum SessionTransport {
-  "In an HttpOnly cookie: for browsers. The payload holds no token."
-  COOKIE
-  "In the payload, to be sent as ` + "`" + `Authorization: Bearer …` + "`" + `: for everything else."
-  BEARER
-}
-
-"Input of ` + "`" + `register` + "`" + `."
-input RegisterInput {
-  "Mail address, at most 254 characters. Compared without regard to case and to Unicode look-alikes."
-  email: String!
-  "Password, 8 to 128 characters, any characters."
-  password: String!
+"Input of ` + "`" + `updateMe` + "`" + `. What is left out stays."
+input UpdateMeInput {
   "Display name, 1 to 100 characters."
-  name: String!
-  "How the new session's secret travels."
-  transport: SessionTransport! = COOKIE
+  name: String
+  "Unique name to sign in with: 3 to 30 letters, digits, dots, dashes and underscores. Empty to have none."
+  username: String
+  "Preferred language of mails as a BCP 47 tag, such as ` + "`" + `de` + "`" + `; empty for the server's default."
+  locale: String
+  "Version of the terms that is accepted: the one of ` + "`" + `authSettings.termsVersion` + "`" + `."
+  acceptTerms: String
 }
 
-"Input of ` + "`" + `signIn` + "`" + `."
-input SignInInput {
-  "Mail address of the account."
-  email: String!
-  "Its password."
-  password: String!
-  "How the new session's secret travels."
-  transport: SessionTransport! = COOKIE
-}
-
-"The user is signed in."
-type SignedIn {
-  "The user."
+"Answer of ` + "`" + `updateMe` + "`" + `."
+type UpdateMePayload {
+  "The user as it is now."
   user: User!
-  "The new session."
-  session: Session!
-  "The session's secret with transport BEARER, shown this once; null with COOKIE."
-  token: String
 }
 
-"What signing in led to. More outcomes come with verification and second factors: handle unknown ones."
-union SignInResult = SignedIn
-
-"Answer of ` + "`" + `register` + "`" + `."
-type RegisterPayload {
-  "What registering led to."
-  result: SignInResult!
-}
-
-"Answer of ` + "`" + `signIn` + "`" + `."
-type SignInPayload {
-  "What signing in led to."
-  result: SignInResult!
-}
-
-"Answer of ` + "`" + `signOut` + "`" + `."
-type SignOutPayload {
-  "Whether a session was ended; false when nobody was signed in."
-  ended: Boolean!
+"Answer of mutations that change somebody's account."
+type UserPayload {
+  "The user as it is now."
+  user: User!
 }
 
 extend type Query {
@@ -300,15 +327,21 @@ extend type Query {
   "Users by name."
   users(first: Int, after: String, last: Int, before: String): UserConnection!
     @access(rule: PERMISSION, permission: "account.user.read")
+  "Everything the server holds about the caller's account, as a file to keep. Errors: REAUTH_REQUIRED."
+  myData: JSON! @access(rule: SESSION)
 }
 
 extend type Mutation {
-  "Make an account on the default plan and sign in. Errors: EMAIL_TAKEN, EMAIL_INVALID, PASSWORD_WEAK, TOO_BUSY, BAD_USER_INPUT."
-  register(input: RegisterInput!): RegisterPayload! @access(rule: PUBLIC)
-  "Sign in with mail address and password. Errors: BAD_CREDENTIALS, TOO_BUSY."
-  signIn(input: SignInInput!): SignInPayload! @access(rule: PUBLIC)
-  "End the session of the request; its sockets close. Signing out twice is no error."
-  signOut: SignOutPayload! @access(rule: PUBLIC)
+  "Change the caller's profile. Errors: USERNAME_TAKEN, USERNAME_INVALID, TERMS_VERSION, BAD_USER_INPUT."
+  updateMe(input: UpdateMeInput!): UpdateMePayload! @access(rule: SESSION)
+  "Keep somebody out: their sessions and keys end at once, and no way in works until ` + "`" + `enableUser` + "`" + `. Errors: FORBIDDEN, NOT_FOUND."
+  disableUser(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  "Let somebody in again. Errors: FORBIDDEN, NOT_FOUND."
+  enableUser(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  "End all sessions and keys of a user. Errors: FORBIDDEN, NOT_FOUND."
+  signOutUser(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  "Send a user the mail to choose a new password. Nobody else ever sees or chooses it. Errors: FORBIDDEN, NOT_FOUND."
+  startPasswordReset(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/analytics.graphqls", Input: `"How the events of a bucket become one number."
@@ -473,6 +506,8 @@ enum AccessRule {
   PUBLIC
   "Any signed-in user; what the answer holds is limited to what that user may see."
   USER
+  "Any person who is signed in with a session. Access keys are refused."
+  SESSION
   "A holder of the named permission."
   PERMISSION
 }
@@ -514,6 +549,163 @@ type Mutation
 
 "Everything that can be followed live."
 type Subscription
+`, BuiltIn: false},
+	{Name: "../../schema/invitation.graphqls", Input: `"An invitation to register."
+type Invitation {
+  "Id."
+  id: String!
+  "The address it was sent to; only this one can be registered with it."
+  email: String!
+  "Key of the role the new user gets; null for none."
+  role: String
+  "Key of the plan the new user begins on; null for the default."
+  plan: String
+  "When it was made."
+  createdAt: Time!
+  "When it lapses."
+  expiresAt: Time!
+}
+
+"One page of invitations."
+type InvitationConnection {
+  "The invitations with their cursors."
+  edges: [InvitationEdge!]!
+  "The invitations alone."
+  nodes: [Invitation!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"An invitation in a list."
+type InvitationEdge {
+  "Position of this invitation in the list."
+  cursor: String!
+  "The invitation."
+  node: Invitation!
+}
+
+"Input of ` + "`" + `invite` + "`" + `."
+input InviteInput {
+  "Address the invitation is sent to."
+  email: String!
+  "Key of a role the new user gets. The caller must be able to grant it."
+  role: String
+  "Key of the plan the new user begins on; null for the default."
+  plan: String
+  "Days it is good for, 1 to 90."
+  days: Int! = 14
+}
+
+"Answer of ` + "`" + `invite` + "`" + ` and ` + "`" + `revokeInvitation` + "`" + `."
+type InvitationPayload {
+  "The invitation."
+  invitation: Invitation!
+}
+
+extend type Query {
+  "Open invitations, the newest first."
+  invitations(first: Int, after: String, last: Int, before: String): InvitationConnection!
+    @access(rule: PERMISSION, permission: "account.user.invite")
+}
+
+extend type Mutation {
+  "Invite somebody by mail. Errors: FORBIDDEN, RBAC_ESCALATION, EMAIL_INVALID, NOT_FOUND for role or plan, BAD_USER_INPUT."
+  invite(input: InviteInput!): InvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
+  "Take an invitation back. Errors: NOT_FOUND."
+  revokeInvitation(id: String!): InvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
+}
+`, BuiltIn: false},
+	{Name: "../../schema/key.graphqls", Input: `"A key with which a program uses the API as its owner, or as a service account: by ` + "`" + `Authorization: Bearer …` + "`" + `."
+type AccessKey implements Node {
+  "Global id."
+  id: ID!
+  "Global id of the user it acts as."
+  owner: ID!
+  "Name to know it by."
+  name: String!
+  "First characters of the key, to find it in a configuration."
+  hint: String!
+  "Permissions it may use, as long as its owner holds them."
+  scopes: [String!]!
+  "When it was made."
+  createdAt: Time!
+  "When it ends."
+  expiresAt: Time!
+  "When it was last used, to the minute; null for never."
+  lastUsedAt: Time
+  "When it was revoked; null when it works."
+  revokedAt: Time
+}
+
+"One page of access keys."
+type AccessKeyConnection {
+  "The keys with their cursors."
+  edges: [AccessKeyEdge!]!
+  "The keys alone."
+  nodes: [AccessKey!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"An access key in a list."
+type AccessKeyEdge {
+  "Position of this key in the list."
+  cursor: String!
+  "The key."
+  node: AccessKey!
+}
+
+"Input of ` + "`" + `createAccessKey` + "`" + `."
+input CreateAccessKeyInput {
+  "Name to know it by, 1 to 60 characters."
+  name: String!
+  "Keys of permissions, at least one. The caller must hold each."
+  scopes: [String!]!
+  "Days it is good for, 1 to 366."
+  days: Int! = 90
+  "Global id of a service account the key is for, by who may manage them (` + "`" + `account.service.write` + "`" + `); null for the caller."
+  serviceAccount: ID
+}
+
+"Answer of ` + "`" + `createAccessKey` + "`" + `."
+type CreateAccessKeyPayload {
+  "The key."
+  key: AccessKey!
+  "Its secret, shown this once."
+  token: String!
+}
+
+"Answer of ` + "`" + `revokeAccessKey` + "`" + `."
+type RevokeAccessKeyPayload {
+  "The key that is no longer good; sockets it has opened are cut."
+  key: AccessKey!
+}
+
+"Input of ` + "`" + `createServiceAccount` + "`" + `."
+input CreateServiceAccountInput {
+  "Display name, 1 to 100 characters."
+  name: String!
+}
+
+extend type Query {
+  "Access keys of the caller, the newest first, ended ones too."
+  myAccessKeys(first: Int, after: String, last: Int, before: String): AccessKeyConnection! @access(rule: SESSION)
+  "Service accounts by name."
+  serviceAccounts(first: Int, after: String, last: Int, before: String): UserConnection!
+    @access(rule: PERMISSION, permission: "account.service.write")
+  "Access keys of a service account, the newest first. Errors: NOT_FOUND."
+  serviceAccessKeys(serviceAccount: ID!, first: Int, after: String, last: Int, before: String): AccessKeyConnection!
+    @access(rule: PERMISSION, permission: "account.service.write")
+}
+
+extend type Mutation {
+  "Make an access key. Errors: REAUTH_REQUIRED, FORBIDDEN for a scope the owner does not hold, UNKNOWN_PERMISSION, KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT."
+  createAccessKey(input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION)
+  "Revoke an access key of the caller, or of a service account by who may manage them. Errors: NOT_FOUND."
+  revokeAccessKey(key: ID!): RevokeAccessKeyPayload! @access(rule: SESSION)
+  "Make a service account: a user for a program. Errors: FORBIDDEN, REAUTH_REQUIRED, BAD_USER_INPUT."
+  createServiceAccount(input: CreateServiceAccountInput!): UserPayload! @access(rule: PERMISSION, permission: "account.service.write")
+}
 `, BuiltIn: false},
 	{Name: "../../schema/live.graphqls", Input: `"A channel to follow: exactly one of the families is given."
 input ChannelInput {
@@ -858,7 +1050,7 @@ input CheckInput {
 type Decision @shareable {
   "Whether the caller may."
   allowed: Boolean!
-  "Why: ` + "`" + `ALLOWED` + "`" + `, ` + "`" + `NO_GRANT` + "`" + `, ` + "`" + `EXPIRED` + "`" + `, ` + "`" + `UNKNOWN_PERMISSION` + "`" + `, ` + "`" + `ANONYMOUS` + "`" + ` or ` + "`" + `POLICY_STALE` + "`" + `."
+  "Why: ` + "`" + `ALLOWED` + "`" + `, ` + "`" + `NO_GRANT` + "`" + `, ` + "`" + `EXPIRED` + "`" + `, ` + "`" + `UNKNOWN_PERMISSION` + "`" + `, ` + "`" + `ANONYMOUS` + "`" + `, ` + "`" + `OUT_OF_SCOPE` + "`" + ` (of the access key in use) or ` + "`" + `POLICY_STALE` + "`" + `."
   reason: String!
 }
 
@@ -1095,12 +1287,661 @@ extend type Mutation {
     @access(rule: PERMISSION, permission: "registry.document.delete")
 }
 `, BuiltIn: false},
+	{Name: "../../schema/security.graphqls", Input: `"Input of ` + "`" + `changePassword` + "`" + `."
+input ChangePasswordInput {
+  "The password so far; null when there is none."
+  current: String
+  "The new password, 8 to 128 characters."
+  password: String!
+}
+
+"Answer of ` + "`" + `changePassword` + "`" + `."
+type ChangePasswordPayload {
+  "Other sessions that were ended."
+  ended: Int!
+}
+
+"Input of ` + "`" + `addEmail` + "`" + `."
+input AddEmailInput {
+  "The address."
+  email: String!
+  "Whether it becomes the primary address when it is confirmed. The address so far is told."
+  primary: Boolean! = false
+}
+
+"Input of ` + "`" + `confirmEmail` + "`" + `: the flow with the code, or the secret of the link. By the user who added the address."
+input ConfirmEmailInput {
+  "Secret that ` + "`" + `addEmail` + "`" + ` gave."
+  flow: String
+  "Code of the mail, six digits."
+  code: String
+  "Secret of the mail's link."
+  token: String
+}
+
+"Answer of mutations that change the caller's mail addresses."
+type EmailsPayload {
+  "The addresses as they are now, the primary one first."
+  emails: [EmailAddress!]!
+}
+
+"A second factor of the caller: an authenticator app or a passkey."
+type Factor implements Node {
+  "Global id."
+  id: ID!
+  "TOTP or PASSKEY."
+  kind: FactorKind!
+  "Name its owner gave it."
+  name: String!
+  "When it was added."
+  createdAt: Time!
+  "When it was last used; null for never."
+  lastUsedAt: Time
+}
+
+"How the caller can prove who they are."
+type Factors {
+  "Authenticator apps and passkeys, the oldest first."
+  items: [Factor!]!
+  "How many recovery codes are left."
+  recoveryCodesLeft: Int!
+}
+
+"Answer of ` + "`" + `beginTotp` + "`" + `: shown this once."
+type BeginTotpPayload {
+  "Global id of the factor, which is active after ` + "`" + `confirmTotp` + "`" + `."
+  factor: ID!
+  "The seed in base32, to type into an app."
+  secret: String!
+  "The same as an ` + "`" + `otpauth:` + "`" + ` URI."
+  uri: String!
+  "The URI as a QR code: PNG in base64."
+  qrPng: String!
+  "The URI as a QR code of text, for terminals."
+  qrText: String!
+}
+
+"Input of ` + "`" + `confirmTotp` + "`" + `."
+input ConfirmTotpInput {
+  "Global id that ` + "`" + `beginTotp` + "`" + ` gave."
+  factor: ID!
+  "Six digits of the app."
+  code: String!
+  "Name to know it by, at most 60 characters."
+  name: String! = "Authenticator app"
+}
+
+"Input of ` + "`" + `addPasskey` + "`" + `."
+input AddPasskeyInput {
+  "Secret that ` + "`" + `beginPasskey` + "`" + ` gave."
+  flow: String!
+  "The answer of the browser, as JSON of WebAuthn's ` + "`" + `PublicKeyCredential` + "`" + `."
+  credential: JSON!
+  "Name to know it by, at most 60 characters."
+  name: String! = "Passkey"
+}
+
+"Answer of mutations that add a factor."
+type FactorPayload {
+  "The factor."
+  factor: Factor!
+  "Recovery codes, with the first factor: shown this once."
+  recoveryCodes: [String!]
+}
+
+"Answer of ` + "`" + `makeRecoveryCodes` + "`" + `."
+type RecoveryCodesPayload {
+  "Ten codes, each good once, shown this once. The ones before are void."
+  codes: [String!]!
+}
+
+"Input of ` + "`" + `renameFactor` + "`" + `."
+input RenameFactorInput {
+  "Global id of the factor."
+  factor: ID!
+  "The new name, 1 to 60 characters."
+  name: String!
+}
+
+"Input of ` + "`" + `removeFactor` + "`" + `."
+input RemoveFactorInput {
+  "Global id of the factor."
+  factor: ID!
+}
+
+"Answer of ` + "`" + `removeFactor` + "`" + `."
+type RemoveFactorPayload {
+  "Global id of the factor that is gone."
+  factor: ID!
+}
+
+"An account at another provider that is good for signing in."
+type Identity implements Node {
+  "Global id."
+  id: ID!
+  "Key of the provider."
+  provider: String!
+  "Mail address it had there when it was linked; empty when none was told."
+  email: String!
+  "When it was linked."
+  createdAt: Time!
+  "When it was last used; null for never."
+  lastUsedAt: Time
+}
+
+"Answer of ` + "`" + `unlinkIdentity` + "`" + `."
+type UnlinkIdentityPayload {
+  "Global id of the identity that is gone."
+  identity: ID!
+}
+
+"Answer of ` + "`" + `elevate` + "`" + `."
+type ElevatePayload {
+  "What to do: continue with one of the factors by ` + "`" + `completeElevation` + "`" + `."
+  required: FactorRequired!
+}
+
+"Input of ` + "`" + `completeElevation` + "`" + `."
+input CompleteElevationInput {
+  "Secret of the attempt, of ` + "`" + `elevate` + "`" + `."
+  flow: String!
+  "The proof."
+  proof: ProofInput!
+}
+
+"Answer of ` + "`" + `completeElevation` + "`" + `."
+type CompleteElevationPayload {
+  "The session, which is now good for sensitive fields for some minutes."
+  session: Session!
+}
+
+"Input of ` + "`" + `deleteMe` + "`" + `."
+input DeleteMeInput {
+  "The caller's primary mail address, typed once more."
+  email: String!
+}
+
+"Answer of ` + "`" + `deactivateMe` + "`" + ` and ` + "`" + `deleteMe` + "`" + `: the caller is signed out everywhere. Signing in again undoes it."
+type LeavePayload {
+  "When everything about the account is deleted; null for a deactivation."
+  deletedAfter: Time
+}
+
+extend type Query {
+  "Second factors of the caller."
+  myFactors: Factors! @access(rule: SESSION)
+  "Accounts at other providers the caller can sign in with."
+  myIdentities: [Identity!]! @access(rule: SESSION)
+}
+
+extend type Mutation {
+  "Change or set the caller's password; all other sessions end, access keys stay. Errors: REAUTH_REQUIRED, BAD_CREDENTIALS, PASSWORD_WEAK, RATE_LIMITED, TOO_BUSY."
+  changePassword(input: ChangePasswordInput!): ChangePasswordPayload! @access(rule: SESSION)
+  "Begin to prove once more who one is, for fields that answer REAUTH_REQUIRED. The strongest factor the account has is wanted."
+  elevate: ElevatePayload! @access(rule: SESSION)
+  "Prove it. Errors: TICKET_INVALID, BAD_CREDENTIALS, FACTOR_CODE_INVALID, PASSKEY_INVALID, RATE_LIMITED, TOO_BUSY."
+  completeElevation(input: CompleteElevationInput!): CompleteElevationPayload! @access(rule: SESSION)
+  "Add a mail address: a code and a link are sent to it. Errors: REAUTH_REQUIRED, EMAIL_INVALID, ADDRESS_LIMIT, RATE_LIMITED."
+  addEmail(input: AddEmailInput!): MailSentPayload! @access(rule: SESSION)
+  "Confirm an added address. Errors: TICKET_INVALID, EMAIL_TAKEN, ADDRESS_LIMIT, RATE_LIMITED."
+  confirmEmail(input: ConfirmEmailInput!): EmailsPayload! @access(rule: SESSION)
+  "Make an address the primary one. Errors: REAUTH_REQUIRED, NOT_FOUND."
+  setPrimaryEmail(email: String!): EmailsPayload! @access(rule: SESSION)
+  "Remove an address. Errors: REAUTH_REQUIRED, NOT_FOUND, ADDRESS_LAST."
+  removeEmail(email: String!): EmailsPayload! @access(rule: SESSION)
+  "Begin to add an authenticator app. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
+  beginTotp: BeginTotpPayload! @access(rule: SESSION)
+  "Activate it with one good code. Errors: REAUTH_REQUIRED, FACTOR_CODE_INVALID, NOT_FOUND, RATE_LIMITED."
+  confirmTotp(input: ConfirmTotpInput!): FactorPayload! @access(rule: SESSION)
+  "Begin to add a passkey. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
+  beginPasskey: PasskeyChallengePayload! @access(rule: SESSION)
+  "Add it. Errors: REAUTH_REQUIRED, PASSKEY_INVALID, TICKET_INVALID."
+  addPasskey(input: AddPasskeyInput!): FactorPayload! @access(rule: SESSION)
+  "Rename a factor. Errors: NOT_FOUND, BAD_USER_INPUT."
+  renameFactor(input: RenameFactorInput!): FactorPayload! @access(rule: SESSION)
+  "Remove a factor. Errors: REAUTH_REQUIRED, NOT_FOUND, FACTOR_NEEDED while a role wants one, WAY_IN_LAST."
+  removeFactor(input: RemoveFactorInput!): RemoveFactorPayload! @access(rule: SESSION)
+  "Make ten new recovery codes; the old ones are void. Errors: REAUTH_REQUIRED, FACTOR_NEEDED without a factor."
+  makeRecoveryCodes: RecoveryCodesPayload! @access(rule: SESSION)
+  "Unlink another provider. Errors: REAUTH_REQUIRED, NOT_FOUND, WAY_IN_LAST."
+  unlinkIdentity(identity: ID!): UnlinkIdentityPayload! @access(rule: SESSION)
+  "Put the caller's account to sleep: signed out everywhere, until they sign in again. Errors: REAUTH_REQUIRED."
+  deactivateMe: LeavePayload! @access(rule: SESSION)
+  "Delete the caller's account after a time of grace, in which signing in keeps it. Errors: REAUTH_REQUIRED, LAST_ADMIN, BAD_USER_INPUT."
+  deleteMe(input: DeleteMeInput!): LeavePayload! @access(rule: SESSION)
+}
+`, BuiltIn: false},
+	{Name: "../../schema/webauth.graphqls", Input: `"What one may do here before signing in, for pages to show the right buttons."
+type AuthSettings @shareable {
+  "Who may register."
+  registration: RegistrationMode!
+  "Domains a mail address must have to register; empty for any."
+  allowedDomains: [String!]!
+  "Version of the terms a new user must accept; null for none."
+  termsVersion: String
+  "Other providers one may sign in with."
+  providers: [AuthProvider!]!
+  "Whether mails stay in the development mailbox (` + "`" + `mailbox` + "`" + `) instead of being sent."
+  mailbox: Boolean!
+}
+
+"Who may register."
+enum RegistrationMode {
+  "Everybody."
+  OPEN
+  "Only with an invitation."
+  INVITATION
+  "Nobody."
+  CLOSED
+}
+
+"Another place whose accounts are good for signing in, by OAuth 2.0 or OpenID Connect."
+type AuthProvider @shareable {
+  "Key, to name it by."
+  key: String!
+  "Name to show."
+  name: String!
+}
+
+"How the session's secret travels."
+enum SessionTransport {
+  "In an HttpOnly cookie: for browsers. The payload holds no token."
+  COOKIE
+  "In the payload, to be sent as ` + "`" + `Authorization: Bearer …` + "`" + `: for everything else."
+  BEARER
+}
+
+"A kind of proof that somebody is who they say."
+enum FactorKind {
+  "The password."
+  PASSWORD
+  "A code of an authenticator app (RFC 6238)."
+  TOTP
+  "A passkey or security key (WebAuthn)."
+  PASSKEY
+  "One of the recovery codes, each good once."
+  RECOVERY_CODE
+  "A code sent to the primary mail address."
+  EMAIL_CODE
+}
+
+"One proof. Exactly one member is given."
+input ProofInput @oneOf {
+  "The password."
+  password: String
+  "Six digits of the authenticator app."
+  totp: String
+  "The answer of the browser to the options of ` + "`" + `challenge` + "`" + `, as JSON of WebAuthn's ` + "`" + `PublicKeyCredential` + "`" + `."
+  passkey: JSON
+  "A recovery code. Case, spaces and dashes do not matter."
+  recoveryCode: String
+  "The code of the mail that ` + "`" + `challenge` + "`" + ` sent."
+  emailCode: String
+}
+
+"The user is signed in."
+type SignedIn {
+  "The user."
+  user: User!
+  "The new session."
+  session: Session!
+  "The session's secret with transport BEARER, shown this once; null with COOKIE."
+  token: String
+  "A secret to keep and send as ` + "`" + `device` + "`" + ` at the next sign-in, with transport BEARER; null with COOKIE, where a cookie does it. It proves nothing: a known device only is not slowed down by the wrong guesses of others."
+  device: String
+  "Whether signing in has brought a deactivated account back, or stopped its deletion."
+  restored: Boolean!
+}
+
+"What was proved so far is right and not enough: continue with one of the factors, by ` + "`" + `completeSignIn` + "`" + ` or ` + "`" + `completeElevation` + "`" + `."
+type FactorRequired {
+  "Secret that names this attempt. It is good for nothing but going on with it."
+  flow: String!
+  "What could be used now."
+  factors: [FactorKind!]!
+  "When the attempt lapses."
+  expiresAt: Time!
+}
+
+"A code and a link were sent to the address: continue with ` + "`" + `verifyEmail` + "`" + `."
+type VerificationRequired {
+  "Secret that names this attempt. It is good for nothing but going on with it."
+  flow: String!
+  "The address, as it was given."
+  email: String!
+  "When the attempt lapses."
+  expiresAt: Time!
+}
+
+"What signing in led to. More outcomes may come: treat an unknown one as a step this client does not know."
+union SignInResult = SignedIn | FactorRequired | VerificationRequired
+
+"Input of ` + "`" + `register` + "`" + `."
+input RegisterInput {
+  "Mail address, at most 254 characters. Compared without regard to case and to Unicode look-alikes."
+  email: String!
+  "Password, 8 to 128 characters, any characters. Null to have none: sign-in is then by mail, passkey or provider."
+  password: String
+  "Display name, 1 to 100 characters."
+  name: String!
+  "Unique name to sign in with; null for none."
+  username: String
+  "Preferred language of mails as a BCP 47 tag; null for the server's default."
+  locale: String
+  "Secret of the invitation, where one is wanted."
+  invitation: String
+  "Version of the terms that is accepted, where terms are."
+  acceptTerms: String
+}
+
+"""
+Input of ` + "`" + `verifyEmail` + "`" + `: the flow with the code of the mail, or the secret of the mail's link with the flow or, in another
+browser, with the password. The link alone is not enough: it may be opened by somebody whose address a stranger gave.
+"""
+input VerifyEmailInput {
+  "Secret that ` + "`" + `register` + "`" + ` or ` + "`" + `signIn` + "`" + ` gave."
+  flow: String
+  "Code of the mail, six digits."
+  code: String
+  "Secret of the mail's link."
+  token: String
+  "Password given at registration."
+  password: String
+  "How the new session's secret travels."
+  transport: SessionTransport! = COOKIE
+  "Secret of a known device, with transport BEARER."
+  device: String
+}
+
+"Input of ` + "`" + `signIn` + "`" + `."
+input SignInInput {
+  "Mail address or username."
+  identifier: String!
+  "Password of the account."
+  password: String!
+  "How the new session's secret travels."
+  transport: SessionTransport! = COOKIE
+  "Secret of a known device, with transport BEARER."
+  device: String
+}
+
+"Input of ` + "`" + `completeSignIn` + "`" + `."
+input CompleteSignInInput {
+  "Secret of the attempt."
+  flow: String!
+  "The further factor."
+  proof: ProofInput!
+  "How the new session's secret travels."
+  transport: SessionTransport! = COOKIE
+  "Secret of a known device, with transport BEARER."
+  device: String
+}
+
+"Input of ` + "`" + `signInWithMail` + "`" + `: the flow with the code, or the secret of the link alone."
+input SignInWithMailInput {
+  "Secret that ` + "`" + `requestSignInMail` + "`" + ` gave."
+  flow: String
+  "Code of the mail, six digits."
+  code: String
+  "Secret of the mail's link."
+  token: String
+  "How the new session's secret travels."
+  transport: SessionTransport! = COOKIE
+  "Secret of a known device, with transport BEARER."
+  device: String
+}
+
+"Input of ` + "`" + `signInWithPasskey` + "`" + `."
+input SignInWithPasskeyInput {
+  "Secret that ` + "`" + `beginPasskeySignIn` + "`" + ` gave."
+  flow: String!
+  "The answer of the browser, as JSON of WebAuthn's ` + "`" + `PublicKeyCredential` + "`" + `."
+  credential: JSON!
+  "How the new session's secret travels."
+  transport: SessionTransport! = COOKIE
+  "Secret of a known device, with transport BEARER."
+  device: String
+}
+
+"Input of ` + "`" + `signInAnonymously` + "`" + `."
+input SignInAnonymouslyInput {
+  "How the new session's secret travels."
+  transport: SessionTransport! = COOKIE
+}
+
+"Answer of the mutations that sign in."
+type SignInPayload {
+  "What it led to."
+  result: SignInResult!
+}
+
+"Answer of mutations that send a mail. It is the same whether or not the address is known."
+type MailSentPayload {
+  "Secret that names this attempt, to send along with the code of the mail."
+  flow: String!
+  "When code and link lapse."
+  expiresAt: Time!
+}
+
+"Answer of mutations that ask for a passkey."
+type PasskeyChallengePayload {
+  "Secret that names this attempt."
+  flow: String!
+  "Options for ` + "`" + `navigator.credentials` + "`" + `, as JSON of WebAuthn's creation or request options, with ` + "`" + `publicKey` + "`" + `."
+  options: JSON!
+}
+
+"Input of ` + "`" + `challenge` + "`" + `."
+input ChallengeInput {
+  "Secret of the attempt, of ` + "`" + `FactorRequired` + "`" + `."
+  flow: String!
+  "The factor to prepare: PASSKEY or EMAIL_CODE. The others need none."
+  factor: FactorKind!
+}
+
+"Answer of ` + "`" + `challenge` + "`" + `."
+type ChallengePayload {
+  "Options for ` + "`" + `navigator.credentials.get` + "`" + ` with PASSKEY, as JSON with ` + "`" + `publicKey` + "`" + `; null when a mail was sent."
+  options: JSON
+}
+
+"Answer of ` + "`" + `signOut` + "`" + `."
+type SignOutPayload {
+  "Whether a session was ended; false when nobody was signed in."
+  ended: Boolean!
+}
+
+"Input of ` + "`" + `beginProvider` + "`" + `."
+input BeginProviderInput {
+  "Key of the provider."
+  provider: String!
+  "Path of this site to return to, such as ` + "`" + `/documents` + "`" + `; default the start page."
+  returnTo: String
+  "Whether to link the provider to the signed-in account instead of signing in. Wants a recent proof of identity."
+  link: Boolean! = false
+}
+
+"Answer of ` + "`" + `beginProvider` + "`" + `."
+type BeginProviderPayload {
+  "Where to send the browser. The browser that asked is the only one that can come back."
+  url: String!
+}
+
+"Input of ` + "`" + `resetPassword` + "`" + `: the flow with the code, or the secret of the link."
+input ResetPasswordInput {
+  "Secret that ` + "`" + `requestPasswordReset` + "`" + ` gave."
+  flow: String
+  "Code of the mail, six digits."
+  code: String
+  "Secret of the mail's link."
+  token: String
+  "The new password, 8 to 128 characters."
+  password: String!
+}
+
+"Answer of ` + "`" + `resetPassword` + "`" + `. It signs nobody in: the second factor is still wanted."
+type ResetPasswordPayload {
+  "Sessions that were ended."
+  ended: Int!
+}
+
+"A mail in the development mailbox."
+type Mail {
+  "Id."
+  id: String!
+  "Whom it is for."
+  to: String!
+  "Name of its template."
+  template: String!
+  "Subject."
+  subject: String!
+  "Body as text."
+  text: String!
+  "Body as HTML."
+  html: String!
+  "When it was queued."
+  at: Time!
+}
+
+"One page of mails."
+type MailConnection {
+  "The mails with their cursors."
+  edges: [MailEdge!]!
+  "The mails alone."
+  nodes: [Mail!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A mail in a list."
+type MailEdge {
+  "Position of this mail in the list."
+  cursor: String!
+  "The mail."
+  node: Mail!
+}
+
+extend type Query {
+  "What one may do here before signing in."
+  authSettings: AuthSettings! @access(rule: PUBLIC)
+  "The newest mails of the development mailbox. Errors: NOT_FOUND where mails are really sent."
+  mailbox(first: Int, after: String, last: Int, before: String): MailConnection! @access(rule: PUBLIC)
+}
+
+extend type Mutation {
+  """
+  Ask for an account on the default plan; a guest keeps id and data. The answer is always VerificationRequired, for an address that has an account already as well:
+  only the mail tells. Errors: EMAIL_INVALID, PASSWORD_WEAK, USERNAME_TAKEN, USERNAME_INVALID, REGISTRATION_CLOSED, INVITATION_INVALID, TERMS_VERSION, RATE_LIMITED, TOO_BUSY, BAD_USER_INPUT.
+  """
+  register(input: RegisterInput!): SignInPayload! @access(rule: PUBLIC)
+  "Make the account that ` + "`" + `register` + "`" + ` asked for, and sign in. Errors: TICKET_INVALID, BAD_CREDENTIALS, EMAIL_TAKEN, USERNAME_TAKEN, RATE_LIMITED, TOO_BUSY."
+  verifyEmail(input: VerifyEmailInput!): SignInPayload! @access(rule: PUBLIC)
+  "Send the mail of a registration once more, with a new code and link. Errors: TICKET_INVALID, RATE_LIMITED."
+  resendVerification(flow: String!): MailSentPayload! @access(rule: PUBLIC)
+  "Sign in with mail address or username and password. Errors: BAD_CREDENTIALS, ACCOUNT_DISABLED, RATE_LIMITED, TOO_BUSY."
+  signIn(input: SignInInput!): SignInPayload! @access(rule: PUBLIC)
+  "Prepare a factor of an attempt that wants one more. Errors: TICKET_INVALID, RATE_LIMITED, BAD_USER_INPUT."
+  challenge(input: ChallengeInput!): ChallengePayload! @access(rule: PUBLIC)
+  "Go on with a sign-in that wants one more factor. Errors: TICKET_INVALID, FACTOR_CODE_INVALID, PASSKEY_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
+  completeSignIn(input: CompleteSignInInput!): SignInPayload! @access(rule: PUBLIC)
+  "Send a mail with a code and a link to sign in with. Errors: EMAIL_INVALID, RATE_LIMITED."
+  requestSignInMail(email: String!): MailSentPayload! @access(rule: PUBLIC)
+  "Sign in with the code or the link of the mail. Errors: TICKET_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
+  signInWithMail(input: SignInWithMailInput!): SignInPayload! @access(rule: PUBLIC)
+  "Ask for a passkey, to sign in without name or password. Errors: RATE_LIMITED."
+  beginPasskeySignIn: PasskeyChallengePayload! @access(rule: PUBLIC)
+  "Sign in with a passkey. Errors: PASSKEY_INVALID, TICKET_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
+  signInWithPasskey(input: SignInWithPasskeyInput!): SignInPayload! @access(rule: PUBLIC)
+  "Sign in as a guest, without address or password. Errors: REGISTRATION_CLOSED, RATE_LIMITED."
+  signInAnonymously(input: SignInAnonymouslyInput!): SignInPayload! @access(rule: PUBLIC)
+  "Begin to sign in with another provider, or to link it. For browsers. Errors: PROVIDER_UNKNOWN, RETURN_TO_INVALID, REAUTH_REQUIRED, UNAUTHENTICATED."
+  beginProvider(input: BeginProviderInput!): BeginProviderPayload! @access(rule: PUBLIC)
+  "End the session of the request; its sockets close. Signing out twice is no error."
+  signOut: SignOutPayload! @access(rule: PUBLIC)
+  "Send a mail with a code and a link to choose a new password with. Errors: EMAIL_INVALID, RATE_LIMITED."
+  requestPasswordReset(email: String!): MailSentPayload! @access(rule: PUBLIC)
+  "Choose a new password. All sessions, keys and known devices of the account end. Errors: TICKET_INVALID, PASSWORD_WEAK, RATE_LIMITED, TOO_BUSY."
+  resetPassword(input: ResetPasswordInput!): ResetPasswordPayload! @access(rule: PUBLIC)
+}
+`, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func childFields_AccessKey(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_AccessKey_id(ctx, ec, field)
+	case "owner":
+		return fieldContext_AccessKey_owner(ctx, ec, field)
+	case "name":
+		return fieldContext_AccessKey_name(ctx, ec, field)
+	case "hint":
+		return fieldContext_AccessKey_hint(ctx, ec, field)
+	case "scopes":
+		return fieldContext_AccessKey_scopes(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_AccessKey_createdAt(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_AccessKey_expiresAt(ctx, ec, field)
+	case "lastUsedAt":
+		return fieldContext_AccessKey_lastUsedAt(ctx, ec, field)
+	case "revokedAt":
+		return fieldContext_AccessKey_revokedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessKey", field.Name)
+}
+
+func childFields_AccessKeyConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_AccessKeyConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_AccessKeyConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_AccessKeyConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessKeyConnection", field.Name)
+}
+
+func childFields_AccessKeyEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_AccessKeyEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_AccessKeyEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessKeyEdge", field.Name)
+}
+
+func childFields_AuthProvider(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_AuthProvider_key(ctx, ec, field)
+	case "name":
+		return fieldContext_AuthProvider_name(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuthProvider", field.Name)
+}
+
+func childFields_AuthSettings(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "registration":
+		return fieldContext_AuthSettings_registration(ctx, ec, field)
+	case "allowedDomains":
+		return fieldContext_AuthSettings_allowedDomains(ctx, ec, field)
+	case "termsVersion":
+		return fieldContext_AuthSettings_termsVersion(ctx, ec, field)
+	case "providers":
+		return fieldContext_AuthSettings_providers(ctx, ec, field)
+	case "mailbox":
+		return fieldContext_AuthSettings_mailbox(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuthSettings", field.Name)
+}
 
 func childFields_Backlink(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -1134,12 +1975,60 @@ func childFields_BacklinkEdge(ctx context.Context, ec *executionContext, field g
 	return nil, fmt.Errorf("no field named %q was found under type BacklinkEdge", field.Name)
 }
 
+func childFields_BeginProviderPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return fieldContext_BeginProviderPayload_url(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginProviderPayload", field.Name)
+}
+
+func childFields_BeginTotpPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "factor":
+		return fieldContext_BeginTotpPayload_factor(ctx, ec, field)
+	case "secret":
+		return fieldContext_BeginTotpPayload_secret(ctx, ec, field)
+	case "uri":
+		return fieldContext_BeginTotpPayload_uri(ctx, ec, field)
+	case "qrPng":
+		return fieldContext_BeginTotpPayload_qrPng(ctx, ec, field)
+	case "qrText":
+		return fieldContext_BeginTotpPayload_qrText(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginTotpPayload", field.Name)
+}
+
+func childFields_ChallengePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return fieldContext_ChallengePayload_options(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChallengePayload", field.Name)
+}
+
+func childFields_ChangePasswordPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ended":
+		return fieldContext_ChangePasswordPayload_ended(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
+}
+
 func childFields_ChangePlanPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "membership":
 		return fieldContext_ChangePlanPayload_membership(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangePlanPayload", field.Name)
+}
+
+func childFields_CompleteElevationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return fieldContext_CompleteElevationPayload_session(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompleteElevationPayload", field.Name)
 }
 
 func childFields_ContentType(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1156,6 +2045,16 @@ func childFields_ContentType(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ContentType_version(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContentType", field.Name)
+}
+
+func childFields_CreateAccessKeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_CreateAccessKeyPayload_key(ctx, ec, field)
+	case "token":
+		return fieldContext_CreateAccessKeyPayload_token(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAccessKeyPayload", field.Name)
 }
 
 func childFields_CreateDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1248,6 +2147,34 @@ func childFields_DocumentEdge(ctx context.Context, ec *executionContext, field g
 	return nil, fmt.Errorf("no field named %q was found under type DocumentEdge", field.Name)
 }
 
+func childFields_ElevatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "required":
+		return fieldContext_ElevatePayload_required(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ElevatePayload", field.Name)
+}
+
+func childFields_EmailAddress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "email":
+		return fieldContext_EmailAddress_email(ctx, ec, field)
+	case "primary":
+		return fieldContext_EmailAddress_primary(ctx, ec, field)
+	case "verifiedAt":
+		return fieldContext_EmailAddress_verifiedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailAddress", field.Name)
+}
+
+func childFields_EmailsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emails":
+		return fieldContext_EmailsPayload_emails(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailsPayload", field.Name)
+}
+
 func childFields_Entitlement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "feature":
@@ -1262,6 +2189,54 @@ func childFields_Entitlement(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_Entitlement_source(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Entitlement", field.Name)
+}
+
+func childFields_Factor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Factor_id(ctx, ec, field)
+	case "kind":
+		return fieldContext_Factor_kind(ctx, ec, field)
+	case "name":
+		return fieldContext_Factor_name(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Factor_createdAt(ctx, ec, field)
+	case "lastUsedAt":
+		return fieldContext_Factor_lastUsedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Factor", field.Name)
+}
+
+func childFields_FactorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "factor":
+		return fieldContext_FactorPayload_factor(ctx, ec, field)
+	case "recoveryCodes":
+		return fieldContext_FactorPayload_recoveryCodes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FactorPayload", field.Name)
+}
+
+func childFields_FactorRequired(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_FactorRequired_flow(ctx, ec, field)
+	case "factors":
+		return fieldContext_FactorRequired_factors(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_FactorRequired_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FactorRequired", field.Name)
+}
+
+func childFields_Factors(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "items":
+		return fieldContext_Factors_items(ctx, ec, field)
+	case "recoveryCodesLeft":
+		return fieldContext_Factors_recoveryCodesLeft(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Factors", field.Name)
 }
 
 func childFields_Grant(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1288,6 +2263,78 @@ func childFields_GrantRolePayload(ctx context.Context, ec *executionContext, fie
 		return fieldContext_GrantRolePayload_grant(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GrantRolePayload", field.Name)
+}
+
+func childFields_Identity(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Identity_id(ctx, ec, field)
+	case "provider":
+		return fieldContext_Identity_provider(ctx, ec, field)
+	case "email":
+		return fieldContext_Identity_email(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Identity_createdAt(ctx, ec, field)
+	case "lastUsedAt":
+		return fieldContext_Identity_lastUsedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Identity", field.Name)
+}
+
+func childFields_Invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Invitation_id(ctx, ec, field)
+	case "email":
+		return fieldContext_Invitation_email(ctx, ec, field)
+	case "role":
+		return fieldContext_Invitation_role(ctx, ec, field)
+	case "plan":
+		return fieldContext_Invitation_plan(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Invitation_createdAt(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_Invitation_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Invitation", field.Name)
+}
+
+func childFields_InvitationConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_InvitationConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_InvitationConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_InvitationConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationConnection", field.Name)
+}
+
+func childFields_InvitationEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_InvitationEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_InvitationEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationEdge", field.Name)
+}
+
+func childFields_InvitationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invitation":
+		return fieldContext_InvitationPayload_invitation(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationPayload", field.Name)
+}
+
+func childFields_LeavePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedAfter":
+		return fieldContext_LeavePayload_deletedAfter(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LeavePayload", field.Name)
 }
 
 func childFields_ListChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1352,6 +2399,58 @@ func childFields_LiveMessage(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type LiveMessage", field.Name)
 }
 
+func childFields_Mail(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Mail_id(ctx, ec, field)
+	case "to":
+		return fieldContext_Mail_to(ctx, ec, field)
+	case "template":
+		return fieldContext_Mail_template(ctx, ec, field)
+	case "subject":
+		return fieldContext_Mail_subject(ctx, ec, field)
+	case "text":
+		return fieldContext_Mail_text(ctx, ec, field)
+	case "html":
+		return fieldContext_Mail_html(ctx, ec, field)
+	case "at":
+		return fieldContext_Mail_at(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Mail", field.Name)
+}
+
+func childFields_MailConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_MailConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_MailConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_MailConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailConnection", field.Name)
+}
+
+func childFields_MailEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_MailEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_MailEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailEdge", field.Name)
+}
+
+func childFields_MailSentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_MailSentPayload_flow(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_MailSentPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailSentPayload", field.Name)
+}
+
 func childFields_Membership(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -1404,6 +2503,16 @@ func childFields_PageInfo(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func childFields_PasskeyChallengePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_PasskeyChallengePayload_flow(ctx, ec, field)
+	case "options":
+		return fieldContext_PasskeyChallengePayload_options(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PasskeyChallengePayload", field.Name)
+}
+
 func childFields_Permission(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -1444,6 +2553,14 @@ func childFields_PlanLimit(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PlanLimit", field.Name)
 }
 
+func childFields_RecoveryCodesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "codes":
+		return fieldContext_RecoveryCodesPayload_codes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecoveryCodesPayload", field.Name)
+}
+
 func childFields_Reference(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "path":
@@ -1456,12 +2573,12 @@ func childFields_Reference(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Reference", field.Name)
 }
 
-func childFields_RegisterPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_RemoveFactorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "result":
-		return fieldContext_RegisterPayload_result(ctx, ec, field)
+	case "factor":
+		return fieldContext_RemoveFactorPayload_factor(ctx, ec, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type RegisterPayload", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type RemoveFactorPayload", field.Name)
 }
 
 func childFields_Report(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1500,6 +2617,22 @@ func childFields_ReportPoint(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ReportPoint_count(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReportPoint", field.Name)
+}
+
+func childFields_ResetPasswordPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ended":
+		return fieldContext_ResetPasswordPayload_ended(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
+func childFields_RevokeAccessKeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_RevokeAccessKeyPayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeAccessKeyPayload", field.Name)
 }
 
 func childFields_RevokeGrantPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1564,6 +2697,10 @@ func childFields_Session(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Session_lastSeenAt(ctx, ec, field)
 	case "expiresAt":
 		return fieldContext_Session_expiresAt(ctx, ec, field)
+	case "authenticatedAt":
+		return fieldContext_Session_authenticatedAt(ctx, ec, field)
+	case "methods":
+		return fieldContext_Session_methods(ctx, ec, field)
 	case "userAgent":
 		return fieldContext_Session_userAgent(ctx, ec, field)
 	case "ip":
@@ -1600,6 +2737,14 @@ func childFields_TrackPayload(ctx context.Context, ec *executionContext, field g
 	return nil, fmt.Errorf("no field named %q was found under type TrackPayload", field.Name)
 }
 
+func childFields_UnlinkIdentityPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "identity":
+		return fieldContext_UnlinkIdentityPayload_identity(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnlinkIdentityPayload", field.Name)
+}
+
 func childFields_UpdateDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "document":
@@ -1608,16 +2753,30 @@ func childFields_UpdateDocumentPayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type UpdateDocumentPayload", field.Name)
 }
 
+func childFields_UpdateMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_UpdateMePayload_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateMePayload", field.Name)
+}
+
 func childFields_User(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
 		return fieldContext_User_id(ctx, ec, field)
+	case "kind":
+		return fieldContext_User_kind(ctx, ec, field)
 	case "name":
 		return fieldContext_User_name(ctx, ec, field)
+	case "username":
+		return fieldContext_User_username(ctx, ec, field)
 	case "email":
 		return fieldContext_User_email(ctx, ec, field)
 	case "createdAt":
 		return fieldContext_User_createdAt(ctx, ec, field)
+	case "disabledAt":
+		return fieldContext_User_disabledAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -1644,12 +2803,30 @@ func childFields_UserEdge(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type UserEdge", field.Name)
 }
 
+func childFields_UserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_UserPayload_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserPayload", field.Name)
+}
+
 func childFields_Viewer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
 		return fieldContext_Viewer_user(ctx, ec, field)
 	case "session":
 		return fieldContext_Viewer_session(ctx, ec, field)
+	case "emails":
+		return fieldContext_Viewer_emails(ctx, ec, field)
+	case "locale":
+		return fieldContext_Viewer_locale(ctx, ec, field)
+	case "hasPassword":
+		return fieldContext_Viewer_hasPassword(ctx, ec, field)
+	case "termsVersion":
+		return fieldContext_Viewer_termsVersion(ctx, ec, field)
+	case "factorRequired":
+		return fieldContext_Viewer_factorRequired(ctx, ec, field)
 	case "permissions":
 		return fieldContext_Viewer_permissions(ctx, ec, field)
 	case "membership":

@@ -3,6 +3,8 @@
 package model
 
 import (
+	"time"
+
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/session"
 )
@@ -15,8 +17,19 @@ type RefTarget any
 
 // Viewer is who is asking; its other fields are resolved.
 type Viewer struct {
-	User    *account.User
-	Session *session.Session
+	User         *account.User
+	Session      *session.Session // nil for an access key
+	Emails       []EmailAddress
+	Locale       string
+	HasPassword  bool
+	TermsVersion *string
+}
+
+// EmailAddress is a mail address of a user.
+type EmailAddress struct {
+	Email      string
+	Primary    bool
+	VerifiedAt time.Time
 }
 
 // PageInfo says where a page lies in its list.

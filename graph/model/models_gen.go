@@ -11,16 +11,69 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/social"
+	"github.com/backendbook/backendbook/internal/webauth"
 )
 
-// What signing in led to. More outcomes come with verification and second factors: handle unknown ones.
+// What signing in led to. More outcomes may come: treat an unknown one as a step this client does not know.
 type SignInResult interface {
 	IsSignInResult()
+}
+
+// One page of access keys.
+type AccessKeyConnection struct {
+	// The keys with their cursors.
+	Edges []AccessKeyEdge `json:"edges"`
+	// The keys alone.
+	Nodes []session.Key `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// An access key in a list.
+type AccessKeyEdge struct {
+	// Position of this key in the list.
+	Cursor string `json:"cursor"`
+	// The key.
+	Node session.Key `json:"node"`
+}
+
+// Input of `addEmail`.
+type AddEmailInput struct {
+	// The address.
+	Email string `json:"email"`
+	// Whether it becomes the primary address when it is confirmed. The address so far is told.
+	Primary bool `json:"primary"`
+}
+
+// Input of `addPasskey`.
+type AddPasskeyInput struct {
+	// Secret that `beginPasskey` gave.
+	Flow string `json:"flow"`
+	// The answer of the browser, as JSON of WebAuthn's `PublicKeyCredential`.
+	Credential map[string]any `json:"credential"`
+	// Name to know it by, at most 60 characters.
+	Name string `json:"name"`
+}
+
+// What one may do here before signing in, for pages to show the right buttons.
+type AuthSettings struct {
+	// Who may register.
+	Registration RegistrationMode `json:"registration"`
+	// Domains a mail address must have to register; empty for any.
+	AllowedDomains []string `json:"allowedDomains"`
+	// Version of the terms a new user must accept; null for none.
+	TermsVersion *string `json:"termsVersion,omitempty"`
+	// Other providers one may sign in with.
+	Providers []social.Info `json:"providers"`
+	// Whether mails stay in the development mailbox (`mailbox`) instead of being sent.
+	Mailbox bool `json:"mailbox"`
 }
 
 // One page of backlinks.
@@ -39,6 +92,64 @@ type BacklinkEdge struct {
 	Cursor string `json:"cursor"`
 	// The backlink.
 	Node registry.Reference `json:"node"`
+}
+
+// Input of `beginProvider`.
+type BeginProviderInput struct {
+	// Key of the provider.
+	Provider string `json:"provider"`
+	// Path of this site to return to, such as `/documents`; default the start page.
+	ReturnTo *string `json:"returnTo,omitempty"`
+	// Whether to link the provider to the signed-in account instead of signing in. Wants a recent proof of identity.
+	Link bool `json:"link"`
+}
+
+// Answer of `beginProvider`.
+type BeginProviderPayload struct {
+	// Where to send the browser. The browser that asked is the only one that can come back.
+	URL string `json:"url"`
+}
+
+// Answer of `beginTotp`: shown this once.
+type BeginTotpPayload struct {
+	// Global id of the factor, which is active after `confirmTotp`.
+	Factor ref.Ref `json:"factor"`
+	// The seed in base32, to type into an app.
+	Secret string `json:"secret"`
+	// The same as an `otpauth:` URI.
+	URI string `json:"uri"`
+	// The URI as a QR code: PNG in base64.
+	QRPng string `json:"qrPng"`
+	// The URI as a QR code of text, for terminals.
+	QRText string `json:"qrText"`
+}
+
+// Input of `challenge`.
+type ChallengeInput struct {
+	// Secret of the attempt, of `FactorRequired`.
+	Flow string `json:"flow"`
+	// The factor to prepare: PASSKEY or EMAIL_CODE. The others need none.
+	Factor FactorKind `json:"factor"`
+}
+
+// Answer of `challenge`.
+type ChallengePayload struct {
+	// Options for `navigator.credentials.get` with PASSKEY, as JSON with `publicKey`; null when a mail was sent.
+	Options map[string]any `json:"options,omitempty"`
+}
+
+// Input of `changePassword`.
+type ChangePasswordInput struct {
+	// The password so far; null when there is none.
+	Current *string `json:"current,omitempty"`
+	// The new password, 8 to 128 characters.
+	Password string `json:"password"`
+}
+
+// Answer of `changePassword`.
+type ChangePasswordPayload struct {
+	// Other sessions that were ended.
+	Ended int `json:"ended"`
 }
 
 // Input of `changePlan`.
@@ -75,6 +186,72 @@ type CheckInput struct {
 	On *ref.Ref `json:"on,omitempty"`
 }
 
+// Input of `completeElevation`.
+type CompleteElevationInput struct {
+	// Secret of the attempt, of `elevate`.
+	Flow string `json:"flow"`
+	// The proof.
+	Proof ProofInput `json:"proof"`
+}
+
+// Answer of `completeElevation`.
+type CompleteElevationPayload struct {
+	// The session, which is now good for sensitive fields for some minutes.
+	Session session.Session `json:"session"`
+}
+
+// Input of `completeSignIn`.
+type CompleteSignInInput struct {
+	// Secret of the attempt.
+	Flow string `json:"flow"`
+	// The further factor.
+	Proof ProofInput `json:"proof"`
+	// How the new session's secret travels.
+	Transport SessionTransport `json:"transport"`
+	// Secret of a known device, with transport BEARER.
+	Device *string `json:"device,omitempty"`
+}
+
+// Input of `confirmEmail`: the flow with the code, or the secret of the link. By the user who added the address.
+type ConfirmEmailInput struct {
+	// Secret that `addEmail` gave.
+	Flow *string `json:"flow,omitempty"`
+	// Code of the mail, six digits.
+	Code *string `json:"code,omitempty"`
+	// Secret of the mail's link.
+	Token *string `json:"token,omitempty"`
+}
+
+// Input of `confirmTotp`.
+type ConfirmTotpInput struct {
+	// Global id that `beginTotp` gave.
+	Factor ref.Ref `json:"factor"`
+	// Six digits of the app.
+	Code string `json:"code"`
+	// Name to know it by, at most 60 characters.
+	Name string `json:"name"`
+}
+
+// Input of `createAccessKey`.
+type CreateAccessKeyInput struct {
+	// Name to know it by, 1 to 60 characters.
+	Name string `json:"name"`
+	// Keys of permissions, at least one. The caller must hold each.
+	Scopes []string `json:"scopes"`
+	// Days it is good for, 1 to 366.
+	Days int `json:"days"`
+	// Global id of a service account the key is for, by who may manage them (`account.service.write`); null for the caller.
+	ServiceAccount *ref.Ref `json:"serviceAccount,omitempty"`
+}
+
+// Answer of `createAccessKey`.
+type CreateAccessKeyPayload struct {
+	// The key.
+	Key session.Key `json:"key"`
+	// Its secret, shown this once.
+	Token string `json:"token"`
+}
+
 // Input of `createDocument`.
 type CreateDocumentInput struct {
 	// Key of the content type.
@@ -107,6 +284,12 @@ type CreateRolePayload struct {
 	Role rbac.Role `json:"role"`
 }
 
+// Input of `createServiceAccount`.
+type CreateServiceAccountInput struct {
+	// Display name, 1 to 100 characters.
+	Name string `json:"name"`
+}
+
 // Input of `defineContentType`.
 type DefineContentTypeInput struct {
 	// Unique short name: 2 to 64 of a-z, 0-9, dot, dash and underscore.
@@ -136,6 +319,12 @@ type DeleteDocumentPayload struct {
 	Deleted []ref.Ref `json:"deleted"`
 }
 
+// Input of `deleteMe`.
+type DeleteMeInput struct {
+	// The caller's primary mail address, typed once more.
+	Email string `json:"email"`
+}
+
 // One page of documents.
 type DocumentConnection struct {
 	// The documents with their cursors.
@@ -162,6 +351,18 @@ type DocumentListInput struct {
 	First int `json:"first"`
 }
 
+// Answer of `elevate`.
+type ElevatePayload struct {
+	// What to do: continue with one of the factors by `completeElevation`.
+	Required FactorRequired `json:"required"`
+}
+
+// Answer of mutations that change the caller's mail addresses.
+type EmailsPayload struct {
+	// The addresses as they are now, the primary one first.
+	Emails []EmailAddress `json:"emails"`
+}
+
 // One event. It is stored once, whatever happens to the request.
 type EventInput struct {
 	// Made by the client and unique: 8 to 64 letters, digits, dashes, dots or underscores. The same id again counts once.
@@ -175,6 +376,34 @@ type EventInput struct {
 	Dims map[string]any `json:"dims,omitempty"`
 	// Numbers between -1e100 and 1e100 by name, at most 8.
 	Values map[string]any `json:"values,omitempty"`
+}
+
+// Answer of mutations that add a factor.
+type FactorPayload struct {
+	// The factor.
+	Factor factor.Factor `json:"factor"`
+	// Recovery codes, with the first factor: shown this once.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+}
+
+// What was proved so far is right and not enough: continue with one of the factors, by `completeSignIn` or `completeElevation`.
+type FactorRequired struct {
+	// Secret that names this attempt. It is good for nothing but going on with it.
+	Flow string `json:"flow"`
+	// What could be used now.
+	Factors []FactorKind `json:"factors"`
+	// When the attempt lapses.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+func (FactorRequired) IsSignInResult() {}
+
+// How the caller can prove who they are.
+type Factors struct {
+	// Authenticator apps and passkeys, the oldest first.
+	Items []factor.Factor `json:"items"`
+	// How many recovery codes are left.
+	RecoveryCodesLeft int `json:"recoveryCodesLeft"`
 }
 
 // The object is there, or not; the caller may not know.
@@ -201,30 +430,162 @@ type GrantRolePayload struct {
 	Grant rbac.Grant `json:"grant"`
 }
 
+// An invitation to register.
+type Invitation struct {
+	// Id.
+	ID string `json:"id"`
+	// The address it was sent to; only this one can be registered with it.
+	Email string `json:"email"`
+	// Key of the role the new user gets; null for none.
+	Role *string `json:"role,omitempty"`
+	// Key of the plan the new user begins on; null for the default.
+	Plan *string `json:"plan,omitempty"`
+	// When it was made.
+	CreatedAt time.Time `json:"createdAt"`
+	// When it lapses.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// One page of invitations.
+type InvitationConnection struct {
+	// The invitations with their cursors.
+	Edges []InvitationEdge `json:"edges"`
+	// The invitations alone.
+	Nodes []Invitation `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// An invitation in a list.
+type InvitationEdge struct {
+	// Position of this invitation in the list.
+	Cursor string `json:"cursor"`
+	// The invitation.
+	Node Invitation `json:"node"`
+}
+
+// Answer of `invite` and `revokeInvitation`.
+type InvitationPayload struct {
+	// The invitation.
+	Invitation Invitation `json:"invitation"`
+}
+
+// Input of `invite`.
+type InviteInput struct {
+	// Address the invitation is sent to.
+	Email string `json:"email"`
+	// Key of a role the new user gets. The caller must be able to grant it.
+	Role *string `json:"role,omitempty"`
+	// Key of the plan the new user begins on; null for the default.
+	Plan *string `json:"plan,omitempty"`
+	// Days it is good for, 1 to 90.
+	Days int `json:"days"`
+}
+
+// Answer of `deactivateMe` and `deleteMe`: the caller is signed out everywhere. Signing in again undoes it.
+type LeavePayload struct {
+	// When everything about the account is deleted; null for a deactivation.
+	DeletedAfter *time.Time `json:"deletedAfter,omitempty"`
+}
+
+// One page of mails.
+type MailConnection struct {
+	// The mails with their cursors.
+	Edges []MailEdge `json:"edges"`
+	// The mails alone.
+	Nodes []webauth.Mail `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A mail in a list.
+type MailEdge struct {
+	// Position of this mail in the list.
+	Cursor string `json:"cursor"`
+	// The mail.
+	Node webauth.Mail `json:"node"`
+}
+
+// Answer of mutations that send a mail. It is the same whether or not the address is known.
+type MailSentPayload struct {
+	// Secret that names this attempt, to send along with the code of the mail.
+	Flow string `json:"flow"`
+	// When code and link lapse.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
 // Everything that changes something.
 type Mutation struct {
+}
+
+// Answer of mutations that ask for a passkey.
+type PasskeyChallengePayload struct {
+	// Secret that names this attempt.
+	Flow string `json:"flow"`
+	// Options for `navigator.credentials`, as JSON of WebAuthn's creation or request options, with `publicKey`.
+	Options map[string]any `json:"options"`
+}
+
+// One proof. Exactly one member is given.
+type ProofInput struct {
+	// The password.
+	Password *string `json:"password,omitempty"`
+	// Six digits of the authenticator app.
+	Totp *string `json:"totp,omitempty"`
+	// The answer of the browser to the options of `challenge`, as JSON of WebAuthn's `PublicKeyCredential`.
+	Passkey map[string]any `json:"passkey,omitempty"`
+	// A recovery code. Case, spaces and dashes do not matter.
+	RecoveryCode *string `json:"recoveryCode,omitempty"`
+	// The code of the mail that `challenge` sent.
+	EmailCode *string `json:"emailCode,omitempty"`
 }
 
 // Everything that can be read.
 type Query struct {
 }
 
+// Answer of `makeRecoveryCodes`.
+type RecoveryCodesPayload struct {
+	// Ten codes, each good once, shown this once. The ones before are void.
+	Codes []string `json:"codes"`
+}
+
 // Input of `register`.
 type RegisterInput struct {
 	// Mail address, at most 254 characters. Compared without regard to case and to Unicode look-alikes.
 	Email string `json:"email"`
-	// Password, 8 to 128 characters, any characters.
-	Password string `json:"password"`
+	// Password, 8 to 128 characters, any characters. Null to have none: sign-in is then by mail, passkey or provider.
+	Password *string `json:"password,omitempty"`
 	// Display name, 1 to 100 characters.
 	Name string `json:"name"`
-	// How the new session's secret travels.
-	Transport SessionTransport `json:"transport"`
+	// Unique name to sign in with; null for none.
+	Username *string `json:"username,omitempty"`
+	// Preferred language of mails as a BCP 47 tag; null for the server's default.
+	Locale *string `json:"locale,omitempty"`
+	// Secret of the invitation, where one is wanted.
+	Invitation *string `json:"invitation,omitempty"`
+	// Version of the terms that is accepted, where terms are.
+	AcceptTerms *string `json:"acceptTerms,omitempty"`
 }
 
-// Answer of `register`.
-type RegisterPayload struct {
-	// What registering led to.
-	Result SignInResult `json:"result"`
+// Input of `removeFactor`.
+type RemoveFactorInput struct {
+	// Global id of the factor.
+	Factor ref.Ref `json:"factor"`
+}
+
+// Answer of `removeFactor`.
+type RemoveFactorPayload struct {
+	// Global id of the factor that is gone.
+	Factor ref.Ref `json:"factor"`
+}
+
+// Input of `renameFactor`.
+type RenameFactorInput struct {
+	// Global id of the factor.
+	Factor ref.Ref `json:"factor"`
+	// The new name, 1 to 60 characters.
+	Name string `json:"name"`
 }
 
 // What a report is to show.
@@ -245,6 +606,30 @@ type ReportInput struct {
 	By *string `json:"by,omitempty"`
 	// How many values of the dimension to show, those with the most events first, 1 to 50.
 	Top int `json:"top"`
+}
+
+// Input of `resetPassword`: the flow with the code, or the secret of the link.
+type ResetPasswordInput struct {
+	// Secret that `requestPasswordReset` gave.
+	Flow *string `json:"flow,omitempty"`
+	// Code of the mail, six digits.
+	Code *string `json:"code,omitempty"`
+	// Secret of the mail's link.
+	Token *string `json:"token,omitempty"`
+	// The new password, 8 to 128 characters.
+	Password string `json:"password"`
+}
+
+// Answer of `resetPassword`. It signs nobody in: the second factor is still wanted.
+type ResetPasswordPayload struct {
+	// Sessions that were ended.
+	Ended int `json:"ended"`
+}
+
+// Answer of `revokeAccessKey`.
+type RevokeAccessKeyPayload struct {
+	// The key that is no longer good; sockets it has opened are cut.
+	Key session.Key `json:"key"`
 }
 
 // Input of `revokeGrant`.
@@ -279,20 +664,54 @@ type RoleEdge struct {
 	Node rbac.Role `json:"node"`
 }
 
-// Input of `signIn`.
-type SignInInput struct {
-	// Mail address of the account.
-	Email string `json:"email"`
-	// Its password.
-	Password string `json:"password"`
+// Input of `signInAnonymously`.
+type SignInAnonymouslyInput struct {
 	// How the new session's secret travels.
 	Transport SessionTransport `json:"transport"`
 }
 
-// Answer of `signIn`.
+// Input of `signIn`.
+type SignInInput struct {
+	// Mail address or username.
+	Identifier string `json:"identifier"`
+	// Password of the account.
+	Password string `json:"password"`
+	// How the new session's secret travels.
+	Transport SessionTransport `json:"transport"`
+	// Secret of a known device, with transport BEARER.
+	Device *string `json:"device,omitempty"`
+}
+
+// Answer of the mutations that sign in.
 type SignInPayload struct {
-	// What signing in led to.
+	// What it led to.
 	Result SignInResult `json:"result"`
+}
+
+// Input of `signInWithMail`: the flow with the code, or the secret of the link alone.
+type SignInWithMailInput struct {
+	// Secret that `requestSignInMail` gave.
+	Flow *string `json:"flow,omitempty"`
+	// Code of the mail, six digits.
+	Code *string `json:"code,omitempty"`
+	// Secret of the mail's link.
+	Token *string `json:"token,omitempty"`
+	// How the new session's secret travels.
+	Transport SessionTransport `json:"transport"`
+	// Secret of a known device, with transport BEARER.
+	Device *string `json:"device,omitempty"`
+}
+
+// Input of `signInWithPasskey`.
+type SignInWithPasskeyInput struct {
+	// Secret that `beginPasskeySignIn` gave.
+	Flow string `json:"flow"`
+	// The answer of the browser, as JSON of WebAuthn's `PublicKeyCredential`.
+	Credential map[string]any `json:"credential"`
+	// How the new session's secret travels.
+	Transport SessionTransport `json:"transport"`
+	// Secret of a known device, with transport BEARER.
+	Device *string `json:"device,omitempty"`
 }
 
 // Answer of `signOut`.
@@ -309,6 +728,10 @@ type SignedIn struct {
 	Session session.Session `json:"session"`
 	// The session's secret with transport BEARER, shown this once; null with COOKIE.
 	Token *string `json:"token,omitempty"`
+	// A secret to keep and send as `device` at the next sign-in, with transport BEARER; null with COOKIE, where a cookie does it. It proves nothing: a known device only is not slowed down by the wrong guesses of others.
+	Device *string `json:"device,omitempty"`
+	// Whether signing in has brought a deactivated account back, or stopped its deletion.
+	Restored bool `json:"restored"`
 }
 
 func (SignedIn) IsSignInResult() {}
@@ -339,6 +762,12 @@ type UnknownTarget struct {
 
 func (UnknownTarget) IsRefTarget() {}
 
+// Answer of `unlinkIdentity`.
+type UnlinkIdentityPayload struct {
+	// Global id of the identity that is gone.
+	Identity ref.Ref `json:"identity"`
+}
+
 // Input of `updateDocument`.
 type UpdateDocumentInput struct {
 	// Global id of the document.
@@ -353,6 +782,24 @@ type UpdateDocumentInput struct {
 type UpdateDocumentPayload struct {
 	// The document after the change.
 	Document registry.Document `json:"document"`
+}
+
+// Input of `updateMe`. What is left out stays.
+type UpdateMeInput struct {
+	// Display name, 1 to 100 characters.
+	Name *string `json:"name,omitempty"`
+	// Unique name to sign in with: 3 to 30 letters, digits, dots, dashes and underscores. Empty to have none.
+	Username *string `json:"username,omitempty"`
+	// Preferred language of mails as a BCP 47 tag, such as `de`; empty for the server's default.
+	Locale *string `json:"locale,omitempty"`
+	// Version of the terms that is accepted: the one of `authSettings.termsVersion`.
+	AcceptTerms *string `json:"acceptTerms,omitempty"`
+}
+
+// Answer of `updateMe`.
+type UpdateMePayload struct {
+	// The user as it is now.
+	User account.User `json:"user"`
 }
 
 // One page of users.
@@ -373,6 +820,41 @@ type UserEdge struct {
 	Node account.User `json:"node"`
 }
 
+// Answer of mutations that change somebody's account.
+type UserPayload struct {
+	// The user as it is now.
+	User account.User `json:"user"`
+}
+
+// A code and a link were sent to the address: continue with `verifyEmail`.
+type VerificationRequired struct {
+	// Secret that names this attempt. It is good for nothing but going on with it.
+	Flow string `json:"flow"`
+	// The address, as it was given.
+	Email string `json:"email"`
+	// When the attempt lapses.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+func (VerificationRequired) IsSignInResult() {}
+
+// Input of `verifyEmail`: the flow with the code of the mail, or the secret of the mail's link with the flow or, in another
+// browser, with the password. The link alone is not enough: it may be opened by somebody whose address a stranger gave.
+type VerifyEmailInput struct {
+	// Secret that `register` or `signIn` gave.
+	Flow *string `json:"flow,omitempty"`
+	// Code of the mail, six digits.
+	Code *string `json:"code,omitempty"`
+	// Secret of the mail's link.
+	Token *string `json:"token,omitempty"`
+	// Password given at registration.
+	Password *string `json:"password,omitempty"`
+	// How the new session's secret travels.
+	Transport SessionTransport `json:"transport"`
+	// Secret of a known device, with transport BEARER.
+	Device *string `json:"device,omitempty"`
+}
+
 // What a caller of a root field must be.
 type AccessRule string
 
@@ -381,6 +863,8 @@ const (
 	AccessRulePublic AccessRule = "PUBLIC"
 	// Any signed-in user; what the answer holds is limited to what that user may see.
 	AccessRuleUser AccessRule = "USER"
+	// Any person who is signed in with a session. Access keys are refused.
+	AccessRuleSession AccessRule = "SESSION"
 	// A holder of the named permission.
 	AccessRulePermission AccessRule = "PERMISSION"
 )
@@ -388,12 +872,13 @@ const (
 var AllAccessRule = []AccessRule{
 	AccessRulePublic,
 	AccessRuleUser,
+	AccessRuleSession,
 	AccessRulePermission,
 }
 
 func (e AccessRule) IsValid() bool {
 	switch e {
-	case AccessRulePublic, AccessRuleUser, AccessRulePermission:
+	case AccessRulePublic, AccessRuleUser, AccessRuleSession, AccessRulePermission:
 		return true
 	}
 	return false
@@ -429,6 +914,134 @@ func (e *AccessRule) UnmarshalJSON(b []byte) error {
 }
 
 func (e AccessRule) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// A kind of proof that somebody is who they say.
+type FactorKind string
+
+const (
+	// The password.
+	FactorKindPassword FactorKind = "PASSWORD"
+	// A code of an authenticator app (RFC 6238).
+	FactorKindTotp FactorKind = "TOTP"
+	// A passkey or security key (WebAuthn).
+	FactorKindPasskey FactorKind = "PASSKEY"
+	// One of the recovery codes, each good once.
+	FactorKindRecoveryCode FactorKind = "RECOVERY_CODE"
+	// A code sent to the primary mail address.
+	FactorKindEmailCode FactorKind = "EMAIL_CODE"
+)
+
+var AllFactorKind = []FactorKind{
+	FactorKindPassword,
+	FactorKindTotp,
+	FactorKindPasskey,
+	FactorKindRecoveryCode,
+	FactorKindEmailCode,
+}
+
+func (e FactorKind) IsValid() bool {
+	switch e {
+	case FactorKindPassword, FactorKindTotp, FactorKindPasskey, FactorKindRecoveryCode, FactorKindEmailCode:
+		return true
+	}
+	return false
+}
+
+func (e FactorKind) String() string {
+	return string(e)
+}
+
+func (e *FactorKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = FactorKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid FactorKind", str)
+	}
+	return nil
+}
+
+func (e FactorKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *FactorKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e FactorKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Who may register.
+type RegistrationMode string
+
+const (
+	// Everybody.
+	RegistrationModeOpen RegistrationMode = "OPEN"
+	// Only with an invitation.
+	RegistrationModeInvitation RegistrationMode = "INVITATION"
+	// Nobody.
+	RegistrationModeClosed RegistrationMode = "CLOSED"
+)
+
+var AllRegistrationMode = []RegistrationMode{
+	RegistrationModeOpen,
+	RegistrationModeInvitation,
+	RegistrationModeClosed,
+}
+
+func (e RegistrationMode) IsValid() bool {
+	switch e {
+	case RegistrationModeOpen, RegistrationModeInvitation, RegistrationModeClosed:
+		return true
+	}
+	return false
+}
+
+func (e RegistrationMode) String() string {
+	return string(e)
+}
+
+func (e *RegistrationMode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = RegistrationMode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid RegistrationMode", str)
+	}
+	return nil
+}
+
+func (e RegistrationMode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *RegistrationMode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e RegistrationMode) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -487,6 +1100,67 @@ func (e *SessionTransport) UnmarshalJSON(b []byte) error {
 }
 
 func (e SessionTransport) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What stands behind an account.
+type UserKind string
+
+const (
+	// A person with a verified mail address.
+	UserKindPerson UserKind = "PERSON"
+	// A guest without address or password, who keeps id and data when registering.
+	UserKindAnonymous UserKind = "ANONYMOUS"
+	// A program: it signs in by access keys alone.
+	UserKindService UserKind = "SERVICE"
+)
+
+var AllUserKind = []UserKind{
+	UserKindPerson,
+	UserKindAnonymous,
+	UserKindService,
+}
+
+func (e UserKind) IsValid() bool {
+	switch e {
+	case UserKindPerson, UserKindAnonymous, UserKindService:
+		return true
+	}
+	return false
+}
+
+func (e UserKind) String() string {
+	return string(e)
+}
+
+func (e *UserKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = UserKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid UserKind", str)
+	}
+	return nil
+}
+
+func (e UserKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *UserKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e UserKind) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"runtime"
 	"time"
 
@@ -16,8 +15,11 @@ type hasher struct {
 	slots  chan struct{}
 	wait   time.Duration
 	cost   Cost
-	derive func(password, salt []byte, c Cost, size uint32) []byte
+	derive derive
 }
+
+// derive computes argon2id.
+type derive func(password, salt []byte, c Cost, size uint32) []byte
 
 func newHasher(cfg Config) *hasher {
 	h := &hasher{wait: cfg.HashWait, cost: cfg.Cost, derive: argon}
@@ -52,13 +54,12 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	return p.encode(), nil
 }
 
-// matches compares a password with a hash in time that does not depend on where they differ.
+// matches compares a password with a hash.
 //
 // Errors: TOO_BUSY.
-func (h *hasher) matches(ctx context.Context, p phc, password string) (bool, error) {
-	var key []byte
-	err := h.alone(ctx, func() { key = h.derive([]byte(password), p.salt, p.cost, uint32(len(p.key))) }) //nolint:gosec // at most maxB64
-	return err == nil && subtle.ConstantTimeCompare(key, p.key) == 1, err
+func (h *hasher) matches(ctx context.Context, stored secret, password string) (ok bool, err error) {
+	err = h.alone(ctx, func() { ok = stored.matches(password, h.derive) })
+	return ok && err == nil, err
 }
 
 // dummy is a hash as dear as a real one that no password matches.

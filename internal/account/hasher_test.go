@@ -44,8 +44,7 @@ func TestHashAndMatch(t *testing.T) {
 	}
 }
 
-// Requirement 8.
-func TestDefaultsAreThoseOfOWASP(t *testing.T) {
+func TestReq8DefaultsAreThoseOfOWASP(t *testing.T) {
 	t.Parallel()
 	h := newHasher(Config{})
 	text, err := h.hash(t.Context(), goodPassword)
@@ -59,6 +58,31 @@ func TestDefaultsAreThoseOfOWASP(t *testing.T) {
 	again, _ := h.hash(t.Context(), goodPassword)
 	if again == text {
 		t.Error("two hashes have one salt")
+	}
+}
+
+func TestReq8AcceptableCosts(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		cost Cost
+		want bool
+	}{
+		{Cost{}, true}, // the default
+		{DefaultCost(), true},
+		{Cost{19456, 2, 1}, true},
+		{Cost{47104, 1, 1}, true},
+		{Cost{65536, 3, 4}, true},
+		{Cost{19455, 2, 1}, false},
+		{Cost{19456, 1, 1}, false},
+		{Cost{47103, 1, 1}, false},
+		{cheap, false},
+		{Cost{1 << 20, 2, 1}, false}, // more than a stored hash may ask for: nobody could sign in
+		{Cost{65536, 3, 0}, false},
+		{Cost{65536, 64, 1}, false},
+	} {
+		if got := tc.cost.Acceptable(); got != tc.want {
+			t.Errorf("%+v.Acceptable() = %v", tc.cost, got)
+		}
 	}
 }
 
@@ -77,8 +101,8 @@ func TestDummyMatchesNothingAndCostsTheSame(t *testing.T) {
 	}
 }
 
-// Requirement 10: never more hashes at once than slots, however many ask.
-func TestNeverMoreThanSlots(t *testing.T) {
+// Never more hashes at once than slots, however many ask.
+func TestReq10NeverMoreThanSlots(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const slots, callers = 3, 200

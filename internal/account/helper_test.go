@@ -2,10 +2,14 @@ package account
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
@@ -24,7 +28,7 @@ var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // cheap is a cost for tests that are not about the cost.
 var cheap = Cost{MemoryKiB: 64, Passes: 1, Threads: 1}
 
-// readers allows [PermRead] to the users in it and to the system.
+// readers allows every permission of this package to the users in it, and to the system.
 type readers []string
 
 func (r readers) Require(ctx context.Context, permission string, _ ref.Ref) error {
@@ -36,7 +40,7 @@ func (r readers) Require(ctx context.Context, permission string, _ ref.Ref) erro
 		return fault.ErrUnauthenticated
 	}
 	for _, u := range r {
-		if u == a.User && permission == PermRead {
+		if _, known := Permissions()[permission]; u == a.User && known {
 			return nil
 		}
 	}
@@ -45,7 +49,8 @@ func (r readers) Require(ctx context.Context, permission string, _ ref.Ref) erro
 
 type env struct {
 	*Service
-	db *store.DB
+	db    *store.DB
+	clock *clock.Manual
 }
 
 func setUp(t testing.TB, cfg Config, allowed ...string) env {
@@ -61,8 +66,8 @@ func setUp(t testing.TB, cfg Config, allowed ...string) env {
 	if cfg.HashWait == 0 {
 		cfg.HashWait = time.Minute
 	}
-	now := clock.NewManual(t0).Now
-	return env{New(db, event.NewLog(db, now), now, readers(allowed), cfg), db}
+	c := clock.NewManual(t0)
+	return env{New(db, event.NewLog(db, c.Now), c.Now, readers(allowed), cfg), db, c}
 }
 
 func (e env) create(t testing.TB, email string) User {
@@ -93,9 +98,63 @@ func (e env) putHash(t testing.TB, id, hash string) {
 	}
 }
 
+// expect checks that the newest event is of that kind and about that user, and that there are n in all.
+func (e env) expect(t testing.TB, n int, kind string, on User) bson.Raw {
+	t.Helper()
+	all := e.events(t)
+	if len(all) != n || n == 0 {
+		t.Fatalf("%d events, want %d: %+v", len(all), n, all)
+	}
+	last := all[n-1]
+	if last.Kind != kind || last.On != on.Ref() || last.At != e.clock.Now() {
+		t.Errorf("event: %+v, want %s on %v", last, kind, on)
+	}
+	return last.Data
+}
+
+// stored reads a user as it lies in the database.
+func (e env) stored(t testing.TB, id string) User {
+	t.Helper()
+	u, err := e.ByID(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// race runs do in 20 goroutines at once and counts the successes; every other outcome must be refusal.
+func race(t testing.TB, refusal error, do func(i int) error) (won int) {
+	t.Helper()
+	var n atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			switch err := do(i); {
+			case err == nil:
+				n.Add(1)
+			case !errors.Is(err, refusal):
+				t.Errorf("refused with %v, want %v", err, refusal)
+			}
+		})
+	}
+	wg.Wait()
+	return int(n.Load())
+}
+
+// data reads the data of an event.
+func data[T any](t testing.TB, raw bson.Raw) T {
+	t.Helper()
+	v, err := store.Decode[T](raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 func (e env) events(t testing.TB) []event.Event {
 	t.Helper()
-	all, err := store.Find[event.Event](t.Context(), e.db.Collection("events"), bson.D{})
+	sorted := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}})
+	all, err := store.Find[event.Event](t.Context(), e.db.Collection("events"), bson.D{}, sorted)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
 
-func TestNothingLeaksTheHash(t *testing.T) {
+// Whatever is printed, encoded or logged, there is no hash in it, and no password.
+func TestReq40NothingLeaksTheHash(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{})
-	d, err := e.Prepare(t.Context(), CreateCmd{"ada@example.org", "Ada", goodPassword})
+	d, err := e.Prepare(t.Context(), CreateCmd{Email: "ada@example.org", Name: "Ada", Password: goodPassword})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,16 @@ func TestNothingLeaksTheHash(t *testing.T) {
 	}
 	hash := e.storedHash(t, u.ID)
 	var out strings.Builder
-	for _, v := range []any{u, &u, d, &d, []User{u}, map[string]User{"u": u}, struct{ hidden User }{u}, struct{ hidden Draft }{d}, *e.Service} {
+	p := d.Pending()
+	change, err := e.PrepareChange(t.Context(), u.ID, goodPassword, "eleven kettles sing at noon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported, err := e.Export(t.Context(), u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{u, &u, d, &d, p, &p, p.Hashed(), change, exported, []Pending{p}, struct{ hidden Pending }{p}, struct{ hidden Hashed }{p.Hashed()}, []User{u}, map[string]User{"u": u}, struct{ hidden User }{u}, struct{ hidden Draft }{d}, *e.Service} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p"} {
 			fmt.Fprintf(&out, verb, v)
 		}
@@ -43,26 +53,44 @@ func TestNothingLeaksTheHash(t *testing.T) {
 	for _, ev := range e.events(t) {
 		fmt.Fprintf(&out, "%+v %s", ev, ev.Data)
 	}
-	for _, secret := range []string{hash, hash[len(hash)-20:], fmt.Sprintf("%x", hash), goodPassword, "argon2id"} {
-		if strings.Contains(out.String(), secret) {
-			t.Errorf("%q is in what was printed", secret)
+	for _, text := range []string{hash, hash[len(hash)-20:], fmt.Sprintf("%x", hash), goodPassword, "argon2id"} {
+		if strings.Contains(out.String(), text) {
+			t.Errorf("%q is in what was printed", text)
 		}
 	}
-	if s := fmt.Sprintf("%v %+v %s", u, u, &u); strings.Contains(s, "ada@") {
-		t.Errorf("printing a user tells the address: %s", s)
+	if s := fmt.Sprintf("%v %+v %s %v %+v %#v %s", u, u, &u, p, p, p, &p); strings.Contains(s, "ada@") {
+		t.Errorf("printing a user or a registration tells the address: %s", s)
 	}
 }
 
 func TestEventsHoldNoAddress(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{})
-	e.create(t, "ada@example.org")
+	u := e.create(t, "ada@example.org")
 	if n := storetest.Count(t, e.db, "events", bson.D{{Key: "data.name", Value: "Ada Lovelace"}}); n != 1 {
 		t.Errorf("%d events with the name", n)
 	}
-	for _, ev := range e.events(t) {
+	for _, err := range []error{
+		second(e.AddAddress(t.Context(), u.ID, "new@example.org", true)),
+		second(e.SetPrimary(t.Context(), u.ID, "ada@example.org")),
+		second(e.RemoveAddress(t.Context(), u.ID, "new@example.org")),
+		second(e.UpdateProfile(system(t), ProfileCmd{User: u.ID, Username: new("ada.example.org")})),
+		second(e.ScheduleDeletion(t.Context(), u.ID, t0)),
+		e.Purge(t.Context(), u.ID),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := e.events(t)
+	if len(all) != 7 {
+		t.Errorf("%d events", len(all))
+	}
+	for _, ev := range all {
 		if strings.Contains(string(ev.Data), "example.org") {
 			t.Errorf("%s holds the address", ev.Kind)
 		}
 	}
 }
+
+func second(_ User, err error) error { return err }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -20,6 +21,15 @@ type Cost struct {
 // Only tests use less.
 func DefaultCost() Cost { return Cost{MemoryKiB: 19 * 1024, Passes: 2, Threads: 1} }
 
+// Acceptable reports whether the cost is enough for a server that people rely on: 19 MiB and 2 passes, or 46 MiB and 1
+// (OWASP Password Storage Cheat Sheet; ASVS 5.0, appendix C).
+func (c Cost) Acceptable() bool {
+	if c == (Cost{}) {
+		c = DefaultCost()
+	}
+	return c.sane() && (c.MemoryKiB >= 19456 && c.Passes >= 2 || c.MemoryKiB >= 47104)
+}
+
 const (
 	saltSize = 16
 	keySize  = 32
@@ -27,9 +37,11 @@ const (
 
 // Bounds of what a stored hash may ask for, so that a forged or damaged one cannot exhaust the machine.
 const (
-	maxMemoryKiB = 1 << 20 // 1 GiB
+	maxMemoryKiB = 256 << 10 // 256 MiB
 	maxPasses    = 64
-	maxB64       = 128 // bytes of encoded salt or key
+	maxThreads   = 16
+	maxWorkKiB   = 1 << 20 // memory times passes: a second or so of one core
+	maxB64       = 128     // bytes of encoded salt or key
 )
 
 // errPHC never says what the text was: it is a password hash.
@@ -74,8 +86,14 @@ func parsePHC(s string) (phc, error) {
 
 // sane refuses what argon2 would panic on, change silently or choke on.
 func (c Cost) sane() bool {
-	return c.Threads >= 1 && c.Passes >= 1 && c.Passes <= maxPasses &&
-		c.MemoryKiB >= 8*uint32(c.Threads) && c.MemoryKiB <= maxMemoryKiB
+	return c.Threads >= 1 && c.Threads <= maxThreads && c.Passes >= 1 && c.Passes <= maxPasses &&
+		c.MemoryKiB >= 8*uint32(c.Threads) && c.MemoryKiB <= maxMemoryKiB && c.MemoryKiB*c.Passes <= maxWorkKiB
+}
+
+// matches compares a password with the hash in time that does not depend on where they differ.
+func (p phc) matches(password string, argon derive) bool {
+	key := argon([]byte(password), p.salt, p.cost, uint32(len(p.key))) //nolint:gosec // at most maxB64
+	return subtle.ConstantTimeCompare(key, p.key) == 1
 }
 
 // current reports whether the hash is made as new ones are.

@@ -59,6 +59,8 @@ func TestPHCRefuses(t *testing.T) {
 		"threads overflow":  "$argon2id$v=19$m=19456,t=2,p=257$" + salt + "$" + key,
 		"too much memory":   "$argon2id$v=19$m=4194304,t=2,p=1$" + salt + "$" + key,
 		"too many passes":   "$argon2id$v=19$m=19456,t=4294967295,p=1$" + salt + "$" + key,
+		"too much work":     "$argon2id$v=19$m=262144,t=5,p=1$" + salt + "$" + key,
+		"too many threads":  "$argon2id$v=19$m=19456,t=2,p=17$" + salt + "$" + key,
 		"too little memory": "$argon2id$v=19$m=7,t=2,p=1$" + salt + "$" + key,
 		"padding":           "$argon2id$v=19$m=19456,t=2,p=1$" + salt + "==$" + key,
 		"spare bits":        "$argon2id$v=19$m=19456,t=2,p=1$" + salt[:len(salt)-1] + "h$" + key,

@@ -1,8 +1,13 @@
 package account
 
 import (
-	_ "embed"
+	"bytes"
+	"compress/gzip"
+	_ "embed" // for the list
+	"io"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -13,16 +18,32 @@ const (
 	MaxPassword = 128
 )
 
-// commonText lists what is guessed first: passwords and the words they are made of, folded, one in a line.
+// commonList is the list of what is guessed first: passwords and the words they are made of, folded, sorted, one in a
+// line. scripts/passwords makes it of the lists of Django (BSD-3-Clause) and zxcvbn-ts (MIT) and of common.txt.
 //
-//go:embed common.txt
-var commonText string
+//go:embed common.txt.gz
+var commonList []byte
+
+// common gives the lines of commonList. It is unpacked once, when the first service is made (about 10 ms), and takes
+// about 1.2 MB.
+var common = sync.OnceValue(func() []string {
+	r, err := gzip.NewReader(bytes.NewReader(commonList))
+	if err != nil {
+		panic("account: the embedded list of passwords is damaged: " + err.Error())
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		panic("account: the embedded list of passwords is damaged: " + err.Error())
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "#") })
+})
 
 const minContextWord = 4 // shorter words are in too many good passwords
 
-// judge refuses passwords that are guessed first. It works offline, and reads its list once.
+// judge refuses passwords that are guessed first. It works offline: no part of a password is ever sent anywhere.
 type judge struct {
-	common  map[string]struct{}
+	common  []string // sorted
 	product string
 }
 
@@ -30,20 +51,14 @@ func newJudge(product string) *judge {
 	if product == "" {
 		product = "backendbook"
 	}
-	j := &judge{common: map[string]struct{}{}, product: fold(product)}
-	for line := range strings.Lines(commonText) {
-		if w := strings.TrimSpace(line); w != "" && w[0] != '#' {
-			j.common[w] = struct{}{}
-		}
-	}
-	return j
+	return &judge{common: common(), product: fold(product)}
 }
 
-// check refuses a password for the owner of that mail address (its normal form). One idea is behind all that it refuses:
-// what everybody knows adds nothing, and the rest must still be long enough.
+// check refuses a password for somebody of whom everybody knows these names and addresses, in their normal forms. One
+// idea is behind all that it refuses: what everybody knows adds nothing, and the rest must still be long enough.
 //
 // Errors: PASSWORD_WEAK.
-func (j *judge) check(password, emailKey string) error {
+func (j *judge) check(password string, known ...string) error {
 	weak := ErrPasswordWeak.On("input.password")
 	n := utf8.RuneCountInString(password)
 	if n < MinPassword || n > MaxPassword {
@@ -55,8 +70,8 @@ func (j *judge) check(password, emailKey string) error {
 		return weak.Saying("this password is one of the first to be guessed")
 	case isSequence(p), isRepeat(p):
 		return weak.Saying("this password is a plain sequence or repetition")
-	case j.isContext(p, emailKey):
-		return weak.Saying("this password is little more than your address or the name of this product")
+	case j.isContext(p, known):
+		return weak.Saying("this password is little more than your name, your address or the name of this product")
 	}
 	return nil
 }
@@ -66,16 +81,12 @@ func (j *judge) check(password, emailKey string) error {
 func (j *judge) isCommon(p string) bool {
 	word := strings.TrimFunc(p, func(r rune) bool { return !unicode.IsLetter(r) })
 	around := utf8.RuneCountInString(p) - utf8.RuneCountInString(word)
-	for _, w := range []string{p, unleet(p)} {
-		if _, ok := j.common[w]; ok {
-			return true
-		}
-	}
-	if word == "" || around >= MinPassword {
-		return false
-	}
+	return j.lists(p) || around < MinPassword && j.lists(word)
+}
+
+func (j *judge) lists(word string) bool {
 	for _, w := range []string{word, unleet(word)} {
-		if _, ok := j.common[w]; ok {
+		if _, found := slices.BinarySearch(j.common, w); found {
 			return true
 		}
 	}
@@ -121,19 +132,21 @@ func isRepeat(p string) bool {
 	return false
 }
 
-// isContext reports a password that is too short without the product's name, the address or a word of its local part.
-func (j *judge) isContext(p, emailKey string) bool {
-	local, _, _ := strings.Cut(emailKey, "@")
-	words := append([]string{j.product, emailKey, local}, strings.FieldsFunc(local, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})...)
+// isContext reports a password that is too short without the product's name, the user's names, addresses and the words
+// in them.
+func (j *judge) isContext(p string, known []string) bool {
+	words := []string{j.product}
+	for _, w := range known {
+		local, _, _ := strings.Cut(w, "@")
+		words = append(words, w, local)
+		words = append(words, strings.FieldsFunc(local, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+	}
+	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) }) // a part must not take its whole apart
+	rest := p
 	for _, w := range words {
-		if utf8.RuneCountInString(w) < minContextWord {
-			continue
-		}
-		if rest := strings.ReplaceAll(p, w, ""); rest != p && utf8.RuneCountInString(rest) < MinPassword {
-			return true
+		if utf8.RuneCountInString(w) >= minContextWord {
+			rest = strings.ReplaceAll(rest, w, "")
 		}
 	}
-	return false
+	return rest != p && utf8.RuneCountInString(rest) < MinPassword
 }

@@ -64,6 +64,8 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(a.hub.Run)
 	life = actor.With(life, actor.System())
 	a.workers.Go(func() { a.sessions.Run(life) })
+	a.workers.Go(func() { a.mail.Run(life) })
+	a.workers.Go(func() { a.auth.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })
@@ -103,7 +105,7 @@ func (a *App) serveGraph() error {
 	if err := graph.CheckAccess(server.Schema(), permissions()); err != nil {
 		return err
 	}
-	a.sockets = graph.NewSockets(server, a.authenticate, a.sessions.Watch, a.log, a.cfg.ForSockets())
+	a.sockets = graph.NewSockets(server, a.auth.Authenticate, a.sessions.Watch, a.log, a.cfg.ForSockets())
 	server.HandleSockets(a.sockets)
 	console, err := fs.Sub(web.Dist, "dist")
 	if err != nil {
@@ -111,19 +113,10 @@ func (a *App) serveGraph() error {
 	}
 	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
-		GraphQL: server, Sessions: a.sessions, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil
-}
-
-// authenticate turns the token of a socket into an actor.
-func (a *App) authenticate(ctx context.Context, token string) (actor.Actor, error) {
-	s, err := a.sessions.Resolve(ctx, token)
-	if err != nil {
-		return actor.Actor{}, err
-	}
-	return actor.Actor{User: s.User, Session: s.ID}, nil
 }
 
 func countFinds(ctx context.Context) (context.Context, func() int) {

@@ -14,13 +14,18 @@ import (
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/demo"
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/mail"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/mongod"
+	"github.com/backendbook/backendbook/internal/throttle"
+	"github.com/backendbook/backendbook/internal/ticket"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -45,6 +50,7 @@ type core struct {
 
 	accounts  *account.Service
 	sessions  *session.Service
+	mail      *mail.Service
 	roles     *rbac.Service
 	plans     *plan.Service
 	documents *registry.Service
@@ -69,7 +75,9 @@ func openCore(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Op
 	for _, w := range report.Warnings {
 		log.WarnContext(ctx, "migration_warning", "warning", w)
 	}
-	c.assemble(opts)
+	if err := c.assemble(opts); err != nil {
+		return nil, errors.Join(err, c.close(ctx))
+	}
 	if err := c.bootstrap(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("bootstrap: %w", err), c.close(ctx))
 	}
@@ -104,11 +112,12 @@ func connect(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Opt
 func schema() store.Plan {
 	var p store.Plan
 	for _, of := range []func() []store.Collection{
-		event.Collections, account.Collections, session.Collections, rbac.Collections, plan.Collections,
-		registry.Collections, analytics.Collections,
+		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections,
+		factor.Collections, social.Collections, rbac.Collections, plan.Collections, registry.Collections, analytics.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
+	p.Migrations = account.Migrations()
 	return p
 }
 
@@ -124,23 +133,58 @@ func permissions() map[string]string {
 }
 
 // assemble makes the services and hands each what it asks of the others.
-func (c *core) assemble(opts Options) {
+func (c *core) assemble(opts Options) error {
 	c.events = event.NewLog(c.db, c.now)
 	c.tail = event.NewTail(c.db, c.now, c.log)
 	c.roles = rbac.New(c.db, c.events, c.now, permissions(), c.tail.Lag, c.log, rbac.Config{UserExists: c.userExists})
-	c.accounts = account.New(c.db, c.events, c.now, c.roles, account.Config{Cost: opts.Password})
+	hashing := c.cfg.ForAccount()
+	if opts.Password != (account.Cost{}) {
+		hashing.Cost = opts.Password
+	}
+	c.accounts = account.New(c.db, c.events, c.now, c.roles, hashing)
 	c.sessions = session.New(c.db, c.events, c.now, c.log, c.cfg.ForSession())
 	c.plans = plan.New(c.db, c.events, c.now, c.roles, c.roles, plan.Config{})
 	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{})
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
-	c.auth = webauth.New(c.db, webauth.Deps{
-		Accounts: c.accounts, Sessions: c.sessions, Plans: c.plans, Roles: c.roles, Policy: c.roles,
-	})
+	if err := c.assembleAuth(); err != nil {
+		return err
+	}
 	c.demo = demo.New(demo.Deps{
 		DB: c.db, Roles: c.roles, Plans: c.plans, Documents: c.documents, Analytics: c.analytics,
 		CreateUser: c.auth.Create, Now: c.now, Log: c.log,
 	}, c.cfg.ForDemo())
 	c.registerTargets()
+	return nil
+}
+
+// assembleAuth makes the ways in. What is wrong with a file they read keeps the server from starting.
+func (c *core) assembleAuth() error {
+	ring, err := openRing(c.cfg)
+	if err != nil {
+		return fmt.Errorf("secret-keys: %w", err)
+	}
+	if c.mail, err = mail.New(c.db, c.now, c.log, ring, c.cfg.ForMail()); err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	tickets := ticket.New(c.db, c.now)
+	factors, err := factor.New(c.db, c.events, c.now, tickets, ring, c.cfg.ForFactor())
+	if err != nil {
+		return fmt.Errorf("factors: %w", err)
+	}
+	providers, err := c.cfg.ForSocial()
+	if err != nil {
+		return fmt.Errorf("auth.providers-file: %w", err)
+	}
+	others, err := social.New(c.db, c.events, c.now, tickets, c.log, providers)
+	if err != nil {
+		return fmt.Errorf("auth.providers-file: %w", err)
+	}
+	c.auth = webauth.New(c.db, webauth.Deps{
+		Accounts: c.accounts, Sessions: c.sessions, Factors: factors, Social: others, Tickets: tickets,
+		Throttle: throttle.New(c.db, c.events, c.now), Mail: c.mail, Events: c.events, Plans: c.plans, Roles: c.roles,
+		Now: c.now, Log: c.log,
+	}, c.cfg.ForWebauth())
+	return nil
 }
 
 func (c *core) userExists(ctx context.Context, id string) (bool, error) {

@@ -21,8 +21,9 @@ type Commands struct {
 	Migrate MigrateCmd `cmd:"" help:"Bring the database to what this version needs. Serving does it too."`
 	Seed    SeedCmd    `cmd:"" help:"Make the roles and plans a new database begins with, and with --demo the demo."`
 	User    struct {
-		CreateAdmin UserCreateAdminCmd `cmd:"" help:"Make an account that may do everything."`
-		SetPassword UserSetPasswordCmd `cmd:"" help:"Give a user a new password and end all their sessions."`
+		CreateAdmin UserCreateAdminCmd `cmd:"" help:"Make an account that may do everything, and print the link to choose its password with."`
+		Reset       UserResetCmd       `cmd:"" help:"Print a link with which a user chooses a new password."`
+		Import      UserImportCmd      `cmd:"" help:"Bring users of another system along, with their password hashes."`
 		List        UserListCmd        `cmd:"" help:"List the users by name."`
 	} `cmd:"" help:"Users."`
 	Role struct {
@@ -37,6 +38,8 @@ type Commands struct {
 	Config struct {
 		Print ConfigPrintCmd `cmd:"" help:"Print every setting, where its value comes from, and secrets masked."`
 		Check ConfigCheckCmd `cmd:"" help:"Tell whether the settings are good."`
+
+		NewKey ConfigNewKeyCmd `cmd:"" help:"Make a key for the setting secret-keys."`
 	} `cmd:"" help:"Settings."`
 	Docs    DocsCmd    `cmd:"" help:"Write a page of the reference documentation."`
 	Schema  SchemaCmd  `cmd:"" help:"Print the GraphQL schema."`

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -19,69 +21,44 @@ import (
 
 // UserCreateAdminCmd makes an administrator.
 type UserCreateAdminCmd struct {
-	Email         string `arg:"" help:"Mail address to sign in with."`
-	Name          string `help:"Display name." default:"Administrator"`
-	PasswordStdin bool   `help:"Read the password from standard input, one line. Otherwise one is made and printed."`
+	Email string `arg:"" help:"Mail address of the administrator."`
+	Name  string `help:"Display name." default:"Administrator"`
 }
 
-// Run makes the account and lets it hold the role of administrators.
+// Run makes the account, lets it hold the role of administrators, and prints the one-time link to choose a password with.
 func (c *UserCreateAdminCmd) Run(ctx context.Context, env *Env) error {
-	password, made, err := readPassword(env.In, c.PasswordStdin)
-	if err != nil {
-		return err
-	}
 	s, release, err := env.Host.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	u, err := s.Auth.Create(ctx, account.CreateCmd{Email: c.Email, Name: c.Name, Password: password})
-	if errors.Is(err, account.ErrEmailTaken) {
-		return fmt.Errorf("%w: to make its owner an administrator, say `role grant %s %s`", err, c.Email, rbac.RoleAdmin)
-	}
+	u, link, err := s.Auth.CreateAdmin(ctx, account.CreateCmd{Email: c.Email, Name: c.Name}, func(ctx context.Context, u account.User) error {
+		return grant(ctx, s, u, rbac.RoleAdmin)
+	})
 	if err != nil {
 		return err
 	}
-	if err := grant(ctx, s, u, rbac.RoleAdmin); err != nil {
-		return err
-	}
-	env.say("made %s", u.Ref())
-	if made {
-		return PrintSignIns(env.Out, []SignIn{{c.Email, password, rbac.RoleAdmin}})
-	}
-	return nil
+	env.say("%s may do everything", u.Ref())
+	return printLink(env, link)
+}
+
+// printLink prints a link that lets somebody choose a password, and nothing else on standard output.
+func printLink(env *Env, link string) error {
+	env.say("open this within an hour to choose a password; it is good once:")
+	_, err := fmt.Fprintln(env.Out, link)
+	return err
 }
 
 // NewPassword makes a password nobody can guess: 100 bits.
 func NewPassword() string { return strings.ToLower(rand.Text()[:20]) }
 
-// readPassword reads one line, or makes a password.
-func readPassword(in io.Reader, fromIn bool) (password string, made bool, err error) {
-	if !fromIn {
-		return NewPassword(), true, nil
-	}
-	line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
-	if password = strings.TrimRight(line, "\r\n"); password == "" {
-		return "", false, usage("standard input holds no password")
-	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return password, false, err
+// UserResetCmd lets somebody choose a new password.
+type UserResetCmd struct {
+	Email string `arg:"" help:"Mail address of the user."`
 }
 
-// UserSetPasswordCmd sets a password.
-type UserSetPasswordCmd struct {
-	Email         string `arg:"" help:"Mail address of the user."`
-	PasswordStdin bool   `help:"Read the password from standard input, one line. Otherwise one is made and printed."`
-}
-
-// Run sets it and ends the user's sessions.
-func (c *UserSetPasswordCmd) Run(ctx context.Context, env *Env) error {
-	password, made, err := readPassword(env.In, c.PasswordStdin)
-	if err != nil {
-		return err
-	}
+// Run prints the one-time link. Nobody else ever knows the password.
+func (c *UserResetCmd) Run(ctx context.Context, env *Env) error {
 	s, release, err := env.Host.Open(ctx)
 	if err != nil {
 		return err
@@ -91,14 +68,76 @@ func (c *UserSetPasswordCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Email, err)
 	}
-	if err := s.Auth.SetPassword(ctx, u.ID, password); err != nil {
+	link, err := s.Auth.ResetLink(ctx, u)
+	if err != nil {
 		return err
 	}
-	env.say("set; all sessions of %s have ended", u.Ref())
-	if made {
-		return PrintSignIns(env.Out, []SignIn{{c.Email, password, ""}})
+	return printLink(env, link)
+}
+
+// UserImportCmd brings users of another system along, with their passwords.
+type UserImportCmd struct {
+	File string `arg:"" type:"existingfile" help:"One JSON object in a line: email, name, username, hash. The hash is argon2id, bcrypt, scrypt or as Django stores it."`
+}
+
+// imported is one line of the file.
+type imported struct {
+	Email    string `json:"email"`
+	Name     string `json:"name"`
+	Username string `json:"username"`
+	Hash     string `json:"hash"`
+}
+
+// Run imports line by line. A line that is refused is told and does not keep the others from coming in; a user who is there
+// already is left as they are, so the import can be run again.
+func (c *UserImportCmd) Run(ctx context.Context, env *Env) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	s, release, err := env.Host.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	made, refused := 0, 0
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		if err := importOne(ctx, s, lines.Bytes()); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			refused++
+			env.say("line %d: %v", n, err)
+			continue
+		}
+		made++
+	}
+	env.say("%d imported, %d refused", made, refused)
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	if refused > 0 {
+		return errRefused
 	}
 	return nil
+}
+
+var errRefused = errors.New("some lines were refused")
+
+func importOne(ctx context.Context, s *Services, line []byte) error {
+	var in imported
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return errors.New("this is not a JSON object with email, name, username and hash") // the text may hold the hash
+	}
+	_, err := s.Auth.Import(ctx, account.ImportCmd{Email: in.Email, Name: in.Name, Username: in.Username, Hash: in.Hash})
+	return err
 }
 
 // UserListCmd lists users.
@@ -119,7 +158,7 @@ func (c *UserListCmd) Run(ctx context.Context, env *Env) error {
 	}
 	rows := []row{}
 	err = pages(ctx, s.Accounts.List, func(u account.User) {
-		rows = append(rows, row{u.Ref().String(), u.Email, u.Name, u.CreatedAt})
+		rows = append(rows, row{u.Ref().String(), u.Email(), u.Name, u.CreatedAt})
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/keyring"
 )
 
 // ServeCmd serves.
@@ -86,6 +87,17 @@ type ConfigCheckCmd struct{}
 // Run says so.
 func (c *ConfigCheckCmd) Run(env *Env) error {
 	_, err := fmt.Fprintln(env.Out, "the settings are good")
+	return err
+}
+
+// ConfigNewKeyCmd makes a key.
+type ConfigNewKeyCmd struct {
+	ID string `help:"Name of the key: 1 to 16 of a-z, 0-9 and dash, another than those of the keys before." default:"k1"`
+}
+
+// Run prints it, and keeps it nowhere.
+func (c *ConfigNewKeyCmd) Run(env *Env) error {
+	_, err := fmt.Fprintln(env.Out, keyring.NewKey(c.ID))
 	return err
 }
 

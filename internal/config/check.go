@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/backendbook/backendbook/internal/keyring"
 )
 
 // check looks at the settings together. It also fills in what follows from others. broken tells that some were not
@@ -36,6 +38,10 @@ func (c *Config) check(broken bool) []string {
 		return problems
 	}
 	add(c.Session.Idle <= c.Session.Absolute, "session.idle must not be longer than session.absolute")
+	if c.SecretKeys != "" {
+		_, err := keyring.Parse(c.SecretKeys)
+		add(err == nil, "secret-keys must be id:key[,id:key…], each key 32 bytes in base64: `backendbook config new-key` makes one")
+	}
 	add(c.GraphQL.Timeout <= c.GraphQL.MaxTimeout, "graphql.timeout must not be longer than graphql.max-timeout")
 	if c.IsProduction() {
 		problems = append(problems, c.checkProduction()...)
@@ -62,6 +68,11 @@ func (c *Config) checkProduction() []string {
 	} else {
 		add(hasCredential(c.MongoDB.URI), "MONGODB_URI must hold a user with a password of its own, or an authMechanism")
 	}
+	add(c.SecretKeys != "", "secret-keys must hold a key of your own: `backendbook config new-key` makes one. Keep it: what it has sealed nothing else opens")
+	add(c.Mail.Host != "" && c.Mail.From != "", "mail.host and mail.from must be set: without mail nobody can register or reset a password, "+
+		"and the development mailbox shows everybody's links")
+	add(c.Mail.TLS != "none" || c.Mail.User == "", "mail.tls must not be none with a user: the password would cross the network in the clear")
+	add(c.hashCost().Acceptable(), "auth.hash-memory and auth.hash-passes are too low: at least 19456 with 2, or 47104 with 1 (OWASP)")
 	add(!c.Demo.Enabled, "demo.enabled must be false: its users have known passwords")
 	return problems
 }

@@ -24,11 +24,15 @@ type Config struct {
 	DrainTime      time.Duration `type:"setting" group:"Server" def:"10s" min:"1s" max:"5m" help:"How long a stopping server waits for the requests it has."`
 	GCPercent      int           `type:"setting" name:"gc-percent" group:"Server" def:"400" min:"0" max:"2000" help:"Garbage collector target: more memory for less work. 0 leaves it to the GOGC variable."`
 
+	SecretKeys string `type:"setting" group:"Server" secret:"" help:"Keys that seal what must be read back, such as seeds of authenticator apps: id:key[,id:key…], each key 32 bytes in base64. The first seals, all open. Empty in development: one is made and kept in data-dir."`
+
 	Log     Log     `embed:"" prefix:"log-" group:"Log"`
 	MongoDB MongoDB `embed:"" prefix:"mongodb-" group:"MongoDB"`
 	Managed Managed `embed:"" prefix:"managed-" group:"Managed MongoDB"`
 	GraphQL GraphQL `embed:"" prefix:"graphql-" group:"GraphQL"`
+	Auth    Auth    `embed:"" prefix:"auth-" group:"Accounts"`
 	Session Session `embed:"" prefix:"session-" group:"Sessions"`
+	Mail    Mail    `embed:"" prefix:"mail-" group:"Mail"`
 	Demo    Demo    `embed:"" prefix:"demo-" group:"Demo"`
 }
 
@@ -64,6 +68,32 @@ type GraphQL struct {
 	MaxAliases    int           `type:"setting" def:"30" min:"0" max:"10000" help:"Most aliases in a document, each counted as often as its fragment is spread."`
 	MaxSockets    int           `type:"setting" def:"20000" min:"1" max:"1000000" help:"Most WebSockets at once on this node."`
 	Introspection string        `type:"setting" def:"auto" oneof:"auto,on,off" help:"Whether clients may ask for the schema. auto: in development only."`
+}
+
+// Auth is who may come in and how.
+type Auth struct {
+	Registration   string        `type:"setting" def:"open" oneof:"open,invitation,closed" help:"Who may register."`
+	AllowedDomains []string      `type:"setting" help:"Domains a mail address must have to register. Empty: any."`
+	TermsVersion   string        `type:"setting" help:"Version of the terms a new user must accept. Empty: there are none."`
+	FactorRoles    []string      `type:"setting" help:"Keys of roles whose holders need a second factor: they cannot remove the last one, and the console asks for it."`
+	DeleteGrace    time.Duration `type:"setting" def:"720h" min:"0s" max:"8760h" help:"How long after its owner asked for it an account is deleted; signing in meanwhile keeps it."`
+	PerAccount     int           `type:"setting" def:"10" min:"3" max:"1000" help:"Wrong attempts at one account before they are slowed down to one each 90 s. Devices its owner has used have a count of their own."`
+	PerNetwork     int           `type:"setting" def:"50" min:"3" max:"100000" help:"Wrong attempts from one network address (IPv6: /64) before they are slowed down to one each 10 s."`
+	HashMemory     int           `type:"setting" def:"19456" min:"64" max:"1048576" help:"Memory of one argon2id password hash, in KiB. Production wants 19456 with 2 passes, or 47104."`
+	HashPasses     int           `type:"setting" def:"2" min:"1" max:"64" help:"Passes of one argon2id password hash."`
+	HashSlots      int           `type:"setting" def:"0" min:"0" max:"256" help:"Passwords hashed at once. 0: one for each core."`
+	ProvidersFile  string        `type:"setting" help:"YAML file with the providers one may sign in with: see docs/sign-in.md."`
+}
+
+// Mail is how mails leave.
+type Mail struct {
+	Host      string `type:"setting" help:"SMTP server. Empty in development: mails stay in the development mailbox of the console."`
+	Port      int    `type:"setting" def:"587" min:"1" max:"65535" help:"Port of the SMTP server."`
+	User      string `type:"setting" help:"User at the SMTP server. Empty: none is asked for."`
+	Password  string `type:"setting" secret:"" help:"Password at the SMTP server."`
+	TLS       string `type:"setting" name:"tls" def:"starttls" oneof:"starttls,tls,none" help:"How the connection is protected."`
+	From      string `type:"setting" help:"Sender, such as Backend Book <no-reply@book.example.org>. Empty in development: no-reply@localhost."`
+	Templates string `type:"setting" help:"Folder whose files replace the built-in templates of the same path, such as de/verify_email.tmpl."`
 }
 
 // Session is how long a sign-in lasts.

@@ -1,15 +1,25 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/backendbook/backendbook/graph"
+	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/demo"
+	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/mail"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/mongod"
+	"github.com/backendbook/backendbook/internal/webauth"
 )
+
+// product is how this server calls itself in mails and in authenticator apps.
+const product = "Backend Book"
 
 // ForStore is the Config of package store; the URI of a managed MongoDB is known later.
 func (c *Config) ForStore() store.Config {
@@ -25,6 +35,51 @@ func (c *Config) ForMongod(attach bool) mongod.Config {
 		DataDir: filepath.Join(c.DataDir, "mongodb"), CacheDir: c.Managed.CacheDir,
 		Binary: c.Managed.Binary, AllowDownload: c.Managed.Download, Attach: attach,
 	}
+}
+
+// ForAccount is the Config of package account.
+func (c *Config) ForAccount() account.Config {
+	return account.Config{Cost: c.hashCost(), HashSlots: c.Auth.HashSlots}
+}
+
+func (c *Config) hashCost() account.Cost {
+	return account.Cost{MemoryKiB: uint32(max(c.Auth.HashMemory, 0)), Passes: uint32(max(c.Auth.HashPasses, 0)), Threads: 1} //nolint:gosec // bounded by the tags
+}
+
+// ForWebauth is the Config of package webauth.
+func (c *Config) ForWebauth() webauth.Config {
+	return webauth.Config{
+		Registration: webauth.Mode(strings.ToUpper(c.Auth.Registration)), Domains: c.Auth.AllowedDomains, Terms: c.Auth.TermsVersion,
+		FactorRoles: c.Auth.FactorRoles, DeleteGrace: c.Auth.DeleteGrace, PublicURL: c.PublicURL,
+		PerAccount: c.Auth.PerAccount, PerNetwork: c.Auth.PerNetwork,
+	}
+}
+
+// ForFactor is the Config of package factor.
+func (c *Config) ForFactor() factor.Config {
+	return factor.Config{Product: product, Origin: c.PublicURL, MoreOrigins: c.AllowedOrigins}
+}
+
+// ForMail is the Config of package mail.
+func (c *Config) ForMail() mail.Config {
+	return mail.Config{
+		Host: c.Mail.Host, Port: c.Mail.Port, User: c.Mail.User, Password: c.Mail.Password, TLS: c.Mail.TLS,
+		From: c.Mail.From, Templates: c.Mail.Templates, Product: product, PublicURL: c.PublicURL,
+	}
+}
+
+// ForSocial is the Config of package social; the file of the providers is read here.
+func (c *Config) ForSocial() (social.Config, error) {
+	cfg := social.Config{PublicURL: c.PublicURL, AllowPrivate: !c.IsProduction()}
+	if c.Auth.ProvidersFile == "" {
+		return cfg, nil
+	}
+	b, err := os.ReadFile(c.Auth.ProvidersFile)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Providers, err = social.ParseProviders(b)
+	return cfg, err
 }
 
 // ForSession is the Config of package session.

@@ -32,6 +32,7 @@ type Event struct {
 type Actor struct {
 	User         string `bson:"user,omitempty"`
 	Session      string `bson:"session,omitempty"`
+	Key          string `bson:"key,omitempty"` // access key
 	Impersonator string `bson:"impersonator,omitempty"`
 	System       bool   `bson:"system,omitempty"`
 }
@@ -67,7 +68,7 @@ func (l *Log) Append(ctx context.Context, kind string, on ref.Ref, data any) err
 	a, r := actor.From(ctx), actor.RequestFrom(ctx)
 	e := Event{
 		ID: ref.NewID(), Kind: kind, On: on, At: l.now(), RequestID: r.ID, IP: r.IP,
-		Actor: Actor{User: a.User, Session: a.Session, Impersonator: a.Impersonator, System: a.System},
+		Actor: Actor{User: a.User, Session: a.Session, Key: a.Key, Impersonator: a.Impersonator, System: a.System},
 	}
 	if data != nil {
 		raw, err := bson.Marshal(data)

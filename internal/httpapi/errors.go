@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/backendbook/backendbook/internal/actor"
@@ -28,6 +29,9 @@ type problem struct {
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := fault.From(err)
 	noteError(r, e)
+	if after, ok := e.Details["retryAfter"]; ok {
+		w.Header().Set("Retry-After", fmt.Sprint(after))
+	}
 	var p problem
 	p.Error.Code, p.Error.Message, p.Error.Details = e.Code, e.Msg, e.Details
 	p.Error.RequestID = actor.RequestFrom(r.Context()).ID

@@ -8,8 +8,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
-	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/social"
 )
 
 // Config says how the server is reached. The zero value is a plain-http server for development without proxies.
@@ -27,20 +28,21 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// Sessions finds the session of a token.
-type Sessions interface {
-	Resolve(ctx context.Context, token string) (session.Session, error)
-}
+// Authenticate turns the secret of a request into who is asking.
+//
+// Errors: SESSION_ENDED, RATE_LIMITED.
+type Authenticate func(ctx context.Context, token string) (actor.Actor, error)
 
 // Deps are what the server stands on.
 type Deps struct {
-	GraphQL  http.Handler
-	Sessions Sessions
-	Health   *Health
-	Metrics  *Metrics
-	Console  fs.FS // the built console, with index.html at its root; without one a page says how it is built
-	Clock    clock.Clock
-	Log      *slog.Logger
+	GraphQL      http.Handler
+	Authenticate Authenticate
+	Providers    Providers
+	Health       *Health
+	Metrics      *Metrics
+	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
+	Clock        clock.Clock
+	Log          *slog.Logger
 }
 
 // Server is the HTTP interface. It is safe for concurrent use.
@@ -74,6 +76,7 @@ func (s *Server) chain() []middleware {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", s.resolveSession(s.deps.GraphQL))
+	mux.Handle("GET "+social.CallbackPath+"{provider}", s.resolveSession(http.HandlerFunc(s.serveProvider)))
 	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
 	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
 	mux.Handle("/", newConsole(s.deps.Console))

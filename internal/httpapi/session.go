@@ -1,35 +1,46 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
+// ErrTokenInURL refuses a secret where logs, histories and referrers would keep it.
+var ErrTokenInURL = fault.Define(fault.Invalid, "TOKEN_IN_URL", "a token does not belong into an address: send it in the header Authorization")
+
 // resolveSession finds out who is asking. A bearer token that is not good is an error, since its sender can do something
 // about it; a cookie that is not good is cleared and the request goes on as nobody's, since a browser sends it unasked.
-// It also gives sign-in and sign-out the way to set the cookie.
+// It also gives the flows the way to the browser's cookies.
 func (s *Server) resolveSession(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		if hasToken(r.URL) {
+			writeError(w, r, ErrTokenInURL)
+			return
+		}
 		ctx := r.Context()
 		if r.Header.Get("Upgrade") == "" { // a socket has no headers to set any more
-			ctx = webauth.WithTokenSink(ctx, func(token string) { s.sink(w, token) })
+			ctx = webauth.WithBrowser(ctx, browser{s.cookies, w, r})
 		}
 		token, fromCookie := s.token(r)
 		if token != "" {
-			a, err := s.authenticate(ctx, token)
+			a, err := s.deps.Authenticate(ctx, token)
+			if err == nil && fromCookie && a.Key != "" {
+				err = session.ErrEnded // a key is for programs: a browser would send it along with whatever a page asks for
+			}
 			switch {
 			case err == nil:
 				ctx = actor.With(ctx, a)
 				noteActor(r, a)
-			case errors.Is(err, session.ErrEnded) && fromCookie:
-				s.cookies.set(w, "")
+			case fromCookie && errors.Is(err, session.ErrEnded):
+				s.cookies.set(w, webauth.SessionCookie, "")
 			default:
 				writeError(w, r, err)
 				return
@@ -39,20 +50,10 @@ func (s *Server) resolveSession(next http.Handler) http.Handler {
 	})
 }
 
-// sink sets the cookie of a new session; with no token it clears it, and what the pages have stored along with it.
-func (s *Server) sink(w http.ResponseWriter, token string) {
-	s.cookies.set(w, token)
-	if token == "" {
-		w.Header().Set("Clear-Site-Data", `"storage"`)
-	}
-}
-
-func (s *Server) authenticate(ctx context.Context, token string) (actor.Actor, error) {
-	found, err := s.deps.Sessions.Resolve(ctx, token)
-	if err != nil {
-		return actor.Actor{}, err
-	}
-	return actor.Actor{User: found.User, Session: found.ID}, nil
+// hasToken reports whether an address carries a secret as RFC 6750 would have it, or one of ours.
+func hasToken(u *url.URL) bool {
+	q := u.RawQuery
+	return strings.Contains(q, "access_token=") || strings.Contains(q, "bbs_") || strings.Contains(q, "bbk_")
 }
 
 // token is the secret the request carries. A bearer token is sent on purpose, so it goes before the cookie.
@@ -61,5 +62,5 @@ func (s *Server) token(r *http.Request) (token string, fromCookie bool) {
 	if strings.EqualFold(scheme, "Bearer") && token != "" {
 		return strings.TrimSpace(token), false
 	}
-	return s.cookies.get(r), true
+	return s.cookies.get(r, webauth.SessionCookie), true
 }

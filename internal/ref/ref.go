@@ -29,7 +29,7 @@ const (
 	ContentType = "content_type"
 	Document    = "document"
 	Metric      = "metric"
-	System      = "system"   // the server itself; its id is System too
+	System      = "system" // the server itself; its id is System too
 )
 
 // Ref points at one object. Ids are never reused, so a Ref means the same thing for ever.

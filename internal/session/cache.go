@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 // cache is what this node knows of sessions: the ones in use, the reads under way, who watches, and the uses that are
@@ -16,17 +17,17 @@ type cache struct {
 	cfg Config
 
 	mu       sync.RWMutex
-	byDigest map[digest]*entry
+	byDigest map[token.Digest]*entry
 	byID     map[string]*entry
-	flights  map[digest]*flight
-	ends     uint64 // how often something was forgotten
+	flights  map[token.Digest]*flight
+	ends     uint64 // how often something was forgotten or changed
 	watches  map[string]*watch
 	uses     map[string]Session // by id, with the latest use
 }
 
 // entry is one session in memory. Its fields change only under the lock.
 type entry struct {
-	digest  digest
+	digest  token.Digest
 	session Session
 	readAt  time.Time
 }
@@ -41,13 +42,13 @@ type flight struct {
 
 func newCache(cfg Config) *cache {
 	return &cache{
-		cfg: cfg, byDigest: map[digest]*entry{}, byID: map[string]*entry{}, flights: map[digest]*flight{},
+		cfg: cfg, byDigest: map[token.Digest]*entry{}, byID: map[string]*entry{}, flights: map[token.Digest]*flight{},
 		watches: map[string]*watch{}, uses: map[string]Session{},
 	}
 }
 
 // get gives the session if what is known of it is fresh.
-func (c *cache) get(d digest, now time.Time) (Session, bool) {
+func (c *cache) get(d token.Digest, now time.Time) (Session, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if e, ok := c.byDigest[d]; ok && now.Sub(e.readAt) < c.cfg.Recheck {
@@ -68,7 +69,7 @@ func (c *cache) getByID(id string, now time.Time) (Session, bool) {
 
 // load reads the session of a digest with read, once for all who ask at the same time. Whoever comes after a session was
 // forgotten does not join a read that began before.
-func (c *cache) load(ctx context.Context, d digest, now time.Time, read func(context.Context, digest) (Session, error)) (Session, error) {
+func (c *cache) load(ctx context.Context, d token.Digest, now time.Time, read func(context.Context, token.Digest) (Session, error)) (Session, error) {
 	for {
 		f, mine := c.join(d, now)
 		if mine {
@@ -88,14 +89,14 @@ func (c *cache) load(ctx context.Context, d digest, now time.Time, read func(con
 	}
 }
 
-func (c *cache) fly(ctx context.Context, d digest, f *flight, now time.Time, read func(context.Context, digest) (Session, error)) {
+func (c *cache) fly(ctx context.Context, d token.Digest, f *flight, now time.Time, read func(context.Context, token.Digest) (Session, error)) {
 	defer c.land(d, f, now)
 	f.err = fault.ErrInternal // for the others, should read panic
 	f.session, f.err = read(ctx, d)
 }
 
 // join gives the flight to wait for, or to make. One that has just landed counts.
-func (c *cache) join(d digest, now time.Time) (f *flight, mine bool) {
+func (c *cache) join(d token.Digest, now time.Time) (f *flight, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.byDigest[d]; ok && now.Sub(e.readAt) < c.cfg.Recheck {
@@ -112,7 +113,7 @@ func (c *cache) join(d digest, now time.Time) (f *flight, mine bool) {
 }
 
 // land ends a flight and keeps what it read, if it is sure to be still so.
-func (c *cache) land(d digest, f *flight, now time.Time) {
+func (c *cache) land(d token.Digest, f *flight, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.flights[d] == f {
@@ -203,6 +204,16 @@ func (c *cache) forget(ids ...string) {
 			close(w.ended)
 			delete(c.watches, id)
 		}
+	}
+}
+
+// refresh drops what is known of a session that goes on and has changed. Those who watch it notice nothing.
+func (c *cache) refresh(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends++
+	if e, ok := c.byID[id]; ok {
+		c.drop(e)
 	}
 }
 

@@ -86,6 +86,46 @@ func TestEndDuringARead(t *testing.T) {
 	})
 }
 
+// Bug class "changed while being read": the answer from before an elevation must not be kept after it.
+func TestRefreshDuringARead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := testCache()
+		before, after := session1("s1"), session1("s1").elevated(t0, "pwd")
+		answer := make(chan struct{})
+		old := func(ctx context.Context, d digest) (Session, error) {
+			<-answer
+			return answers(before)(ctx, d)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = c.load(t.Context(), digest{1}, t0, old) })
+		synctest.Wait()
+
+		c.refresh("s1")
+		if s, err := c.load(t.Context(), digest{1}, t0, answers(after)); err != nil || s != after {
+			t.Errorf("who asked after the change got %+v, %v", s, err)
+		}
+		close(answer)
+		wg.Wait()
+		if s, ok := c.get(digest{1}, t0); !ok || s != after {
+			t.Errorf("kept: %+v, %v", s, ok)
+		}
+	})
+}
+
+func TestRefreshKeepsUsesAndWatches(t *testing.T) {
+	t.Parallel()
+	c := testCache()
+	s, _ := c.load(t.Context(), digest{1}, t0, answers(session1("s1")))
+	w := c.watch("s1")
+	c.use(s, t0.Add(time.Minute))
+	c.refresh("s1")
+	c.refresh("nothing")
+	if _, ok := c.getByID("s1", t0); ok || isClosed(w.ended) || len(c.uses) != 1 {
+		t.Errorf("still known %v, watch closed %v, %d uses", ok, isClosed(w.ended), len(c.uses))
+	}
+}
+
 func TestLoadWhenTheReaderLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,13 +7,18 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
+	"github.com/backendbook/backendbook/internal/token"
 )
+
+// digest is short for tests of the memory, which has nothing to do with tokens.
+type digest = token.Digest
 
 func TestMain(m *testing.M) { storetest.Main(m) }
 
@@ -78,11 +83,11 @@ func (n node) follow(t testing.TB) {
 
 func (n node) start(t testing.TB, user string) (Session, string) {
 	t.Helper()
-	s, token, err := n.Start(t.Context(), user)
+	s, secret, err := n.Start(t.Context(), StartCmd{User: user, Methods: "pwd"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, token
+	return s, secret
 }
 
 // warm starts a session and resolves it, so that it is in memory.
@@ -114,8 +119,8 @@ func (n node) stored(t testing.TB, id string) record {
 // endUnheard ends a session in the database alone: as if another node did it and the event was lost.
 func (n node) endUnheard(t testing.TB, id string) {
 	t.Helper()
-	if done, err := n.store.end(t.Context(), id, n.now()); err != nil || !done {
-		t.Fatalf("end: %v, %v", done, err)
+	if err := n.store.end(t.Context(), id, n.now()); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -124,8 +129,48 @@ func (n node) ended(t testing.TB) int {
 	return storetest.Count(t, n.db, "events", bson.D{{Key: "kind", Value: "session.session.ended"}})
 }
 
+// facts are the events of one kind, oldest first.
+func (n node) facts(t testing.TB, kind string) []event.Event {
+	t.Helper()
+	all, err := store.Find[event.Event](t.Context(), n.db.Collection("events"), bson.D{{Key: "kind", Value: kind}}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// data is what is recorded with a fact.
+func data[T any](t testing.TB, e event.Event) T {
+	t.Helper()
+	v, err := store.Decode[T](e.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// mint makes a key as a flow would.
+func (n node) mint(t testing.TB, user string, scopes ...string) (Key, string) {
+	t.Helper()
+	k, secret, err := n.MintKey(as(t, user), MintCmd{User: user, Name: "deploy", Scopes: scopes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, secret
+}
+
 func as(t testing.TB, user string) context.Context {
 	return actor.With(t.Context(), actor.Actor{User: user})
+}
+
+// in is a request that came with the session.
+func in(t testing.TB, s Session) context.Context {
+	return actor.With(t.Context(), actor.Actor{User: s.User, Session: s.ID})
+}
+
+// with is a request that came with the key.
+func with(t testing.TB, k Key) context.Context {
+	return actor.With(t.Context(), actor.Actor{User: k.User, Key: k.ID, Scope: actor.NewScope(k.Scopes...)})
 }
 
 func system(t testing.TB) context.Context { return actor.With(t.Context(), actor.System()) }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"sync"
@@ -16,19 +17,20 @@ import (
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 func TestStart(t *testing.T) {
 	t.Parallel()
 	n := setUp(t, Config{})
 	ctx := actor.WithRequest(t.Context(), actor.Request{ID: "r1", IP: "192.0.2.7", UserAgent: "curl/8" + strings.Repeat("x", 300)})
-	s, token, err := n.Start(ctx, "ada")
+	s, token, err := n.Start(ctx, StartCmd{User: "ada", Methods: "pwd otp", Device: "d1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Session{
 		ID: s.ID, User: "ada", CreatedAt: t0, LastSeenAt: t0, IdleUntil: t0.Add(14 * 24 * time.Hour), ExpiresAt: t0.Add(30 * 24 * time.Hour),
-		UserAgent: "curl/8" + strings.Repeat("x", 250), IP: "192.0.2.7",
+		AuthAt: t0, Methods: "pwd otp", Device: "d1", UserAgent: "curl/8" + strings.Repeat("x", 250), IP: "192.0.2.7",
 	}
 	if s != want || s.ID == "" {
 		t.Errorf("Start() = %+v\nwant %+v", s, want)
@@ -37,21 +39,42 @@ func TestStart(t *testing.T) {
 		t.Errorf("Resolve() = %+v\nwant %+v", got, want)
 	}
 	r := n.stored(t, s.ID)
-	if d, _ := parseToken(token); !bytes.Equal(r.TokenHash, d[:]) {
+	if d, _, _ := parse(token); !bytes.Equal(r.TokenHash, d[:]) {
 		t.Error("what is stored is not the digest")
 	}
 	log, err := store.Find[event.Event](t.Context(), n.db.Collection("events"), bson.D{})
 	if err != nil || len(log) != 1 || log[0].Kind != "session.session.started" || log[0].On != s.Ref() || log[0].IP != "192.0.2.7" {
 		t.Errorf("events: %+v, %v", log, err)
 	}
-	for _, coll := range []string{collection, "events"} { // requirement 58
+	if got := data[about](t, log[0]); got != (about{"ada", "pwd otp", "d1"}) {
+		t.Errorf("the event says %+v", got)
+	}
+}
+
+// Of the three secrets the database holds the hash alone, and they are 256 random bits.
+func TestReq15Req58OnlyHashesAreStored(t *testing.T) {
+	t.Parallel()
+	n := setUp(t, Config{})
+	_, session := n.warm(t, "ada")
+	_, key := n.mint(t, "ada", "plan.read")
+	_, device, _, err := n.Remember(t.Context(), "ada", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, coll := range []string{collection, ownerCollection, deviceCollection, "events"} {
 		docs, err := store.Find[bson.Raw](t.Context(), n.db.Collection(coll), bson.D{})
 		if err != nil || len(docs) == 0 {
-			t.Fatal(err)
+			t.Fatalf("%s: %d documents, %v", coll, len(docs), err)
 		}
-		for _, d := range docs {
-			if strings.Contains(string(d), token[4:]) {
-				t.Errorf("%s holds the token", coll)
+		for _, doc := range docs {
+			for _, secret := range []string{session, key, device} {
+				raw, err := base64.RawURLEncoding.DecodeString(secret[4:])
+				if err != nil || len(raw) != 36 {
+					t.Fatalf("%q is not 256 bits and a checksum", secret)
+				}
+				if bytes.Contains(doc, raw[:32]) || bytes.Contains(doc, []byte(secret[8:])) {
+					t.Errorf("%s holds the secret %s…", coll, secret[:4])
+				}
 			}
 		}
 	}
@@ -63,7 +86,7 @@ func TestStartJoinsTheTransaction(t *testing.T) {
 	wrong := errors.New("the flow goes wrong later")
 	var token string
 	err := n.db.InTx(t.Context(), func(ctx context.Context) (err error) {
-		if _, token, err = n.Start(ctx, "ada"); err != nil {
+		if _, token, err = n.Start(ctx, StartCmd{User: "ada", Methods: "pwd otp", Device: "d1"}); err != nil {
 			return err
 		}
 		return wrong
@@ -85,9 +108,9 @@ func TestResolveRefusesAlike(t *testing.T) {
 	}
 	_, expired := n.warm(t, "ada")
 	n.clock.Advance(time.Hour)
-	unknown, _ := newToken()
-	for name, token := range map[string]string{"ended": ended, "expired": expired, "unknown": unknown, "malformed": "bbs_x", "empty": "", "operator": `{"$ne":""}`} {
-		got, err := n.Resolve(t.Context(), token)
+	unknown, _ := token.New(sessionPrefix)
+	for name, secret := range map[string]string{"ended": ended, "expired": expired, "unknown": unknown, "malformed": "bbs_x", "empty": "", "operator": `{"$ne":""}`} {
+		got, err := n.Resolve(t.Context(), secret)
 		if !errors.Is(err, ErrEnded) || err.Error() != ErrEnded.Error() || got != (Session{}) {
 			t.Errorf("%s: Resolve() = %v, %v", name, got, err)
 		}
@@ -118,6 +141,28 @@ func TestWarmResolveReadsNothing(t *testing.T) {
 	}
 }
 
+// Not parallel: testing.AllocsPerRun counts the whole process.
+func TestWarmResolveAllocatesNothing(t *testing.T) {
+	n := setUp(t, Config{})
+	s, token := n.warm(t, "ada")
+	_, key := n.mint(t, "ada", "plan.read")
+	n.mustResolve(t, key)
+	ctx, asUser := t.Context(), in(t, s)
+	for name, ask := range map[string]func() error{
+		"a session": func() error { _, err := n.Resolve(ctx, token); return err },
+		"a key":     func() error { _, err := n.Resolve(ctx, key); return err },
+		"freshness": func() error { _, err := n.RequireFresh(asUser); return err },
+	} {
+		if allocs := testing.AllocsPerRun(100, func() {
+			if err := ask(); err != nil {
+				t.Error(err)
+			}
+		}); allocs != 0 {
+			t.Errorf("%s: %v allocations", name, allocs)
+		}
+	}
+}
+
 // A reconnect storm on a cold node: one read for each session.
 func TestColdResolveReadsOnce(t *testing.T) {
 	t.Parallel()
@@ -142,8 +187,8 @@ func TestColdResolveReadsOnce(t *testing.T) {
 	}
 }
 
-// Requirement 62: the clock decides, whatever is in memory.
-func TestLifetimes(t *testing.T) {
+// The clock decides, whatever is in memory.
+func TestReq62Lifetimes(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Idle: time.Hour, Absolute: 3 * time.Hour}
 	t.Run("idle", func(t *testing.T) {
@@ -186,155 +231,22 @@ func TestLifetimes(t *testing.T) {
 	})
 }
 
-func TestEnd(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name string
-		ctx  func(testing.TB) context.Context
-		id   string
-		err  error
-	}{
-		{"own", func(t testing.TB) context.Context { return as(t, "ada") }, "", nil},
-		{"by the system", system, "", nil},
-		{"somebody else's", func(t testing.TB) context.Context { return as(t, "eve") }, "", fault.ErrNotFound},
-		{"unknown", func(t testing.TB) context.Context { return as(t, "ada") }, "nothing", fault.ErrNotFound},
-		{"by nobody", func(t testing.TB) context.Context { return t.Context() }, "", fault.ErrUnauthenticated},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			n := setUp(t, Config{})
-			s, token := n.warm(t, "ada")
-			_, other := n.warm(t, "ada")
-			gone, stop := n.Watch(s.ID)
-			defer stop()
-			id := s.ID
-			if tc.id != "" {
-				id = tc.id
-			}
-			for range 2 { // the second time is no error and no second fact
-				if err := n.End(tc.ctx(t), id); !errors.Is(err, tc.err) {
-					t.Fatalf("End() = %v, want %v", err, tc.err)
-				}
-			}
-			_, err := n.Resolve(t.Context(), token)
-			want := tc.err == nil
-			if errors.Is(err, ErrEnded) != want || isClosed(gone) != want || (n.ended(t) == 1) != want {
-				t.Errorf("Resolve() = %v, watch closed %v, %d events; want ended: %v", err, isClosed(gone), n.ended(t), want)
-			}
-			n.mustResolve(t, other)
-		})
-	}
-}
-
-func TestEndInsideATransaction(t *testing.T) {
-	t.Parallel()
-	n := setUp(t, Config{})
-	s, token := n.warm(t, "ada")
-	gone, stop := n.Watch(s.ID)
-	defer stop()
-	wrong := errors.New("the flow goes wrong later")
-	flow := func(result error) error {
-		return n.db.InTx(as(t, "ada"), func(ctx context.Context) error {
-			if err := n.End(ctx, s.ID); err != nil {
-				return err
-			}
-			if isClosed(gone) {
-				t.Error("told before the commit")
-			}
-			return result
-		})
-	}
-	if err := flow(wrong); !errors.Is(err, wrong) || isClosed(gone) || n.ended(t) != 0 {
-		t.Errorf("rolled back: %v, and %d events", err, n.ended(t))
-	}
-	n.mustResolve(t, token)
-	if err := flow(nil); err != nil {
-		t.Fatal(err)
-	}
-	n.Forget(s.ID)
-	if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) || !isClosed(gone) || n.ended(t) != 1 {
-		t.Errorf("committed: %v, and %d events", err, n.ended(t))
-	}
-}
-
-func TestEndAllOf(t *testing.T) {
-	t.Parallel()
-	n := setUp(t, Config{Absolute: time.Hour})
-	n.start(t, "ada")
-	n.clock.Advance(time.Hour) // that one is over by itself
-	var tokens []string
-	var gone []<-chan struct{}
-	for range 3 {
-		s, token := n.warm(t, "ada")
-		c, stop := n.Watch(s.ID)
-		defer stop()
-		tokens, gone = append(tokens, token), append(gone, c)
-	}
-	already, _ := n.start(t, "ada")
-	if err := n.End(as(t, "ada"), already.ID); err != nil {
-		t.Fatal(err)
-	}
-	_, others := n.warm(t, "eve")
-
-	if _, err := n.EndAllOf(t.Context(), "ada"); !errors.Is(err, fault.ErrUnauthenticated) {
-		t.Errorf("nobody: %v", err)
-	}
-	if _, err := n.EndAllOf(as(t, "eve"), "ada"); !errors.Is(err, fault.ErrForbidden) {
-		t.Errorf("somebody else: %v", err)
-	}
-	ids, err := n.EndAllOf(as(t, "ada"), "ada")
-	if err != nil || len(ids) != 3 || n.ended(t) != 4 {
-		t.Fatalf("EndAllOf() = %v, %v, and %d events", ids, err, n.ended(t))
-	}
-	for i, token := range tokens {
-		if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) || !isClosed(gone[i]) {
-			t.Errorf("session %d goes on: %v", i, err)
-		}
-	}
-	n.mustResolve(t, others)
-	if ids, err := n.EndAllOf(system(t), "ada"); err != nil || len(ids) != 0 || n.ended(t) != 4 {
-		t.Errorf("a second time: %v, %v", ids, err)
-	}
-}
-
-// Of twenty who end one session at once one does it: one fact.
-func TestEndRaced(t *testing.T) {
-	t.Parallel()
-	n := setUp(t, Config{})
-	s, token := n.warm(t, "ada")
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			if err := n.End(as(t, "ada"), s.ID); err != nil {
-				t.Errorf("End() = %v", err)
-			}
-			if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) {
-				t.Errorf("after the end: %v", err)
-			}
-		})
-		wg.Go(func() { _, _ = n.Resolve(t.Context(), token) })
-	}
-	wg.Wait()
-	if n.ended(t) != 1 {
-		t.Errorf("%d events", n.ended(t))
-	}
-}
-
 func TestByIDsGivesOnlyOnesOwn(t *testing.T) {
 	t.Parallel()
 	n := setUp(t, Config{})
 	mine, _ := n.start(t, "ada")
 	ended, _ := n.start(t, "ada")
 	theirs, _ := n.start(t, "eve")
+	key, _ := n.mint(t, "ada", "plan.read")
 	if err := n.End(as(t, "ada"), ended.ID); err != nil {
 		t.Fatal(err)
 	}
-	ids := []string{mine.ID, ended.ID, theirs.ID, "nothing"}
+	ids := []string{mine.ID, ended.ID, theirs.ID, key.ID, "nothing"}
 	for _, tc := range []struct {
 		name string
 		ctx  context.Context
 		want int
-	}{{"ada", as(t, "ada"), 2}, {"eve", as(t, "eve"), 1}, {"system", system(t), 3}, {"nobody", t.Context(), 0}} {
+	}{{"ada", as(t, "ada"), 2}, {"eve", as(t, "eve"), 1}, {"system", system(t), 3}, {"nobody", t.Context(), 0}, {"a key", with(t, key), 0}} {
 		found, err := n.ByIDs(tc.ctx, ids)
 		if err != nil || len(found) != tc.want {
 			t.Errorf("%s: ByIDs() = %v, %v; want %d", tc.name, found, err, tc.want)
@@ -346,7 +258,7 @@ func TestCurrent(t *testing.T) {
 	t.Parallel()
 	n := setUp(t, Config{})
 	s, _ := n.warm(t, "ada")
-	ctx, count := store.WithCounter(actor.With(t.Context(), actor.Actor{User: "ada", Session: s.ID}))
+	ctx, count := store.WithCounter(in(t, s))
 	if got, err := n.Current(ctx); err != nil || got != s || count.Total() != 0 {
 		t.Errorf("Current() = %+v, %v, %d reads", got, err, count.Total())
 	}
@@ -355,6 +267,16 @@ func TestCurrent(t *testing.T) {
 	}
 	if _, err := n.Current(as(t, "ada")); !errors.Is(err, fault.ErrUnauthenticated) {
 		t.Errorf("Current() without a session = %v", err)
+	}
+	key, secret := n.mint(t, "ada", "plan.read")
+	if _, err := n.Current(with(t, key)); !errors.Is(err, fault.ErrUnauthenticated) {
+		t.Errorf("Current() with a key = %v", err)
+	}
+	for range 2 { // cold and warm: a key is no session, whoever takes it for one
+		if _, err := n.Current(in(t, Session{ID: key.ID, User: "ada"})); !errors.Is(err, ErrEnded) {
+			t.Errorf("Current() of a key = %v", err)
+		}
+		n.mustResolve(t, secret)
 	}
 	if err := n.End(ctx, s.ID); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 func TestLive(t *testing.T) {
@@ -53,6 +55,71 @@ func TestUsed(t *testing.T) {
 	}
 }
 
+func TestElevated(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ before, proved, want string }{
+		{"", "pwd", "pwd"},
+		{"pwd", "pwd", "pwd"},
+		{"pwd", "otp", "pwd otp"},
+		{"pwd otp", "hwk pwd", "pwd otp hwk"},
+		{"pwd", "", "pwd"},
+		{"", " otp  otp ", "otp"},
+	} {
+		s := session1("s1")
+		s.Methods, s.AuthAt = tc.before, t0
+		want := s
+		want.Methods, want.AuthAt = tc.want, t0.Add(time.Hour)
+		if got := s.elevated(t0.Add(time.Hour), tc.proved); got != want {
+			t.Errorf("%q and then %q: %+v", tc.before, tc.proved, got)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	session, d := token.New(sessionPrefix)
+	if got, kind, ok := parse(session); !ok || kind != Interactive || got != d {
+		t.Errorf("a session's token: %v, %v", kind, ok)
+	}
+	key, d := token.New(keyPrefix)
+	if got, kind, ok := parse(key); !ok || kind != KindKey || got != d {
+		t.Errorf("a key: %v, %v", kind, ok)
+	}
+	device, _ := token.New(devicePrefix)
+	for name, s := range map[string]string{
+		"empty":                      "",
+		"a device's token":           device,
+		"a token passed off as key":  keyPrefix + session[4:],
+		"a key passed off as token":  sessionPrefix + key[4:],
+		"no prefix":                  session[4:],
+		"cut":                        key[:len(key)-1],
+		"two":                        session + key,
+		"the form without checksum":  "bbs_" + strings.Repeat("A", 43),
+		"the hint of a key":          key[:hintLen],
+		"an id":                      "0198c1a2-7d1e-7c3a-9f62-5f3c2b1a0d4e",
+		"a megabyte":                 session + strings.Repeat("A", 1<<20),
+		"an operator in place of it": `{"$ne": null}`,
+	} {
+		if _, _, ok := parse(s); ok {
+			t.Errorf("%s: parse(%.60q) took it", name, s)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	session, _ := token.New(sessionPrefix)
+	key, _ := token.New(keyPrefix)
+	for _, s := range []string{session, key, keyPrefix + session[4:], ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		_, kind, ok := parse(s)
+		if want := map[Kind]string{Interactive: sessionPrefix, KindKey: keyPrefix}[kind]; ok && !strings.HasPrefix(s, want) {
+			t.Errorf("parse(%q) takes it for the kind %q", s, kind)
+		}
+	})
+}
+
 func TestCleanAgent(t *testing.T) {
 	t.Parallel()
 	if got := cleanAgent("curl/8\xff.0"); got != "curl/8.0" {
@@ -69,7 +136,7 @@ func TestCleanAgent(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := Config{}.withDefaults()
-	if c.Idle != 14*24*time.Hour || c.Absolute != 30*24*time.Hour || c.TouchEvery != time.Minute || c.Recheck != 5*time.Second {
+	if c.Idle != 14*24*time.Hour || c.Absolute != 30*24*time.Hour || c.TouchEvery != time.Minute || c.Fresh != 5*time.Minute || c.Recheck != 5*time.Second {
 		t.Errorf("withDefaults() = %+v", c)
 	}
 	if c := (Config{Idle: time.Minute}).withDefaults(); c.TouchEvery != 30*time.Second {

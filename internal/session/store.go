@@ -10,87 +10,138 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 const collection = "sessions"
 
 // Collections declares what this package keeps.
 func Collections() []store.Collection {
-	return []store.Collection{{Name: collection, Indexes: []store.Index{
-		{Name: "tokenHash", Keys: []string{"tokenHash"}, Unique: true},
-		{Name: "user", Keys: []string{"user", "_id"}},
-	}}}
+	return []store.Collection{
+		{Name: collection, Indexes: []store.Index{
+			{Name: "tokenHash", Keys: []string{"tokenHash"}, Unique: true},
+			{Name: "user", Keys: []string{"user", "_id"}},
+			{Name: "keys", Keys: []string{"user", "_id"}, Partial: bson.D{{Key: "kind", Value: KindKey}}},
+		}},
+		{Name: ownerCollection},
+		{Name: deviceCollection, Indexes: []store.Index{
+			{Name: "tokenHash_user", Keys: []string{"tokenHash", "user"}, Unique: true},
+			{Name: "user", Keys: []string{"user"}},
+		}},
+	}
 }
 
-// Follower is what the node's change stream must feed: sessions that end on other nodes end here too.
+// Follower is what the node's change stream must feed: sessions that end or change on other nodes do so here too.
 func (s *Service) Follower() event.Follower {
 	return event.Follower{
 		Name: "session",
 		OnEvent: func(_ context.Context, e event.Event, _ bson.Timestamp) {
-			if e.Kind == kindEnded {
+			switch e.Kind {
+			case kindEnded, kindKeyRevoked:
 				s.cache.forget(e.On.ID)
+			case kindElevated:
+				s.cache.refresh(e.On.ID)
 			}
 		},
 		OnLost: func(context.Context) { s.cache.doubt() },
 	}
 }
 
-// record is a session as stored. It never leaves this package.
+// record is a session or a key as stored. It never leaves this package.
 type record struct {
 	Session   `bson:",inline"`
-	TokenHash []byte `bson:"tokenHash"`
+	TokenHash []byte   `bson:"tokenHash"`
+	Name      string   `bson:"name,omitempty"`   // of keys
+	Hint      string   `bson:"hint,omitempty"`   // of keys
+	Scopes    []string `bson:"scopes,omitempty"` // of keys
 }
 
-type mongoStore struct{ sessions *mongo.Collection }
+// scoped is the session with its limits. A kind this version does not know may do nothing.
+func (r record) scoped() Session {
+	if r.Kind != Interactive {
+		r.Scope = actor.NewScope(r.Scopes...)
+	}
+	return r.Session
+}
 
-func newStore(db *store.DB) *mongoStore { return &mongoStore{sessions: db.Collection(collection)} }
+type mongoStore struct{ sessions, owners, devices *mongo.Collection }
 
-func (m *mongoStore) insert(ctx context.Context, s Session, d digest) error {
-	if _, err := m.sessions.InsertOne(ctx, record{s, d[:]}); err != nil {
-		return fmt.Errorf("insert session %s: %w", s.ID, store.Translate(err))
+func newStore(db *store.DB) *mongoStore {
+	return &mongoStore{db.Collection(collection), db.Collection(ownerCollection), db.Collection(deviceCollection)}
+}
+
+func (m *mongoStore) insert(ctx context.Context, r record) error {
+	if _, err := m.sessions.InsertOne(ctx, r); err != nil {
+		return fmt.Errorf("insert session %s: %w", r.ID, store.Translate(err))
 	}
 	return nil
 }
 
-// byDigest reads the session of a token. One read by unique index.
+// byDigest reads the session of a token or key. One read by unique index.
 //
 // Errors: SESSION_ENDED.
-func (m *mongoStore) byDigest(ctx context.Context, d digest) (Session, error) {
-	s, err := store.FindOne[Session](ctx, m.sessions, bson.D{{Key: "tokenHash", Value: bson.D{{Key: "$eq", Value: d[:]}}}})
+func (m *mongoStore) byDigest(ctx context.Context, d token.Digest) (Session, error) {
+	r, err := store.FindOne[record](ctx, m.sessions, bson.D{store.Eq("tokenHash", d[:])})
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return s, ErrEnded
+		return Session{}, ErrEnded
 	}
-	return s, err
+	return r.scoped(), err
 }
 
-func (m *mongoStore) byID(ctx context.Context, id string) (s Session, found bool, err error) {
-	s, err = store.FindByID[Session](ctx, m.sessions, id)
+func (m *mongoStore) byID(ctx context.Context, id string) (r record, found bool, err error) {
+	r, err = store.FindByID[record](ctx, m.sessions, id)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return s, false, nil
+		return r, false, nil
 	}
-	return s, err == nil, err
+	return r, err == nil, err
 }
 
-func (m *mongoStore) byIDs(ctx context.Context, ids []string) (map[string]Session, error) {
-	return store.FindByIDs(ctx, m.sessions, ids, func(s Session) string { return s.ID })
+func (m *mongoStore) byIDs(ctx context.Context, ids []string) (map[string]record, error) {
+	return store.FindByIDs(ctx, m.sessions, ids, func(r record) string { return r.ID })
 }
 
-// openOf reads the sessions of a user that nobody has ended and whose time is not up.
+// openOf reads the sessions and keys of a user that nobody has ended and whose time is not up.
 func (m *mongoStore) openOf(ctx context.Context, user string, at time.Time) ([]Session, error) {
 	return store.Find[Session](ctx, m.sessions, bson.D{
-		{Key: "user", Value: bson.D{{Key: "$eq", Value: user}}}, notEnded(), {Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: at}}},
+		store.Eq("user", user), notEnded(), {Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: at}}},
 	})
 }
 
-// end marks a session as ended. It reports false when it was before.
-func (m *mongoStore) end(ctx context.Context, id string, at time.Time) (bool, error) {
-	res, err := m.sessions.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}, notEnded()}, bson.D{{Key: "$set", Value: bson.D{{Key: "endedAt", Value: at}}}})
-	if err != nil {
-		return false, fmt.Errorf("end session %s: %w", id, store.Translate(err))
+// end marks a session that was read in the same transaction as ended.
+func (m *mongoStore) end(ctx context.Context, id string, at time.Time) error {
+	return m.set(ctx, "end", id, bson.D{{Key: "endedAt", Value: at}})
+}
+
+// elevate writes down what was proved of a session that was read in the same transaction.
+func (m *mongoStore) elevate(ctx context.Context, s Session) error {
+	return m.set(ctx, "elevate", s.ID, bson.D{{Key: "authAt", Value: s.AuthAt}, {Key: "methods", Value: s.Methods}})
+}
+
+// set changes a session that nobody has ended. Somebody has when none is changed: that aborts the transaction.
+func (m *mongoStore) set(ctx context.Context, what, id string, fields bson.D) error {
+	res, err := m.sessions.UpdateOne(ctx, bson.D{store.Eq("_id", id), notEnded()}, bson.D{{Key: "$set", Value: fields}})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s session %s: %w", what, id, store.Translate(err))
+	case res.MatchedCount == 0:
+		return ErrEnded
 	}
-	return res.ModifiedCount == 1, nil
+	return nil
+}
+
+// deleteOf deletes everything of a user.
+func (m *mongoStore) deleteOf(ctx context.Context, user string) error {
+	if _, err := m.sessions.DeleteMany(ctx, bson.D{store.Eq("user", user)}); err != nil {
+		return fmt.Errorf("delete sessions of %s: %w", user, store.Translate(err))
+	}
+	if _, err := m.owners.DeleteOne(ctx, bson.D{store.Eq("_id", user)}); err != nil {
+		return fmt.Errorf("delete owner of keys %s: %w", user, store.Translate(err))
+	}
+	_, err := m.deleteDevices(ctx, user)
+	return err
 }
 
 // touch writes down uses. The later one wins whatever the order they come in, and no use revives an ended session.

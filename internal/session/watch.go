@@ -74,12 +74,13 @@ func (c *cache) dueWatches(now time.Time) []string {
 }
 
 // confirm notes what the database says of watched sessions and gives those that have ended.
-func (c *cache) confirm(ids []string, found map[string]Session, now time.Time) []string {
+func (c *cache) confirm(ids []string, found map[string]record, now time.Time) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var ended []string
 	for _, id := range ids {
-		s, ok := found[id]
+		r, ok := found[id]
+		s := r.Session
 		if ok {
 			s = c.latest(s)
 		}

@@ -46,23 +46,56 @@ export async function openPage(browser, origin, options = {}) {
   context.on('response', (response) => {
     if (response.status() >= 400) offences.push(`${response.status()} for ${response.url()}`);
   });
+  // Also of the tabs that the page opens.
+  context.on('page', (page) => {
+    page.on('websocket', (socket) => {
+      if (new URL(socket.url()).host !== new URL(origin).host) offences.push(`socket to ${socket.url()}`);
+    });
+    page.on('pageerror', (error) => offences.push(`uncaught: ${error.stack ?? error.message}`));
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) offences.push(`console ${message.type()}: ${message.text()}`);
+    });
+  });
   const page = await context.newPage();
-  page.on('websocket', (socket) => {
-    if (new URL(socket.url()).host !== new URL(origin).host) offences.push(`socket to ${socket.url()}`);
-  });
-  page.on('pageerror', (error) => offences.push(`uncaught: ${error.stack ?? error.message}`));
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) offences.push(`console ${message.type()}: ${message.text()}`);
-  });
   return { context, page, offences };
 }
 
 /** Signs in through the page, and waits for the dashboard's numbers. */
 export async function signIn(page, { email, password }) {
-  await page.locator('input[name=email]').fill(email);
-  await page.locator('input[name=password]').fill(password);
-  await page.getByTestId('sign-in').getByRole('button', { name: 'Sign in' }).click();
+  await enterPassword(page, { email, password });
   await page.getByTestId('user').waitFor();
+}
+
+/** Gives name and password, whatever comes of it. */
+export async function enterPassword(page, { email, password }) {
+  const form = page.getByTestId('sign-in');
+  await form.locator('input[name=identifier]').fill(email);
+  await form.locator('input[name=password]').fill(password);
+  await form.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Signs out through the page. */
+export async function signOut(page) {
+  await page.getByTestId('user').click();
+  await page.getByTestId('sign-out').click();
+  await page.getByTestId('sign-in').waitFor();
+}
+
+/** Asks for an account through the page, which then waits for the code of the mail. */
+export async function register(page, { name, email, password }) {
+  const form = page.getByTestId('register');
+  await form.locator('input[name=name]').fill(name);
+  await form.locator('input[name=email]').fill(email);
+  if (password) await form.locator('input[name=new-password]').fill(password);
+  else await form.getByRole('button', { name: 'Go without a password' }).click();
+  await form.getByRole('button', { name: 'Create account' }).click();
+  await page.getByTestId('verify-step').waitFor();
+}
+
+/** Types a code of a mail or an app and sends it. */
+export async function enterCode(within, code) {
+  await within.locator('input[name=code]').fill(code);
+  await within.locator('form').filter({ has: within.page().locator('input[name=code]') }).locator('button[type=submit]').click();
 }
 
 /** Asks the server behind the page's back, as the same user. */

@@ -2,7 +2,21 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { ask, changed, openBrowser, openPage, phone, screenshot, signIn, socketOpen } from './browser.mjs';
+import {
+  ask,
+  changed,
+  enterCode,
+  enterPassword,
+  openBrowser,
+  openPage,
+  phone,
+  register,
+  screenshot,
+  signIn,
+  signOut,
+  socketOpen,
+} from './browser.mjs';
+import { mailbox } from './mailbox.mjs';
 import { startServer } from './server.mjs';
 import { tapSocket } from './wire.mjs';
 
@@ -45,9 +59,7 @@ describe('console', { timeout: 8 * timeout }, () => {
     await page.goto('/');
     await page.getByTestId('sign-in').waitFor();
     await screenshot(page, 'sign-in');
-    await page.locator('input[name=email]').fill(server.email);
-    await page.locator('input[name=password]').fill('not the password');
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enterPassword(page, { email: server.email, password: 'not the password' });
     const alert = page.locator('[data-code=BAD_CREDENTIALS]');
     await alert.waitFor();
     assert.match(await alert.textContent(), /wrong/);
@@ -187,9 +199,7 @@ describe('console', { timeout: 8 * timeout }, () => {
 
   step('signing out leads back to the way in', async () => {
     const { page } = main;
-    await page.getByTestId('user').click();
-    await page.getByTestId('sign-out').click();
-    await page.getByTestId('sign-in').waitFor();
+    await signOut(page);
     await screenshot(page, 'sign-in-phone-dark');
   });
 
@@ -197,10 +207,10 @@ describe('console', { timeout: 8 * timeout }, () => {
     const { page, context, offences } = await openPage(browser, server.url);
     await page.goto('/documents?type=note');
     await page.getByRole('button', { name: 'Create an account' }).click();
-    await page.locator('input[name=name]').fill('Nora Newcomer');
-    await page.locator('input[name=email]').fill(`nora.${Date.now()}@example.com`);
-    await page.locator('input[name=password]').fill('correct horse battery');
-    await page.getByRole('button', { name: 'Create account' }).click();
+    const email = `nora.${Date.now()}@example.com`;
+    await register(page, { name: 'Nora Newcomer', email, password: 'violet otter 48 lamps' });
+    const mail = await mailbox(context, server.url).next(email, 'verify_email');
+    await enterCode(page.getByTestId('verify-step'), mail.code);
 
     await page.getByTestId('documents').waitFor();
     const { me, plans } = await ask(context, server.url, '{ me { entitlements { remaining } } plans { id key } }');

@@ -1,6 +1,8 @@
 // The server under test: the real binary on its own folder and free ports, or the one BASE_URL names.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +23,9 @@ export async function startServer() {
   }
   const folder = await mkdtemp(join(tmpdir(), 'backendbook-e2e-'));
   const binary = process.env.BACKENDBOOK_BIN ?? join(here, '../../bin/backendbook');
+  const port = await freePort();
+  // Links in mails and passkeys hold the public address, so it must be the one the browser is given.
+  const url = `http://localhost:${port}`;
   const child = spawn(binary, ['serve', '--demo'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -29,7 +34,8 @@ export async function startServer() {
       BACKENDBOOK_DEMO_SPEED: '2000',
       // On a MongoDB of the tester's own, too, nothing that is there already may matter.
       BACKENDBOOK_MONGODB_DATABASE: `backendbook_e2e_${process.pid}`,
-      BACKENDBOOK_LISTEN: '127.0.0.1:0',
+      BACKENDBOOK_LISTEN: `127.0.0.1:${port}`,
+      BACKENDBOOK_PUBLIC_URL: url,
       BACKENDBOOK_INTERNAL_LISTEN: '127.0.0.1:0',
       BACKENDBOOK_DATA_DIR: folder,
       BACKENDBOOK_DEMO_DATA_DIR: join(here, '../node_modules/vega-datasets/data'),
@@ -40,7 +46,7 @@ export async function startServer() {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { ...(await greeting(child)), stop };
+    return { ...(await greeting(child)), url, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -60,11 +66,10 @@ function greeting(child) {
     const timer = setTimeout(() => fail('the server did not start in time'), startWithinMs);
     const read = (text) => {
       said += text;
-      const url = /console\s+(http:\/\/\S+?)\/?\s/.exec(said)?.[1];
       const [, email, password] = /(\S+@\S+)\s+(\S+)\s+admin\b/.exec(said) ?? [];
-      if (!url || !email || !password) return;
+      if (!/console\s+http:/.test(said) || !email || !password) return;
       clearTimeout(timer);
-      resolve({ url, email, password });
+      resolve({ email, password });
     };
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', read);
     child.on('error', (error) => {
@@ -76,6 +81,16 @@ function greeting(child) {
       fail(`the server ended with ${signal ?? code}`);
     });
   });
+}
+
+/** A port nobody listens at, at least a moment ago. */
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
 }
 
 /** Ends the server as an operator would, and only then by force. */

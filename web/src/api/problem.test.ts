@@ -1,7 +1,7 @@
 import { CombinedError } from '@urql/core';
 import { expect, test } from 'vitest';
 
-import { problemOf } from './problem';
+import { blamed, problem, problemOf } from './problem';
 
 const graphQL = (message: string, extensions: Record<string, unknown>) =>
   new CombinedError({ graphQLErrors: [{ message, extensions }] });
@@ -38,4 +38,21 @@ test.each([new CombinedError({ networkError: new TypeError('fetch failed') }), n
 
 test('an error without a code is the server’s', () => {
   expect(problemOf(graphQL('oh', {})).code).toBe('INTERNAL');
+});
+
+test.each([
+  [{ retryAfter: 1 }, 'Too many attempts. Try again in 1 s.'],
+  [{ retryAfter: 119 }, 'Too many attempts. Try again in 119 s.'],
+  [{ retryAfter: 121 }, 'Too many attempts. Try again in 3 min.'],
+  [{}, 'Too many attempts. Try again later.'],
+])('a limit with %j says when to come back', (details, want) => {
+  expect(problemOf(graphQL('slow down', { code: 'RATE_LIMITED', ...details })).text).toBe(want);
+});
+
+test('the input blamed is the one the server names, and else the one the code is about', () => {
+  const byCode = { PASSWORD_WEAK: 'password' };
+  expect(blamed(problemOf(graphQL('no', { code: 'PASSWORD_WEAK', field: 'input.name' })), byCode)).toBe('name');
+  expect(blamed(problem('PASSWORD_WEAK', ''), byCode)).toBe('password');
+  expect(blamed(problem('INTERNAL', ''), byCode)).toBeUndefined();
+  expect(blamed(null, byCode)).toBeUndefined();
 });

@@ -22,9 +22,36 @@ const words: Record<string, string> = {
   FORBIDDEN: 'Your roles do not allow this.',
   POLICY_STALE: 'The server is catching up with a change of rights. Try again in a moment.',
   TIMEOUT: 'The server took too long. Try again.',
-  BAD_CREDENTIALS: 'Mail address or password is wrong.',
+  NOT_FOUND: 'It is not there any more, or it is not yours.',
+  BAD_CREDENTIALS: 'Name or password is wrong.',
+  ACCOUNT_DISABLED: 'An administrator has disabled this account. Only they can let you in again.',
+  SESSION_ENDED: 'Your session has ended. Sign in again.',
   EMAIL_TAKEN: 'There is an account with this mail address already. Sign in instead?',
   EMAIL_INVALID: 'This does not look like a mail address.',
+  EMAIL_UNVERIFIED: 'This takes an account with a confirmed mail address.',
+  USERNAME_TAKEN: 'Somebody else has this username.',
+  USERNAME_INVALID: 'Use 3 to 30 letters, digits, dots, dashes and underscores.',
+  ADDRESS_LAST: 'This is your only address, and mails must reach you.',
+  ADDRESS_LIMIT: 'An account has at most ten mail addresses.',
+  REGISTRATION_CLOSED: 'No new accounts are made here.',
+  INVITATION_INVALID: 'This invitation is for another address, was used already or has lapsed.',
+  TERMS_VERSION: 'The terms have changed meanwhile. Load the page anew to read them.',
+  TICKET_INVALID: 'The code or link is wrong, was used already or has lapsed.',
+  FACTOR_CODE_INVALID: 'This code is wrong, or was used already.',
+  FACTOR_NEEDED: 'One of your roles wants a second factor: add another before you remove this one.',
+  WAY_IN_LAST: 'This is your last way in. Add another before you remove it.',
+  PASSKEY_INVALID: 'This passkey was not accepted.',
+  PASSKEY_CANCELLED: 'The passkey was not used. Try again, or choose another way.',
+  PASSKEY_KNOWN: 'This device holds a passkey of your account already.',
+  PASSKEY_UNSUPPORTED: 'This browser, or this connection, does not support passkeys.',
+  REAUTH_REQUIRED: 'This wants a fresh proof that it is you. Try again.',
+  RATE_LIMITED: 'Too many attempts. Try again later.',
+  PROVIDER_UNKNOWN: 'This provider is no longer offered.',
+  PROVIDER_FAILED: 'The other provider did not sign you in. Try again, or choose another way.',
+  IDENTITY_UNVERIFIED: 'There is an account with this mail address, and the provider does not vouch for it. Sign in another way, then link the provider under Security.',
+  IDENTITY_TAKEN: 'This account of the provider belongs to somebody else here already.',
+  KEY_LIMIT: 'You have as many access keys as one may have. Revoke one first.',
+  STEP_UNKNOWN: 'This account needs a further step that this page does not know yet. Load it anew to get the newest one.',
   PASSWORD_WEAK: 'Choose a password of 8 to 128 characters that is not a common one.',
   TOO_BUSY: 'Many people are signing in right now. Try again in a moment.',
   PLAN_SAME: 'You are on this plan already.',
@@ -48,8 +75,10 @@ export function problemOf(error: unknown): Problem {
   const first = coded(error);
   if (!first) return problem('NETWORK', '');
   const { code, field, requestId, ...details } = first.extensions ?? {};
+  const known = problem(typeof code === 'string' ? code : 'INTERNAL', first.message);
   return {
-    ...problem(typeof code === 'string' ? code : 'INTERNAL', first.message),
+    ...known,
+    text: known.code === 'RATE_LIMITED' ? tooMany(details['retryAfter'], known.text) : known.text,
     field: typeof field === 'string' ? field : null,
     requestId: typeof requestId === 'string' ? requestId : null,
     details,
@@ -59,6 +88,18 @@ export function problemOf(error: unknown): Problem {
 /** A problem of which no more than the code and the server's message are known. */
 export function problem(code: string, message: string): Problem {
   return { code, text: words[code] ?? sentence(message || 'something went wrong'), field: null, requestId: null, details: {} };
+}
+
+/** Says when to come back, if the server does. */
+function tooMany(seconds: unknown, otherwise: string): string {
+  if (typeof seconds !== 'number') return otherwise;
+  const wait = seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+  return `Too many attempts. Try again in ${wait}.`;
+}
+
+/** The input of a form that a problem is about, such as `email`: the one the server names, or else that of the code. */
+export function blamed(failure: Problem | null, byCode: Record<string, string> = {}): string | undefined {
+  return failure?.field?.replace(/^input\./, '') ?? (failure ? byCode[failure.code] : undefined);
 }
 
 function coded(error: unknown): Coded | undefined {

@@ -1,10 +1,13 @@
 import { Anchor, Center, Loader, MantineProvider } from '@mantine/core';
-import { Suspense, useEffect } from 'react';
+import { type ReactNode, Suspense, useEffect } from 'react';
 
+import { ReauthProvider } from '../session/ReauthProvider';
 import { SessionProvider } from '../session/SessionProvider';
+import { SocketProvider } from '../session/SocketProvider';
+import { useVisit } from '../session/viewer';
 import { Empty } from '../ui/Empty';
 import { Crash } from './Crash';
-import { pages } from './pages';
+import { doors, pages } from './pages';
 import { Link, usePath } from './router';
 import { Shell } from './Shell';
 import { theme } from './theme';
@@ -21,27 +24,42 @@ export function App() {
   );
 }
 
+/** A door is shown to everybody; a page to who is signed in, and the way in to who is not. */
 function CurrentPage() {
+  const { viewer } = useVisit();
   const path = usePath();
+  const [wayIn] = doors;
+  const door = doors.find((d) => d.path === path) ?? (viewer ? undefined : wayIn);
   const page = pages.find((p) => p.path === path);
-  const title = page?.label ?? 'Not found';
+  const title = (door ?? page)?.label ?? 'Not found';
   useEffect(() => {
     document.title = `${title} · Backend Book`;
   }, [title]);
+  if (door || !viewer) return <Loaded at={path}>{door && <door.component />}</Loaded>;
   return (
-    <Shell page={page}>
-      <Crash key={path}>
-        <Suspense
-          fallback={
-            <Center h="60dvh">
-              <Loader type="dots" aria-label="Loading" />
-            </Center>
-          }
-        >
-          {page ? <page.component /> : <NotFound />}
-        </Suspense>
-      </Crash>
-    </Shell>
+    <SocketProvider key={viewer.session?.id}>
+      <ReauthProvider>
+        <Shell page={page}>
+          <Loaded at={path}>{page ? <page.component /> : <NotFound />}</Loaded>
+        </Shell>
+      </ReauthProvider>
+    </SocketProvider>
+  );
+}
+
+function Loaded({ at, children }: { at: string; children: ReactNode }) {
+  return (
+    <Crash key={at}>
+      <Suspense
+        fallback={
+          <Center h="60dvh">
+            <Loader type="dots" aria-label="Loading" />
+          </Center>
+        }
+      >
+        {children}
+      </Suspense>
+    </Crash>
   );
 }
 

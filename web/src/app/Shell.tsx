@@ -2,9 +2,11 @@ import { AppShell, Burger, Drawer, Group, NavLink, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import type { ReactNode } from 'react';
 
+import { useSession } from '../session/viewer';
 import { Icon } from '../ui/Icon';
 import { Logo } from '../ui/Logo';
-import { type Page, pages } from './pages';
+import { AccountNotices } from './AccountNotices';
+import { listed, type Page } from './pages';
 import { Link } from './router';
 import { SchemeToggle } from './SchemeToggle';
 import classes from './Shell.module.css';
@@ -14,6 +16,8 @@ import { UserMenu } from './UserMenu';
 /** What surrounds every page: the name, the way to the others, the state of the socket, the user. */
 export function Shell({ page, children }: { page: Page | undefined; children: ReactNode }) {
   const [menu, { toggle, close }] = useDisclosure(false);
+  const { viewer } = useSession();
+  const pages = listed(viewer.permissions);
   return (
     <AppShell header={{ height: 56 }}>
       <AppShell.Header className={classes.header}>
@@ -52,7 +56,10 @@ export function Shell({ page, children }: { page: Page | undefined; children: Re
           />
         ))}
       </Drawer>
-      <AppShell.Main className={page?.bleed ? undefined : classes.main}>{children}</AppShell.Main>
+      <AppShell.Main className={page?.bleed ? undefined : classes.main}>
+        {!page?.bleed && <AccountNotices />}
+        {children}
+      </AppShell.Main>
     </AppShell>
   );
 }

@@ -2,14 +2,28 @@ import { type ComponentType, lazy, type LazyExoticComponent } from 'react';
 
 import type { IconName } from '../ui/Icon';
 
-export interface Page {
+interface Route {
   path: string;
   label: string;
+  /** Loaded when first shown: the explorer's editor alone is larger than all the rest. */
+  component: LazyExoticComponent<ComponentType>;
+}
+
+/** A page inside the shell, for who is signed in. */
+export interface Page extends Route {
   icon: IconName;
   /** Takes the whole width and height. */
   bleed?: boolean;
-  /** Loaded when first shown: the explorer's editor alone is larger than all the rest. */
-  component: LazyExoticComponent<ComponentType>;
+  /** Permissions of which one leads here; left out for everybody. The server asks for them again. */
+  wants?: string[];
+  /** Reached from elsewhere than the list of pages. */
+  aside?: boolean;
+}
+
+/** A page without the shell, for everybody: most are what the links of mails open, and a part of the way in. */
+export interface Door extends Route {
+  /** Is worth seeing when signed in, too; the others are then done with. */
+  stays?: boolean;
 }
 
 export const pages: Page[] = [
@@ -23,4 +37,33 @@ export const pages: Page[] = [
   },
   { path: '/documents', label: 'Documents', icon: 'documents', component: lazy(() => import('../documents/DocumentsPage')) },
   { path: '/access', label: 'Access', icon: 'access', component: lazy(() => import('../access/AccessPage')) },
+  {
+    path: '/people',
+    label: 'People',
+    icon: 'people',
+    wants: ['account.user.read', 'account.user.invite', 'account.service.write'],
+    component: lazy(() => import('../people/PeoplePage')),
+  },
+  {
+    path: '/security',
+    label: 'Security',
+    icon: 'security',
+    aside: true,
+    component: lazy(() => import('../security/SecurityPage')),
+  },
 ];
+
+export const doors: Door[] = [
+  { path: '/sign-in', label: 'Sign in', component: lazy(() => import('../auth/SignInPage')) },
+  { path: '/sign-in/link', label: 'Sign in', component: lazy(() => import('../auth/LinkPage')) },
+  { path: '/register', label: 'Create an account', component: lazy(() => import('../auth/RegisterPage')) },
+  { path: '/verify', label: 'Confirm your address', component: lazy(() => import('../auth/VerifyPage')) },
+  { path: '/confirm', label: 'Confirm your address', stays: true, component: lazy(() => import('../auth/ConfirmPage')) },
+  { path: '/reset', label: 'Choose a new password', component: lazy(() => import('../auth/ResetPage')) },
+  { path: '/mailbox', label: 'Mailbox', stays: true, component: lazy(() => import('../mailbox/MailboxPage')) },
+];
+
+/** The pages that the list of them shows to a holder of the permissions. */
+export function listed(permissions: string[]): Page[] {
+  return pages.filter((p) => !p.aside && (!p.wants || p.wants.some((wanted) => permissions.includes(wanted))));
+}

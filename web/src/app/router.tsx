@@ -1,16 +1,21 @@
-// Four pages and their search parameters: no need for more than the browser's own history.
+// A dozen pages and their search parameters: no need for more than the browser's own history.
 import { type AnchorHTMLAttributes, type MouseEvent, useSyncExternalStore } from 'react';
+
+import { type Fragment, takeFragment, useFragment } from './fragment';
 
 const moved = 'bb:moved';
 
 function subscribe(listener: () => void): () => void {
-  addEventListener('popstate', listener);
-  addEventListener(moved, listener);
+  const moves = ['popstate', 'hashchange', moved];
+  for (const move of moves) addEventListener(move, listener);
   return () => {
-    removeEventListener('popstate', listener);
-    removeEventListener(moved, listener);
+    for (const move of moves) removeEventListener(move, listener);
   };
 }
+
+// Before any listener of a page, and before the first page: none ever sees a secret in the address.
+takeFragment();
+subscribe(takeFragment);
 
 /** Path of the page shown, without a slash at its end. */
 export function usePath(): string {
@@ -20,6 +25,11 @@ export function usePath(): string {
 /** Search parameters of the page shown. */
 export function useSearch(): URLSearchParams {
   return new URLSearchParams(useSyncExternalStore(subscribe, () => location.search));
+}
+
+/** What the address of the page shown held behind its #: it is no longer there. */
+export function useSecrets(): Fragment {
+  return useFragment(subscribe);
 }
 
 /** Shows another page. */
@@ -36,11 +46,12 @@ export function href(path: string, search: Record<string, string | null | undefi
   return text ? `${path}?${text}` : path;
 }
 
-/** A link within the console. With a modifier key the browser does what it always does. */
+/** A link within the console. With a modifier key or another window the browser does what it always does. */
 export function Link({ href: to, onClick, ...props }: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }) {
   const go = (event: MouseEvent<HTMLAnchorElement>) => {
     onClick?.(event);
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    if (props.target || event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
     navigate(to);
   };

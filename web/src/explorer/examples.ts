@@ -7,26 +7,48 @@ export interface Example {
 const json = (value: unknown) => JSON.stringify(value, null, 2);
 
 const webauth: Example = {
-  query: `# Web authentication: who is asking?
+  query: `# Web authentication: who is asking, how do they
+# get in, and which ways in are open here?
 # The session is an HttpOnly cookie: nothing
-# has to be set here.
+# has to be set.
 query Me {
   me {
     user {
       id
+      kind
       name
       email
       createdAt
     }
+    emails {
+      email
+      primary
+    }
+    hasPassword
     permissions
+  }
+  myFactors {
+    items {
+      kind
+      name
+      lastUsedAt
+    }
+    recoveryCodesLeft
+  }
+  authSettings {
+    registration
+    providers {
+      key
+      name
+    }
   }
 }
 `,
 };
 
 const sessions: Example = {
-  query: `# Sessions: the one this page uses.
-# When it ends, its sockets close with it.
+  query: `# Sessions: choose one at the run button.
+# When a session ends, its sockets close with it.
 query MySession {
   me {
     session {
@@ -34,13 +56,59 @@ query MySession {
       createdAt
       lastSeenAt
       expiresAt
+      authenticatedAt
+      methods
       userAgent
       ip
       current
     }
   }
 }
+
+# Sensitive fields answer REAUTH_REQUIRED unless
+# authenticatedAt is recent. This begins a new proof.
+mutation Elevate {
+  elevate {
+    required {
+      flow
+      factors
+      expiresAt
+    }
+  }
+}
+
+# What a program asks for: with BEARER the payload
+# holds the token. The mail tells if there is an account.
+mutation SignInMail($email: String!) {
+  requestSignInMail(email: $email) {
+    flow
+    expiresAt
+  }
+}
+
+mutation SignInWithMail($input: SignInWithMailInput!) {
+  signInWithMail(input: $input) {
+    result {
+      __typename
+      ... on SignedIn {
+        token
+        session {
+          id
+          expiresAt
+        }
+      }
+      ... on FactorRequired {
+        flow
+        factors
+      }
+    }
+  }
+}
 `,
+  variables: json({
+    email: 'you@example.com',
+    input: { flow: 'of requestSignInMail', code: '000000', transport: 'BEARER' },
+  }),
 };
 
 const roles: Example = {

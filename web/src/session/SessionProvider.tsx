@@ -1,17 +1,22 @@
 import { Center, Loader } from '@mantine/core';
-import { type ReactNode, useMemo, useReducer, useState } from 'react';
+import { type ReactNode, useCallback, useMemo, useReducer, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { Provider, useQuery } from 'urql';
 
 import { createHttp } from '../api/http';
 import { problemOf } from '../api/problem';
+import { navigate } from '../app/router';
 import { ProblemNote } from '../ui/ProblemNote';
-import { SignInPage } from './SignInPage';
-import { SocketProvider } from './SocketProvider';
-import { SessionContext, VIEWER } from './viewer';
+import { VISIT, VisitContext } from './viewer';
 
-/** Shows its children to a signed-in user, and everybody else the way in. */
+/** Finds out who is looking before it shows its children. */
 export function SessionProvider({ children }: { children: ReactNode }) {
-  const [generation, changed] = useReducer((n: number) => n + 1, 0);
+  const [generation, next] = useReducer((n: number) => n + 1, 0);
+  const changed = useCallback((to?: string) => {
+    // At once, or the other page would be shown to who was signed in before.
+    flushSync(next);
+    if (to) navigate(to);
+  }, []);
   // A new generation is a new gate with a new client, whose cache is empty.
   return (
     <Gate key={generation} changed={changed}>
@@ -22,13 +27,13 @@ export function SessionProvider({ children }: { children: ReactNode }) {
 
 /** A client, and a way to ask once more who is signed in: the door sees the answer. No loop, for `me` needs no session. */
 function connect() {
-  const recheck = () => void client.query(VIEWER, {}, { requestPolicy: 'network-only' }).toPromise();
+  const recheck = () => void client.query(VISIT, {}, { requestPolicy: 'network-only' }).toPromise();
   const client = createHttp(recheck);
   return { client, recheck };
 }
 
 interface GateProps {
-  changed: () => void;
+  changed: (to?: string) => void;
   children: ReactNode;
 }
 
@@ -44,18 +49,14 @@ function Gate({ changed, children }: GateProps) {
 }
 
 function Door({ changed, recheck, children }: GateProps & { recheck: () => void }) {
-  const [{ data, error, fetching }, ask] = useQuery({ query: VIEWER, requestPolicy: 'network-only' });
+  const [{ data, error }, ask] = useQuery({ query: VISIT, requestPolicy: 'network-only' });
   const [wasIn, setWasIn] = useState(false);
-  const viewer = data?.me;
-  if (viewer && !wasIn) setWasIn(true);
-  const session = useMemo(() => (viewer ? { viewer, changed, recheck } : null), [viewer, changed, recheck]);
-  if (session) {
-    return (
-      <SessionContext value={session}>
-        <SocketProvider key={session.viewer.session.id}>{children}</SocketProvider>
-      </SessionContext>
-    );
-  }
+  if (data?.me && !wasIn) setWasIn(true);
+  const visit = useMemo(() => {
+    if (!data) return null;
+    return { viewer: data.me, settings: data.authSettings, ended: wasIn && !data.me, changed, recheck };
+  }, [data, wasIn, changed, recheck]);
+  if (visit) return <VisitContext value={visit}>{children}</VisitContext>;
   if (error) {
     return (
       <Center mih="100dvh" p="md">
@@ -63,12 +64,9 @@ function Door({ changed, recheck, children }: GateProps & { recheck: () => void 
       </Center>
     );
   }
-  if (fetching) {
-    return (
-      <Center mih="100dvh">
-        <Loader type="dots" aria-label="Loading" />
-      </Center>
-    );
-  }
-  return <SignInPage ended={wasIn} onSignedIn={changed} />;
+  return (
+    <Center mih="100dvh">
+      <Loader type="dots" aria-label="Loading" />
+    </Center>
+  );
 }

@@ -2,30 +2,46 @@ import { createContext, useContext } from 'react';
 
 import { graphql, type ResultOf } from '../gql/graphql';
 
-export const VIEWER = graphql(`
-  query Viewer {
+export const VISIT = graphql(`
+  query Visit {
     me {
-      user { id name email }
+      user { id kind name email }
       session { id }
+      permissions
+      termsVersion
+      factorRequired
     }
+    authSettings { registration allowedDomains termsVersion mailbox providers { key name } }
   }
 `);
 
-export type Viewer = NonNullable<ResultOf<typeof VIEWER>['me']>;
+export type Viewer = NonNullable<ResultOf<typeof VISIT>['me']>;
+export type AuthSettings = ResultOf<typeof VISIT>['authSettings'];
 
-interface Session {
-  viewer: Viewer;
-  /** To be called when signing in or out has changed who is asking: forgets all that was read. */
-  changed(): void;
-  /** To be called when the server says nobody is signed in: asks once more, and leads to the way in if that is so. */
+interface Visit {
+  /** The signed-in user; null for a visitor. */
+  viewer: Viewer | null;
+  settings: AuthSettings;
+  /** Whether a session has just ended under the user's hands. */
+  ended: boolean;
+  /** To be called when signing in or out has changed who is asking: forgets all that was read. Then leads to the page given, if any. */
+  changed(to?: string): void;
+  /** To be called when the server may think otherwise of who is signed in: asks once more. */
   recheck(): void;
 }
 
-export const SessionContext = createContext<Session | null>(null);
+export const VisitContext = createContext<Visit | null>(null);
 
-/** The signed-in user. Only below the gate. */
-export function useSession(): Session {
-  const session = useContext(SessionContext);
-  if (!session) throw new Error('useSession: nobody is signed in here');
-  return session;
+/** Who is looking at the page, signed in or not. */
+export function useVisit(): Visit {
+  const visit = useContext(VisitContext);
+  if (!visit) throw new Error('useVisit: nobody has been asked who they are yet');
+  return visit;
+}
+
+/** The signed-in user. Only on pages that nobody else is shown. */
+export function useSession(): Visit & { viewer: Viewer } {
+  const { viewer, ...visit } = useVisit();
+  if (!viewer) throw new Error('useSession: nobody is signed in here');
+  return { viewer, ...visit };
 }

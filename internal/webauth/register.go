@@ -1,0 +1,353 @@
+package webauth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/ticket"
+)
+
+// RegisterCmd asks for an account.
+type RegisterCmd struct {
+	Email       string
+	Password    string // empty for none
+	Name        string
+	Username    string // empty for none
+	Locale      string // BCP 47; empty for the default
+	Invitation  string // secret of the link; empty without one
+	AcceptTerms string // version; empty when there are none
+}
+
+// pending is what waits for a verified address. Whoever has not shown that they read the address gets no account, so
+// nobody can occupy an address that is not theirs.
+type pending struct {
+	Account    account.Pending `bson:"account"`
+	Guest      string          `bson:"guest,omitempty"` // the guest who becomes a person
+	Invitation string          `bson:"invitation,omitempty"`
+}
+
+// Register checks what an account would be made of, keeps it, and sends a mail to the address: with a code and a link, or
+// telling its owner that there is an account already. Whoever asked cannot tell which, by the answer or by the work done
+// for it. Cost: 3 reads, 1 hash if there is a password, 2 writes, 1 commit.
+//
+// Errors: EMAIL_INVALID, PASSWORD_WEAK, USERNAME_TAKEN, USERNAME_INVALID, REGISTRATION_CLOSED, INVITATION_INVALID,
+// TERMS_VERSION, RATE_LIMITED, TOO_BUSY, BAD_USER_INPUT.
+func (s *Service) Register(ctx context.Context, c RegisterCmd) (VerificationRequired, error) {
+	key, err := account.EmailKey(c.Email)
+	if err != nil {
+		return VerificationRequired{}, account.ErrEmailInvalid.On("input.email")
+	}
+	if c.AcceptTerms != s.cfg.Terms {
+		return VerificationRequired{}, ErrTerms.On("input.acceptTerms")
+	}
+	invitation, err := s.mayRegister(ctx, key, c.Invitation)
+	if err != nil {
+		return VerificationRequired{}, err
+	}
+	if err := s.mayMail(ctx, key); err != nil {
+		return VerificationRequired{}, err
+	}
+	draft, err := s.Accounts.Prepare(ctx, account.CreateCmd{
+		Email: c.Email, Name: c.Name, Password: c.Password, Username: c.Username, Locale: c.Locale, Terms: s.cfg.Terms,
+	})
+	if err != nil {
+		return VerificationRequired{}, err
+	}
+	guest, err := s.guest(ctx)
+	if err != nil {
+		return VerificationRequired{}, err
+	}
+	var t ticket.Issued
+	err = s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		t, err = s.Tickets.Issue(ctx, ticket.Request{
+			Kind: kindRegister, Subject: key, TTL: registerTTL, Mailed: true,
+			Data: pending{Account: draft.Pending(), Guest: guest, Invitation: invitation},
+		})
+		if err != nil {
+			return err
+		}
+		return s.mailRegistration(ctx, t, draft.Pending())
+	})
+	if err != nil {
+		return VerificationRequired{}, err
+	}
+	return VerificationRequired{Flow: t.Flow, Email: strings.TrimSpace(c.Email), ExpiresAt: t.ExpiresAt}, nil
+}
+
+// mayRegister decides whether that address may, and gives the id of the invitation that it uses.
+//
+// Errors: REGISTRATION_CLOSED, INVITATION_INVALID.
+func (s *Service) mayRegister(ctx context.Context, key, secret string) (invitation string, err error) {
+	if secret != "" {
+		t, err := s.Tickets.Verify(ctx, kindInvitation, ticket.Proof{Link: secret})
+		switch {
+		case errors.Is(err, ticket.ErrInvalid), err == nil && t.Subject != key:
+			return "", ErrInvitation.On("input.invitation")
+		case err != nil:
+			return "", err
+		}
+		return t.ID, nil // whoever invites decides: no mode and no domain is in the way
+	}
+	if s.cfg.Registration != Open {
+		return "", ErrRegistration
+	}
+	_, domain, _ := strings.Cut(key, "@")
+	if len(s.cfg.Domains) > 0 && !slices.Contains(s.cfg.Domains, domain) {
+		return "", ErrRegistration.On("input.email")
+	}
+	return "", nil
+}
+
+// guest is the id of the guest that the request comes from; empty when it comes from nobody or from a person.
+func (s *Service) guest(ctx context.Context) (string, error) {
+	a := actor.From(ctx)
+	if !a.IsPerson() {
+		return "", nil
+	}
+	u, err := s.Accounts.ByID(ctx, a.User)
+	if err != nil || u.Kind != account.KindAnonymous {
+		return "", err
+	}
+	return u.ID, nil
+}
+
+// mailRegistration sends what belongs to the address: its code and link, or that it has an account.
+func (s *Service) mailRegistration(ctx context.Context, t ticket.Issued, p account.Pending) error {
+	_, taken, err := s.Accounts.Occupied(ctx, p.Email)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return s.send(ctx, p.Email, p.Locale, "already_registered", nil)
+	}
+	return s.send(ctx, p.Email, p.Locale, "verify_email", secrets(p.Name, t, registerTTL))
+}
+
+// ResendVerification sends the mail of a registration once more, with other secrets.
+//
+// Errors: TICKET_INVALID, RATE_LIMITED.
+func (s *Service) ResendVerification(ctx context.Context, flow string) (MailSent, error) {
+	t, err := s.Tickets.Peek(ctx, kindRegister, flow)
+	if err != nil {
+		return MailSent{}, err
+	}
+	var p pending
+	if err := t.Decode(&p); err != nil {
+		return MailSent{}, err
+	}
+	if err := s.mayMail(ctx, t.Subject); err != nil {
+		return MailSent{}, err
+	}
+	return s.resend(ctx, flow, p.Account)
+}
+
+func (s *Service) resend(ctx context.Context, flow string, p account.Pending) (MailSent, error) {
+	var again ticket.Issued
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		if again, err = s.Tickets.Renew(ctx, kindRegister, flow); err != nil {
+			return err
+		}
+		return s.mailRegistration(ctx, again, p)
+	})
+	return MailSent{Flow: flow, ExpiresAt: again.ExpiresAt}, err
+}
+
+// VerifyCmd proves that the mail of a registration arrived: flow and code, flow and token, or token and password.
+type VerifyCmd struct {
+	Entry
+	Flow, Code, Token string
+	Password          string
+}
+
+// VerifyEmail makes the account and signs in. The link of the mail alone is not enough, for the owner of an address might
+// follow it although a stranger has registered, with a password the stranger knows: it takes the browser that registered
+// or the password. All that a user has commits together, or nothing does.
+//
+// Errors: TICKET_INVALID, BAD_CREDENTIALS, EMAIL_TAKEN, USERNAME_TAKEN, RATE_LIMITED, TOO_BUSY.
+func (s *Service) VerifyEmail(ctx context.Context, c VerifyCmd) (Outcome, error) {
+	if err := c.Transport.check(ctx); err != nil {
+		return nil, err
+	}
+	try, err := s.attempt(ctx, target{}, "")
+	if err != nil {
+		return nil, err
+	}
+	t, p, err := s.verifyRegistration(ctx, c)
+	if try.settle(ctx, err) != nil {
+		s.failed(ctx, ref.Ref{}, methodMail, err)
+		return nil, err
+	}
+	draft, err := s.Accounts.FromPending(p.Account)
+	if err != nil {
+		return nil, err
+	}
+	id := draft.Ref().ID
+	if p.Guest != "" {
+		id = p.Guest
+	}
+	var ended []string
+	done, err := s.enter(ctx, id, methodsOf(c), c.Entry, func(ctx context.Context) (err error) {
+		if err := s.Tickets.Spend(ctx, t); err != nil {
+			return err
+		}
+		ended, err = s.install(ctx, draft, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Sessions.Forget(ended...)
+	s.sync(ctx)
+	return done, nil
+}
+
+// methodsOf is what a registration has proved.
+func methodsOf(c VerifyCmd) string {
+	if c.Password != "" {
+		return methodPassword + " " + methodMail
+	}
+	return methodMail
+}
+
+func (s *Service) verifyRegistration(ctx context.Context, c VerifyCmd) (ticket.Ticket, pending, error) {
+	var p pending
+	t, err := s.Tickets.Verify(ctx, kindRegister, ticket.Proof{Flow: c.Flow, Code: c.Code, Link: c.Token})
+	if err != nil {
+		return t, p, err
+	}
+	if err := t.Decode(&p); err != nil {
+		return t, p, err
+	}
+	if c.Flow != "" || p.Account.Hashed().IsZero() {
+		return t, p, nil
+	}
+	ok, err := s.Accounts.VerifyHash(ctx, p.Account.Hashed(), c.Password)
+	if err == nil && !ok {
+		err = account.ErrCredentials.On("input.password")
+	}
+	return t, p, err
+}
+
+// install stores the new person with all that every user has, in the transaction of ctx. A guest becomes the person in
+// place; whoever else was signed in as that guest is signed out, and their sessions are the answer.
+func (s *Service) install(ctx context.Context, d account.Draft, p pending) (ended []string, err error) {
+	if p.Guest == "" {
+		if err := s.insert(ctx, d, p.Invitation); err != nil {
+			return nil, err
+		}
+		return nil, nil
+	}
+	if _, err := s.Accounts.Upgrade(ctx, p.Guest, p.Account); err != nil {
+		return nil, err
+	}
+	return s.Sessions.EndAllOf(ctx, p.Guest)
+}
+
+// insert stores a user with role and plan, in the transaction of ctx.
+func (s *Service) insert(ctx context.Context, d account.Draft, invitation string) error {
+	u, err := s.Accounts.Insert(ctx, d)
+	if err != nil {
+		return err
+	}
+	var inv invited
+	if invitation != "" {
+		if inv, err = s.accept(ctx, invitation, u); err != nil {
+			return err
+		}
+	}
+	return s.equip(ctx, u, inv)
+}
+
+// equip gives a new user what every user has, and what the invitation brings.
+func (s *Service) equip(ctx context.Context, u account.User, inv invited) error {
+	server := actor.With(ctx, actor.System()) // it decides on plan and role, not the visitor
+	if _, err := s.Plans.Enroll(server, u.Ref(), inv.Plan); err != nil {
+		return err
+	}
+	if err := s.Roles.GrantDefault(server, u.ID); err != nil {
+		return err
+	}
+	return s.grantInvited(ctx, inv, u)
+}
+
+// Create makes an account and signs nobody in. The system vouches for the address. For the command line and for seeds.
+//
+// Errors: FORBIDDEN, EMAIL_TAKEN, EMAIL_INVALID, PASSWORD_WEAK, USERNAME_TAKEN, TOO_BUSY, BAD_USER_INPUT.
+func (s *Service) Create(ctx context.Context, c account.CreateCmd) (account.User, error) {
+	if !actor.From(ctx).System {
+		return account.User{}, fault.ErrForbidden
+	}
+	return s.create(ctx, c)
+}
+
+// Import makes an account as Create does, with a password hash of another system.
+//
+// Errors: those of Create, HASH_UNKNOWN.
+func (s *Service) Import(ctx context.Context, c account.ImportCmd) (account.User, error) {
+	if !actor.From(ctx).System {
+		return account.User{}, fault.ErrForbidden
+	}
+	var u account.User
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		if u, err = s.Accounts.ImportUser(ctx, c); err != nil {
+			return err
+		}
+		return s.equip(ctx, u, invited{})
+	})
+	if err != nil {
+		return account.User{}, err
+	}
+	s.sync(ctx)
+	return u, nil
+}
+
+func (s *Service) create(ctx context.Context, c account.CreateCmd) (account.User, error) {
+	d, err := s.Accounts.Prepare(ctx, c)
+	if err != nil {
+		return account.User{}, err
+	}
+	if err := s.db.InTx(ctx, func(ctx context.Context) error { return s.insert(ctx, d, "") }); err != nil {
+		return account.User{}, err
+	}
+	s.sync(ctx)
+	return s.Accounts.ByID(ctx, d.Ref().ID)
+}
+
+// SignInAnonymously lets a guest in: a user with an id, a role and a plan, and no way to come back but the session. The
+// guest becomes a person by registering.
+//
+// Errors: REGISTRATION_CLOSED, RATE_LIMITED, BAD_USER_INPUT.
+func (s *Service) SignInAnonymously(ctx context.Context, in Entry) (Outcome, error) {
+	if err := in.Transport.check(ctx); err != nil {
+		return nil, err
+	}
+	if s.cfg.Registration != Open {
+		return nil, ErrRegistration
+	}
+	if err := s.mayMail(ctx, ""); err != nil { // as dear as a mail, and as tempting to ask for in masses
+		return nil, err
+	}
+	draft, err := s.Accounts.Prepare(ctx, account.CreateCmd{Kind: account.KindAnonymous})
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.enter(ctx, draft.Ref().ID, methodGuest, in, func(ctx context.Context) error { return s.insert(ctx, draft, "") })
+	if err != nil {
+		return nil, err
+	}
+	s.sync(ctx)
+	return done, nil
+}
+
+// now is the time.
+func (s *Service) now() time.Time { return s.Now() }
+
+// on is a user as the subject of an event.
+func on(user string) ref.Ref { return ref.New(ref.User, user) }

@@ -1,0 +1,109 @@
+import { graphql, type ResultOf } from '../gql/graphql';
+
+const PERSON = graphql(`
+  fragment Person on User {
+    id
+    kind
+    name
+    username
+    email
+    createdAt
+    disabledAt
+  }
+`);
+
+export const USERS = graphql(
+  `
+    query Users($first: Int, $after: String, $last: Int, $before: String) {
+      users(first: $first, after: $after, last: $last, before: $before) {
+        nodes { ...Person }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      }
+    }
+  `,
+  [PERSON],
+);
+
+export const DISABLE_USER = graphql(
+  `
+    mutation DisableUser($user: ID!) {
+      disableUser(user: $user) { user { ...Person } }
+    }
+  `,
+  [PERSON],
+);
+
+export const ENABLE_USER = graphql(
+  `
+    mutation EnableUser($user: ID!) {
+      enableUser(user: $user) { user { ...Person } }
+    }
+  `,
+  [PERSON],
+);
+
+export const SIGN_OUT_USER = graphql(
+  `
+    mutation SignOutUser($user: ID!) {
+      signOutUser(user: $user) { user { ...Person } }
+    }
+  `,
+  [PERSON],
+);
+
+export const START_RESET = graphql(
+  `
+    mutation StartPasswordReset($user: ID!) {
+      startPasswordReset(user: $user) { user { ...Person } }
+    }
+  `,
+  [PERSON],
+);
+
+export const INVITATIONS = graphql(`
+  query Invitations {
+    invitations(first: 50) { nodes { id email role plan createdAt expiresAt } }
+    plans { key name isDefault }
+  }
+`);
+
+/** Roles to choose from: only for who may read them. */
+export const ROLE_KEYS = graphql(`
+  query RoleKeys {
+    roles(first: 100) { nodes { key name } }
+  }
+`);
+
+export const INVITE = graphql(`
+  mutation Invite($input: InviteInput!) {
+    invite(input: $input) { invitation { id email } }
+  }
+`);
+
+export const REVOKE_INVITATION = graphql(`
+  mutation RevokeInvitation($id: String!) {
+    revokeInvitation(id: $id) { invitation { id } }
+  }
+`);
+
+export const SERVICES = graphql(
+  `
+    query Services {
+      serviceAccounts(first: 50) { nodes { ...Person } }
+    }
+  `,
+  [PERSON],
+);
+
+export const CREATE_SERVICE = graphql(
+  `
+    mutation CreateServiceAccount($input: CreateServiceAccountInput!) {
+      createServiceAccount(input: $input) { user { ...Person } }
+    }
+  `,
+  [PERSON],
+);
+
+export type Person = ResultOf<typeof PERSON>;
+export type Invitation = ResultOf<typeof INVITATIONS>['invitations']['nodes'][number];
+export type PlanName = ResultOf<typeof INVITATIONS>['plans'][number];
