@@ -65,19 +65,19 @@ func factorRequired(o webauth.FactorRequired) model.FactorRequired {
 	return out
 }
 
-func mailSent(m webauth.MailSent, err error) (*model.MailSentPayload, error) {
+func mailSent(m webauth.MailSent, err error) (*model.MailSent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &model.MailSentPayload{Flow: m.Flow, ExpiresAt: m.ExpiresAt}, nil
+	return &model.MailSent{Flow: m.Flow, ExpiresAt: m.ExpiresAt}, nil
 }
 
-func passkeyChallenge(flow string, options []byte, err error) (*model.PasskeyChallengePayload, error) {
+func passkeyChallenge(flow string, options []byte, err error) (*model.PasskeyChallenge, error) {
 	if err != nil {
 		return nil, err
 	}
 	o, err := object(options)
-	return &model.PasskeyChallengePayload{Flow: flow, Options: o}, err
+	return &model.PasskeyChallenge{Flow: flow, Options: o}, err
 }
 
 // object reads JSON of our own making.

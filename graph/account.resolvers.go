@@ -26,23 +26,23 @@ func (r *mutationResolver) UpdateMe(ctx context.Context, input model.UpdateMeInp
 }
 
 // DisableUser is the resolver for the disableUser field.
-func (r *mutationResolver) DisableUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
-	return userPayload(r.Auth.DisableUser(ctx, idOf(ref.User, user)))
+func (r *mutationResolver) DisableUser(ctx context.Context, input model.DisableUserInput) (*model.UserPayload, error) {
+	return userPayload(r.Auth.DisableUser(ctx, idOf(ref.User, input.User)))
 }
 
 // EnableUser is the resolver for the enableUser field.
-func (r *mutationResolver) EnableUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
-	return userPayload(r.Auth.EnableUser(ctx, idOf(ref.User, user)))
+func (r *mutationResolver) EnableUser(ctx context.Context, input model.EnableUserInput) (*model.UserPayload, error) {
+	return userPayload(r.Auth.EnableUser(ctx, idOf(ref.User, input.User)))
 }
 
 // SignOutUser is the resolver for the signOutUser field.
-func (r *mutationResolver) SignOutUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
-	return userPayload(r.Auth.SignOutUser(ctx, idOf(ref.User, user)))
+func (r *mutationResolver) SignOutUser(ctx context.Context, input model.SignOutUserInput) (*model.UserPayload, error) {
+	return userPayload(r.Auth.SignOutUser(ctx, idOf(ref.User, input.User)))
 }
 
 // StartPasswordReset is the resolver for the startPasswordReset field.
-func (r *mutationResolver) StartPasswordReset(ctx context.Context, user ref.Ref) (*model.UserPayload, error) {
-	return userPayload(r.Auth.StartPasswordReset(ctx, idOf(ref.User, user)))
+func (r *mutationResolver) StartPasswordReset(ctx context.Context, input model.StartPasswordResetInput) (*model.UserPayload, error) {
+	return userPayload(r.Auth.StartPasswordReset(ctx, idOf(ref.User, input.User)))
 }
 
 // Me is the resolver for the me field.

@@ -15,8 +15,8 @@ func (r *mutationResolver) Invite(ctx context.Context, input model.InviteInput) 
 }
 
 // RevokeInvitation is the resolver for the revokeInvitation field.
-func (r *mutationResolver) RevokeInvitation(ctx context.Context, id string) (*model.InvitationPayload, error) {
-	return invitationPayload(r.Auth.RevokeInvitation(ctx, id))
+func (r *mutationResolver) RevokeInvitation(ctx context.Context, input model.RevokeInvitationInput) (*model.InvitationPayload, error) {
+	return invitationPayload(r.Auth.RevokeInvitation(ctx, input.Invitation))
 }
 
 // Invitations is the resolver for the invitations field.

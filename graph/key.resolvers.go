@@ -32,8 +32,8 @@ func (r *mutationResolver) CreateAccessKey(ctx context.Context, input model.Crea
 }
 
 // RevokeAccessKey is the resolver for the revokeAccessKey field.
-func (r *mutationResolver) RevokeAccessKey(ctx context.Context, key ref.Ref) (*model.RevokeAccessKeyPayload, error) {
-	k, err := r.Auth.RevokeKey(ctx, idOf(ref.Key, key))
+func (r *mutationResolver) RevokeAccessKey(ctx context.Context, input model.RevokeAccessKeyInput) (*model.RevokeAccessKeyPayload, error) {
+	k, err := r.Auth.RevokeKey(ctx, idOf(ref.Key, input.Key))
 	if err != nil {
 		return nil, err
 	}

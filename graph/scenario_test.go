@@ -32,7 +32,8 @@ var update = flag.Bool("update", false, "write the golden answers of the scenari
 //
 // A step may begin with lines of settings: "# as: alice" sends it with alice's cookies ("admin" is signed in from the
 // start, everybody else begins as nobody), "# socket: second" uses another socket, "# eventually" repeats an operation
-// until the answer is the golden one. ${name:/json/pointer} is a value of an earlier answer.
+// until the answer is the golden one. ${name:/json/pointer} is a value of an earlier answer; with #code at its end, the code
+// of six digits in it.
 //
 // What differs from run to run has a placeholder in the goldens: <user:1> is the first id of a user, <time> a time.
 // `go test ./graph -run Scenario -update` writes the goldens.
@@ -152,7 +153,10 @@ func (s *scenario) step(name, text, variables string) step {
 	return st
 }
 
-var reference = regexp.MustCompile(`\$\{([\w-]+):(/[^}]*)\}`)
+var (
+	reference = regexp.MustCompile(`\$\{([\w-]+):(/[^}#]*)(#code)?\}`)
+	mailCode  = regexp.MustCompile(`\b\d{6}\b`)
+)
 
 // expand puts values of earlier answers into a text.
 func (s *scenario) expand(text string) string {
@@ -168,6 +172,9 @@ func (s *scenario) expand(text string) string {
 		}
 		if v == nil {
 			s.t.Fatalf("%s leads to nothing", r)
+		}
+		if m[3] != "" {
+			return mailCode.FindString(fmt.Sprint(v))
 		}
 		return fmt.Sprint(v)
 	})
@@ -334,7 +341,8 @@ var volatile = []struct {
 	{"", regexp.MustCompile(`\b[a-z_]+:` + uuid)},
 	{"uuid", regexp.MustCompile(uuid)},
 	{"time", regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)},
-	{"text", regexp.MustCompile(`\b[A-Za-z0-9_-]{40,}\b`)}, // tokens and cursors
+	{"text", regexp.MustCompile(`\b[A-Za-z0-9_-]{40,}`)}, // tokens and cursors
+	{"code", mailCode},
 }
 
 func (p *placeholders) apply(text string) string {

@@ -48,7 +48,7 @@ func (r *mutationResolver) CompleteElevation(ctx context.Context, input model.Co
 }
 
 // AddEmail is the resolver for the addEmail field.
-func (r *mutationResolver) AddEmail(ctx context.Context, input model.AddEmailInput) (*model.MailSentPayload, error) {
+func (r *mutationResolver) AddEmail(ctx context.Context, input model.AddEmailInput) (*model.MailSent, error) {
 	return mailSent(r.Auth.AddEmail(ctx, input.Email, input.Primary))
 }
 
@@ -58,13 +58,13 @@ func (r *mutationResolver) ConfirmEmail(ctx context.Context, input model.Confirm
 }
 
 // SetPrimaryEmail is the resolver for the setPrimaryEmail field.
-func (r *mutationResolver) SetPrimaryEmail(ctx context.Context, email string) (*model.EmailsPayload, error) {
-	return emailsPayload(r.Auth.SetPrimaryEmail(ctx, email))
+func (r *mutationResolver) SetPrimaryEmail(ctx context.Context, input model.SetPrimaryEmailInput) (*model.EmailsPayload, error) {
+	return emailsPayload(r.Auth.SetPrimaryEmail(ctx, input.Email))
 }
 
 // RemoveEmail is the resolver for the removeEmail field.
-func (r *mutationResolver) RemoveEmail(ctx context.Context, email string) (*model.EmailsPayload, error) {
-	return emailsPayload(r.Auth.RemoveEmail(ctx, email))
+func (r *mutationResolver) RemoveEmail(ctx context.Context, input model.RemoveEmailInput) (*model.EmailsPayload, error) {
+	return emailsPayload(r.Auth.RemoveEmail(ctx, input.Email))
 }
 
 // BeginTotp is the resolver for the beginTotp field.
@@ -89,7 +89,7 @@ func (r *mutationResolver) ConfirmTotp(ctx context.Context, input model.ConfirmT
 }
 
 // BeginPasskey is the resolver for the beginPasskey field.
-func (r *mutationResolver) BeginPasskey(ctx context.Context) (*model.PasskeyChallengePayload, error) {
+func (r *mutationResolver) BeginPasskey(ctx context.Context) (*model.PasskeyChallenge, error) {
 	return passkeyChallenge(r.Auth.BeginPasskey(ctx))
 }
 
@@ -120,20 +120,20 @@ func (r *mutationResolver) RemoveFactor(ctx context.Context, input model.RemoveF
 }
 
 // MakeRecoveryCodes is the resolver for the makeRecoveryCodes field.
-func (r *mutationResolver) MakeRecoveryCodes(ctx context.Context) (*model.RecoveryCodesPayload, error) {
+func (r *mutationResolver) MakeRecoveryCodes(ctx context.Context) (*model.MakeRecoveryCodesPayload, error) {
 	codes, err := r.Auth.MakeRecoveryCodes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &model.RecoveryCodesPayload{Codes: codes}, nil
+	return &model.MakeRecoveryCodesPayload{Codes: codes}, nil
 }
 
 // UnlinkIdentity is the resolver for the unlinkIdentity field.
-func (r *mutationResolver) UnlinkIdentity(ctx context.Context, identity ref.Ref) (*model.UnlinkIdentityPayload, error) {
-	if err := r.Auth.UnlinkIdentity(ctx, idOf(ref.Identity, identity)); err != nil {
+func (r *mutationResolver) UnlinkIdentity(ctx context.Context, input model.UnlinkIdentityInput) (*model.UnlinkIdentityPayload, error) {
+	if err := r.Auth.UnlinkIdentity(ctx, idOf(ref.Identity, input.Identity)); err != nil {
 		return nil, err
 	}
-	return &model.UnlinkIdentityPayload{Identity: identity}, nil
+	return &model.UnlinkIdentityPayload{Identity: input.Identity}, nil
 }
 
 // DeactivateMe is the resolver for the deactivateMe field.

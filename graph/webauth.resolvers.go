@@ -25,8 +25,8 @@ func (r *mutationResolver) VerifyEmail(ctx context.Context, input model.VerifyEm
 }
 
 // ResendVerification is the resolver for the resendVerification field.
-func (r *mutationResolver) ResendVerification(ctx context.Context, flow string) (*model.MailSentPayload, error) {
-	return mailSent(r.Auth.ResendVerification(ctx, flow))
+func (r *mutationResolver) ResendVerification(ctx context.Context, input model.ResendVerificationInput) (*model.MailSent, error) {
+	return mailSent(r.Auth.ResendVerification(ctx, input.Flow))
 }
 
 // SignIn is the resolver for the signIn field.
@@ -54,8 +54,8 @@ func (r *mutationResolver) CompleteSignIn(ctx context.Context, input model.Compl
 }
 
 // RequestSignInMail is the resolver for the requestSignInMail field.
-func (r *mutationResolver) RequestSignInMail(ctx context.Context, email string) (*model.MailSentPayload, error) {
-	return mailSent(r.Auth.RequestSignInMail(ctx, email))
+func (r *mutationResolver) RequestSignInMail(ctx context.Context, input model.RequestSignInMailInput) (*model.MailSent, error) {
+	return mailSent(r.Auth.RequestSignInMail(ctx, input.Email))
 }
 
 // SignInWithMail is the resolver for the signInWithMail field.
@@ -67,7 +67,7 @@ func (r *mutationResolver) SignInWithMail(ctx context.Context, input model.SignI
 }
 
 // BeginPasskeySignIn is the resolver for the beginPasskeySignIn field.
-func (r *mutationResolver) BeginPasskeySignIn(ctx context.Context) (*model.PasskeyChallengePayload, error) {
+func (r *mutationResolver) BeginPasskeySignIn(ctx context.Context) (*model.PasskeyChallenge, error) {
 	return passkeyChallenge(r.Auth.BeginPasskeySignIn(ctx))
 }
 
@@ -102,8 +102,8 @@ func (r *mutationResolver) SignOut(ctx context.Context) (*model.SignOutPayload, 
 }
 
 // RequestPasswordReset is the resolver for the requestPasswordReset field.
-func (r *mutationResolver) RequestPasswordReset(ctx context.Context, email string) (*model.MailSentPayload, error) {
-	return mailSent(r.Auth.RequestPasswordReset(ctx, email))
+func (r *mutationResolver) RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.MailSent, error) {
+	return mailSent(r.Auth.RequestPasswordReset(ctx, input.Email))
 }
 
 // ResetPassword is the resolver for the resetPassword field.

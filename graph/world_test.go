@@ -30,7 +30,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatalf("%d sign-ins were made", len(in))
 	}
 	w.admin.Must(`mutation ($in: SignInInput!) { signIn(input: $in) { result { __typename } } }`, map[string]any{
-		"in": map[string]any{"email": in[0].Email, "password": in[0].Password},
+		"in": map[string]any{"identifier": in[0].Email, "password": in[0].Password},
 	})
 	return w
 }

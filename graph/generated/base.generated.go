@@ -32,15 +32,15 @@ import (
 
 type MutationResolver interface {
 	UpdateMe(ctx context.Context, input model.UpdateMeInput) (*model.UpdateMePayload, error)
-	DisableUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error)
-	EnableUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error)
-	SignOutUser(ctx context.Context, user ref.Ref) (*model.UserPayload, error)
-	StartPasswordReset(ctx context.Context, user ref.Ref) (*model.UserPayload, error)
+	DisableUser(ctx context.Context, input model.DisableUserInput) (*model.UserPayload, error)
+	EnableUser(ctx context.Context, input model.EnableUserInput) (*model.UserPayload, error)
+	SignOutUser(ctx context.Context, input model.SignOutUserInput) (*model.UserPayload, error)
+	StartPasswordReset(ctx context.Context, input model.StartPasswordResetInput) (*model.UserPayload, error)
 	Track(ctx context.Context, input model.TrackInput) (*model.TrackPayload, error)
 	Invite(ctx context.Context, input model.InviteInput) (*model.InvitationPayload, error)
-	RevokeInvitation(ctx context.Context, id string) (*model.InvitationPayload, error)
+	RevokeInvitation(ctx context.Context, input model.RevokeInvitationInput) (*model.InvitationPayload, error)
 	CreateAccessKey(ctx context.Context, input model.CreateAccessKeyInput) (*model.CreateAccessKeyPayload, error)
-	RevokeAccessKey(ctx context.Context, key ref.Ref) (*model.RevokeAccessKeyPayload, error)
+	RevokeAccessKey(ctx context.Context, input model.RevokeAccessKeyInput) (*model.RevokeAccessKeyPayload, error)
 	CreateServiceAccount(ctx context.Context, input model.CreateServiceAccountInput) (*model.UserPayload, error)
 	ChangePlan(ctx context.Context, input model.ChangePlanInput) (*model.ChangePlanPayload, error)
 	CreateRole(ctx context.Context, input model.CreateRoleInput) (*model.CreateRolePayload, error)
@@ -53,34 +53,34 @@ type MutationResolver interface {
 	ChangePassword(ctx context.Context, input model.ChangePasswordInput) (*model.ChangePasswordPayload, error)
 	Elevate(ctx context.Context) (*model.ElevatePayload, error)
 	CompleteElevation(ctx context.Context, input model.CompleteElevationInput) (*model.CompleteElevationPayload, error)
-	AddEmail(ctx context.Context, input model.AddEmailInput) (*model.MailSentPayload, error)
+	AddEmail(ctx context.Context, input model.AddEmailInput) (*model.MailSent, error)
 	ConfirmEmail(ctx context.Context, input model.ConfirmEmailInput) (*model.EmailsPayload, error)
-	SetPrimaryEmail(ctx context.Context, email string) (*model.EmailsPayload, error)
-	RemoveEmail(ctx context.Context, email string) (*model.EmailsPayload, error)
+	SetPrimaryEmail(ctx context.Context, input model.SetPrimaryEmailInput) (*model.EmailsPayload, error)
+	RemoveEmail(ctx context.Context, input model.RemoveEmailInput) (*model.EmailsPayload, error)
 	BeginTotp(ctx context.Context) (*model.BeginTotpPayload, error)
 	ConfirmTotp(ctx context.Context, input model.ConfirmTotpInput) (*model.FactorPayload, error)
-	BeginPasskey(ctx context.Context) (*model.PasskeyChallengePayload, error)
+	BeginPasskey(ctx context.Context) (*model.PasskeyChallenge, error)
 	AddPasskey(ctx context.Context, input model.AddPasskeyInput) (*model.FactorPayload, error)
 	RenameFactor(ctx context.Context, input model.RenameFactorInput) (*model.FactorPayload, error)
 	RemoveFactor(ctx context.Context, input model.RemoveFactorInput) (*model.RemoveFactorPayload, error)
-	MakeRecoveryCodes(ctx context.Context) (*model.RecoveryCodesPayload, error)
-	UnlinkIdentity(ctx context.Context, identity ref.Ref) (*model.UnlinkIdentityPayload, error)
+	MakeRecoveryCodes(ctx context.Context) (*model.MakeRecoveryCodesPayload, error)
+	UnlinkIdentity(ctx context.Context, input model.UnlinkIdentityInput) (*model.UnlinkIdentityPayload, error)
 	DeactivateMe(ctx context.Context) (*model.LeavePayload, error)
 	DeleteMe(ctx context.Context, input model.DeleteMeInput) (*model.LeavePayload, error)
 	Register(ctx context.Context, input model.RegisterInput) (*model.SignInPayload, error)
 	VerifyEmail(ctx context.Context, input model.VerifyEmailInput) (*model.SignInPayload, error)
-	ResendVerification(ctx context.Context, flow string) (*model.MailSentPayload, error)
+	ResendVerification(ctx context.Context, input model.ResendVerificationInput) (*model.MailSent, error)
 	SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error)
 	Challenge(ctx context.Context, input model.ChallengeInput) (*model.ChallengePayload, error)
 	CompleteSignIn(ctx context.Context, input model.CompleteSignInInput) (*model.SignInPayload, error)
-	RequestSignInMail(ctx context.Context, email string) (*model.MailSentPayload, error)
+	RequestSignInMail(ctx context.Context, input model.RequestSignInMailInput) (*model.MailSent, error)
 	SignInWithMail(ctx context.Context, input model.SignInWithMailInput) (*model.SignInPayload, error)
-	BeginPasskeySignIn(ctx context.Context) (*model.PasskeyChallengePayload, error)
+	BeginPasskeySignIn(ctx context.Context) (*model.PasskeyChallenge, error)
 	SignInWithPasskey(ctx context.Context, input model.SignInWithPasskeyInput) (*model.SignInPayload, error)
 	SignInAnonymously(ctx context.Context, input model.SignInAnonymouslyInput) (*model.SignInPayload, error)
 	BeginProvider(ctx context.Context, input model.BeginProviderInput) (*model.BeginProviderPayload, error)
 	SignOut(ctx context.Context) (*model.SignOutPayload, error)
-	RequestPasswordReset(ctx context.Context, email string) (*model.MailSentPayload, error)
+	RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.MailSent, error)
 	ResetPassword(ctx context.Context, input model.ResetPasswordInput) (*model.ResetPasswordPayload, error)
 }
 type QueryResolver interface {
@@ -357,28 +357,28 @@ func field_Mutation_deleteMe_args(ctx context.Context, ec *executionContext, raw
 func field_Mutation_disableUser_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "user",
-		func(ctx context.Context, v any) (ref.Ref, error) {
-			return unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DisableUserInput, error) {
+			return unmarshalNDisableUserInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDisableUserInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["user"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func field_Mutation_enableUser_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "user",
-		func(ctx context.Context, v any) (ref.Ref, error) {
-			return unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EnableUserInput, error) {
+			return unmarshalNEnableUserInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEnableUserInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["user"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -427,14 +427,14 @@ func field_Mutation_register_args(ctx context.Context, ec *executionContext, raw
 func field_Mutation_removeEmail_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return unmarshalNString2string(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RemoveEmailInput, error) {
+			return unmarshalNRemoveEmailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRemoveEmailInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["email"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -469,42 +469,42 @@ func field_Mutation_renameFactor_args(ctx context.Context, ec *executionContext,
 func field_Mutation_requestPasswordReset_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return unmarshalNString2string(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RequestPasswordResetInput, error) {
+			return unmarshalNRequestPasswordResetInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRequestPasswordResetInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["email"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func field_Mutation_requestSignInMail_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return unmarshalNString2string(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RequestSignInMailInput, error) {
+			return unmarshalNRequestSignInMailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRequestSignInMailInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["email"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func field_Mutation_resendVerification_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "flow",
-		func(ctx context.Context, v any) (string, error) {
-			return unmarshalNString2string(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ResendVerificationInput, error) {
+			return unmarshalNResendVerificationInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐResendVerificationInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["flow"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -525,14 +525,14 @@ func field_Mutation_resetPassword_args(ctx context.Context, ec *executionContext
 func field_Mutation_revokeAccessKey_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "key",
-		func(ctx context.Context, v any) (ref.Ref, error) {
-			return unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RevokeAccessKeyInput, error) {
+			return unmarshalNRevokeAccessKeyInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevokeAccessKeyInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["key"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -553,28 +553,28 @@ func field_Mutation_revokeGrant_args(ctx context.Context, ec *executionContext, 
 func field_Mutation_revokeInvitation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return unmarshalNString2string(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RevokeInvitationInput, error) {
+			return unmarshalNRevokeInvitationInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevokeInvitationInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func field_Mutation_setPrimaryEmail_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return unmarshalNString2string(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SetPrimaryEmailInput, error) {
+			return unmarshalNSetPrimaryEmailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetPrimaryEmailInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["email"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -637,28 +637,28 @@ func field_Mutation_signIn_args(ctx context.Context, ec *executionContext, rawAr
 func field_Mutation_signOutUser_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "user",
-		func(ctx context.Context, v any) (ref.Ref, error) {
-			return unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SignOutUserInput, error) {
+			return unmarshalNSignOutUserInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignOutUserInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["user"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func field_Mutation_startPasswordReset_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "user",
-		func(ctx context.Context, v any) (ref.Ref, error) {
-			return unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.StartPasswordResetInput, error) {
+			return unmarshalNStartPasswordResetInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐStartPasswordResetInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["user"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -679,14 +679,14 @@ func field_Mutation_track_args(ctx context.Context, ec *executionContext, rawArg
 func field_Mutation_unlinkIdentity_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "identity",
-		func(ctx context.Context, v any) (ref.Ref, error) {
-			return unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UnlinkIdentityInput, error) {
+			return unmarshalNUnlinkIdentityInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUnlinkIdentityInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["identity"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -1222,11 +1222,11 @@ func _Mutation_disableUser(ctx context.Context, ec *executionContext, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DisableUser(ctx, fc.Args["user"].(ref.Ref))
+			return ec.Resolvers.Mutation().DisableUser(ctx, fc.Args["input"].(model.DisableUserInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UserPayload) graphql.Marshaler {
-			return marshalNUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
+			return marshalNDisableUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -1239,7 +1239,7 @@ func fieldContext_Mutation_disableUser(ctx context.Context, ec *executionContext
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_UserPayload(ctx, ec, field)
+			return childFields_DisableUserPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1266,11 +1266,11 @@ func _Mutation_enableUser(ctx context.Context, ec *executionContext, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EnableUser(ctx, fc.Args["user"].(ref.Ref))
+			return ec.Resolvers.Mutation().EnableUser(ctx, fc.Args["input"].(model.EnableUserInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UserPayload) graphql.Marshaler {
-			return marshalNUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
+			return marshalNEnableUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -1283,7 +1283,7 @@ func fieldContext_Mutation_enableUser(ctx context.Context, ec *executionContext,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_UserPayload(ctx, ec, field)
+			return childFields_EnableUserPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1310,11 +1310,11 @@ func _Mutation_signOutUser(ctx context.Context, ec *executionContext, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SignOutUser(ctx, fc.Args["user"].(ref.Ref))
+			return ec.Resolvers.Mutation().SignOutUser(ctx, fc.Args["input"].(model.SignOutUserInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UserPayload) graphql.Marshaler {
-			return marshalNUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
+			return marshalNSignOutUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -1327,7 +1327,7 @@ func fieldContext_Mutation_signOutUser(ctx context.Context, ec *executionContext
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_UserPayload(ctx, ec, field)
+			return childFields_SignOutUserPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1354,11 +1354,11 @@ func _Mutation_startPasswordReset(ctx context.Context, ec *executionContext, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StartPasswordReset(ctx, fc.Args["user"].(ref.Ref))
+			return ec.Resolvers.Mutation().StartPasswordReset(ctx, fc.Args["input"].(model.StartPasswordResetInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UserPayload) graphql.Marshaler {
-			return marshalNUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
+			return marshalNStartPasswordResetPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -1371,7 +1371,7 @@ func fieldContext_Mutation_startPasswordReset(ctx context.Context, ec *execution
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_UserPayload(ctx, ec, field)
+			return childFields_StartPasswordResetPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1446,7 +1446,7 @@ func _Mutation_invite(ctx context.Context, ec *executionContext, field graphql.C
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvitationPayload) graphql.Marshaler {
-			return marshalNInvitationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationPayload(ctx, ec, selections, v)
+			return marshalNInvitePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -1459,7 +1459,7 @@ func fieldContext_Mutation_invite(ctx context.Context, ec *executionContext, fie
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_InvitationPayload(ctx, ec, field)
+			return childFields_InvitePayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1486,11 +1486,11 @@ func _Mutation_revokeInvitation(ctx context.Context, ec *executionContext, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RevokeInvitation(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().RevokeInvitation(ctx, fc.Args["input"].(model.RevokeInvitationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvitationPayload) graphql.Marshaler {
-			return marshalNInvitationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationPayload(ctx, ec, selections, v)
+			return marshalNRevokeInvitationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -1503,7 +1503,7 @@ func fieldContext_Mutation_revokeInvitation(ctx context.Context, ec *executionCo
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_InvitationPayload(ctx, ec, field)
+			return childFields_RevokeInvitationPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -1574,7 +1574,7 @@ func _Mutation_revokeAccessKey(ctx context.Context, ec *executionContext, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RevokeAccessKey(ctx, fc.Args["key"].(ref.Ref))
+			return ec.Resolvers.Mutation().RevokeAccessKey(ctx, fc.Args["input"].(model.RevokeAccessKeyInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.RevokeAccessKeyPayload) graphql.Marshaler {
@@ -1622,7 +1622,7 @@ func _Mutation_createServiceAccount(ctx context.Context, ec *executionContext, f
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UserPayload) graphql.Marshaler {
-			return marshalNUserPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
+			return marshalNCreateServiceAccountPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -1635,7 +1635,7 @@ func fieldContext_Mutation_createServiceAccount(ctx context.Context, ec *executi
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_UserPayload(ctx, ec, field)
+			return childFields_CreateServiceAccountPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2137,8 +2137,8 @@ func _Mutation_addEmail(ctx context.Context, ec *executionContext, field graphql
 			return ec.Resolvers.Mutation().AddEmail(ctx, fc.Args["input"].(model.AddEmailInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSentPayload) graphql.Marshaler {
-			return marshalNMailSentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSentPayload(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+			return marshalNAddEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2151,7 +2151,7 @@ func fieldContext_Mutation_addEmail(ctx context.Context, ec *executionContext, f
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_MailSentPayload(ctx, ec, field)
+			return childFields_AddEmailPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2182,7 +2182,7 @@ func _Mutation_confirmEmail(ctx context.Context, ec *executionContext, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EmailsPayload) graphql.Marshaler {
-			return marshalNEmailsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx, ec, selections, v)
+			return marshalNConfirmEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2195,7 +2195,7 @@ func fieldContext_Mutation_confirmEmail(ctx context.Context, ec *executionContex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_EmailsPayload(ctx, ec, field)
+			return childFields_ConfirmEmailPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2222,11 +2222,11 @@ func _Mutation_setPrimaryEmail(ctx context.Context, ec *executionContext, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SetPrimaryEmail(ctx, fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().SetPrimaryEmail(ctx, fc.Args["input"].(model.SetPrimaryEmailInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EmailsPayload) graphql.Marshaler {
-			return marshalNEmailsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx, ec, selections, v)
+			return marshalNSetPrimaryEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2239,7 +2239,7 @@ func fieldContext_Mutation_setPrimaryEmail(ctx context.Context, ec *executionCon
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_EmailsPayload(ctx, ec, field)
+			return childFields_SetPrimaryEmailPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2266,11 +2266,11 @@ func _Mutation_removeEmail(ctx context.Context, ec *executionContext, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RemoveEmail(ctx, fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().RemoveEmail(ctx, fc.Args["input"].(model.RemoveEmailInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EmailsPayload) graphql.Marshaler {
-			return marshalNEmailsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx, ec, selections, v)
+			return marshalNRemoveEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2283,7 +2283,7 @@ func fieldContext_Mutation_removeEmail(ctx context.Context, ec *executionContext
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_EmailsPayload(ctx, ec, field)
+			return childFields_RemoveEmailPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2346,7 +2346,7 @@ func _Mutation_confirmTotp(ctx context.Context, ec *executionContext, field grap
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FactorPayload) graphql.Marshaler {
-			return marshalNFactorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx, ec, selections, v)
+			return marshalNConfirmTotpPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2359,7 +2359,7 @@ func fieldContext_Mutation_confirmTotp(ctx context.Context, ec *executionContext
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_FactorPayload(ctx, ec, field)
+			return childFields_ConfirmTotpPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2388,8 +2388,8 @@ func _Mutation_beginPasskey(ctx context.Context, ec *executionContext, field gra
 			return ec.Resolvers.Mutation().BeginPasskey(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.PasskeyChallengePayload) graphql.Marshaler {
-			return marshalNPasskeyChallengePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPasskeyChallengePayload(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PasskeyChallenge) graphql.Marshaler {
+			return marshalNBeginPasskeyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPasskeyChallenge(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2402,7 +2402,7 @@ func fieldContext_Mutation_beginPasskey(_ context.Context, ec *executionContext,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_PasskeyChallengePayload(ctx, ec, field)
+			return childFields_BeginPasskeyPayload(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -2422,7 +2422,7 @@ func _Mutation_addPasskey(ctx context.Context, ec *executionContext, field graph
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FactorPayload) graphql.Marshaler {
-			return marshalNFactorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx, ec, selections, v)
+			return marshalNAddPasskeyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2435,7 +2435,7 @@ func fieldContext_Mutation_addPasskey(ctx context.Context, ec *executionContext,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_FactorPayload(ctx, ec, field)
+			return childFields_AddPasskeyPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2466,7 +2466,7 @@ func _Mutation_renameFactor(ctx context.Context, ec *executionContext, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FactorPayload) graphql.Marshaler {
-			return marshalNFactorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx, ec, selections, v)
+			return marshalNRenameFactorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2479,7 +2479,7 @@ func fieldContext_Mutation_renameFactor(ctx context.Context, ec *executionContex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_FactorPayload(ctx, ec, field)
+			return childFields_RenameFactorPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2552,8 +2552,8 @@ func _Mutation_makeRecoveryCodes(ctx context.Context, ec *executionContext, fiel
 			return ec.Resolvers.Mutation().MakeRecoveryCodes(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.RecoveryCodesPayload) graphql.Marshaler {
-			return marshalNRecoveryCodesPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRecoveryCodesPayload(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MakeRecoveryCodesPayload) graphql.Marshaler {
+			return marshalNMakeRecoveryCodesPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMakeRecoveryCodesPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2566,7 +2566,7 @@ func fieldContext_Mutation_makeRecoveryCodes(_ context.Context, ec *executionCon
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_RecoveryCodesPayload(ctx, ec, field)
+			return childFields_MakeRecoveryCodesPayload(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -2582,7 +2582,7 @@ func _Mutation_unlinkIdentity(ctx context.Context, ec *executionContext, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UnlinkIdentity(ctx, fc.Args["identity"].(ref.Ref))
+			return ec.Resolvers.Mutation().UnlinkIdentity(ctx, fc.Args["input"].(model.UnlinkIdentityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UnlinkIdentityPayload) graphql.Marshaler {
@@ -2629,7 +2629,7 @@ func _Mutation_deactivateMe(ctx context.Context, ec *executionContext, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.LeavePayload) graphql.Marshaler {
-			return marshalNLeavePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLeavePayload(ctx, ec, selections, v)
+			return marshalNDeactivateMePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLeavePayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2642,7 +2642,7 @@ func fieldContext_Mutation_deactivateMe(_ context.Context, ec *executionContext,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_LeavePayload(ctx, ec, field)
+			return childFields_DeactivateMePayload(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -2662,7 +2662,7 @@ func _Mutation_deleteMe(ctx context.Context, ec *executionContext, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.LeavePayload) graphql.Marshaler {
-			return marshalNLeavePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLeavePayload(ctx, ec, selections, v)
+			return marshalNDeleteMePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLeavePayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2675,7 +2675,7 @@ func fieldContext_Mutation_deleteMe(ctx context.Context, ec *executionContext, f
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_LeavePayload(ctx, ec, field)
+			return childFields_DeleteMePayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2706,7 +2706,7 @@ func _Mutation_register(ctx context.Context, ec *executionContext, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
-			return marshalNSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
+			return marshalNRegisterPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2719,7 +2719,7 @@ func fieldContext_Mutation_register(ctx context.Context, ec *executionContext, f
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_SignInPayload(ctx, ec, field)
+			return childFields_RegisterPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2750,7 +2750,7 @@ func _Mutation_verifyEmail(ctx context.Context, ec *executionContext, field grap
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
-			return marshalNSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
+			return marshalNVerifyEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2763,7 +2763,7 @@ func fieldContext_Mutation_verifyEmail(ctx context.Context, ec *executionContext
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_SignInPayload(ctx, ec, field)
+			return childFields_VerifyEmailPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2790,11 +2790,11 @@ func _Mutation_resendVerification(ctx context.Context, ec *executionContext, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ResendVerification(ctx, fc.Args["flow"].(string))
+			return ec.Resolvers.Mutation().ResendVerification(ctx, fc.Args["input"].(model.ResendVerificationInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSentPayload) graphql.Marshaler {
-			return marshalNMailSentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSentPayload(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+			return marshalNResendVerificationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2807,7 +2807,7 @@ func fieldContext_Mutation_resendVerification(ctx context.Context, ec *execution
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_MailSentPayload(ctx, ec, field)
+			return childFields_ResendVerificationPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2926,7 +2926,7 @@ func _Mutation_completeSignIn(ctx context.Context, ec *executionContext, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
-			return marshalNSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
+			return marshalNCompleteSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2939,7 +2939,7 @@ func fieldContext_Mutation_completeSignIn(ctx context.Context, ec *executionCont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_SignInPayload(ctx, ec, field)
+			return childFields_CompleteSignInPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -2966,11 +2966,11 @@ func _Mutation_requestSignInMail(ctx context.Context, ec *executionContext, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RequestSignInMail(ctx, fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().RequestSignInMail(ctx, fc.Args["input"].(model.RequestSignInMailInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSentPayload) graphql.Marshaler {
-			return marshalNMailSentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSentPayload(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+			return marshalNRequestSignInMailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2983,7 +2983,7 @@ func fieldContext_Mutation_requestSignInMail(ctx context.Context, ec *executionC
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_MailSentPayload(ctx, ec, field)
+			return childFields_RequestSignInMailPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3014,7 +3014,7 @@ func _Mutation_signInWithMail(ctx context.Context, ec *executionContext, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
-			return marshalNSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
+			return marshalNSignInWithMailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -3027,7 +3027,7 @@ func fieldContext_Mutation_signInWithMail(ctx context.Context, ec *executionCont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_SignInPayload(ctx, ec, field)
+			return childFields_SignInWithMailPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3056,8 +3056,8 @@ func _Mutation_beginPasskeySignIn(ctx context.Context, ec *executionContext, fie
 			return ec.Resolvers.Mutation().BeginPasskeySignIn(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.PasskeyChallengePayload) graphql.Marshaler {
-			return marshalNPasskeyChallengePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPasskeyChallengePayload(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PasskeyChallenge) graphql.Marshaler {
+			return marshalNBeginPasskeySignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPasskeyChallenge(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -3070,7 +3070,7 @@ func fieldContext_Mutation_beginPasskeySignIn(_ context.Context, ec *executionCo
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_PasskeyChallengePayload(ctx, ec, field)
+			return childFields_BeginPasskeySignInPayload(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -3090,7 +3090,7 @@ func _Mutation_signInWithPasskey(ctx context.Context, ec *executionContext, fiel
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
-			return marshalNSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
+			return marshalNSignInWithPasskeyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -3103,7 +3103,7 @@ func fieldContext_Mutation_signInWithPasskey(ctx context.Context, ec *executionC
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_SignInPayload(ctx, ec, field)
+			return childFields_SignInWithPasskeyPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3134,7 +3134,7 @@ func _Mutation_signInAnonymously(ctx context.Context, ec *executionContext, fiel
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
-			return marshalNSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
+			return marshalNSignInAnonymouslyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -3147,7 +3147,7 @@ func fieldContext_Mutation_signInAnonymously(ctx context.Context, ec *executionC
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_SignInPayload(ctx, ec, field)
+			return childFields_SignInAnonymouslyPayload(ctx, ec, field)
 		},
 	}
 	defer func() {
@@ -3250,11 +3250,11 @@ func _Mutation_requestPasswordReset(ctx context.Context, ec *executionContext, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["input"].(model.RequestPasswordResetInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSentPayload) graphql.Marshaler {
-			return marshalNMailSentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSentPayload(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+			return marshalNRequestPasswordResetPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -3267,7 +3267,7 @@ func fieldContext_Mutation_requestPasswordReset(ctx context.Context, ec *executi
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_MailSentPayload(ctx, ec, field)
+			return childFields_RequestPasswordResetPayload(ctx, ec, field)
 		},
 	}
 	defer func() {

@@ -313,13 +313,13 @@ func fieldContext_InvitationEdge_node(_ context.Context, ec *executionContext, f
 	return fc, nil
 }
 
-func _InvitationPayload_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
+func _InvitePayload_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_InvitationPayload_invitation(ctx, ec, field)
+			return fieldContext_InvitePayload_invitation(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Invitation, nil
@@ -332,9 +332,41 @@ func _InvitationPayload_invitation(ctx context.Context, ec *executionContext, fi
 		true,
 	)
 }
-func fieldContext_InvitationPayload_invitation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_InvitePayload_invitation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "InvitationPayload",
+		Object:     "InvitePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Invitation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevokeInvitationPayload_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevokeInvitationPayload_invitation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Invitation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Invitation) graphql.Marshaler {
+			return marshalNInvitation2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevokeInvitationPayload_invitation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevokeInvitationPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -413,6 +445,48 @@ func unmarshalInputInviteInput(ctx context.Context, ec *executionContext, obj an
 func UnmarshalInviteInput(ctx context.Context, raw any) (model.InviteInput, error) {
 	var out model.InviteInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "InviteInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRevokeInvitationInput(ctx context.Context, ec *executionContext, obj any) (model.RevokeInvitationInput, error) {
+	var it model.RevokeInvitationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"invitation"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "invitation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invitation"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Invitation = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRevokeInvitationInput unmarshals raw into the RevokeInvitationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRevokeInvitationInput(ctx context.Context, raw any) (model.RevokeInvitationInput, error) {
+	var out model.RevokeInvitationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevokeInvitationInput", raw, &out)
 	return out, err
 }
 
@@ -563,19 +637,52 @@ func _InvitationEdge(ctx context.Context, ec *executionContext, sel ast.Selectio
 	return out
 }
 
-var invitationPayloadImplementors = []string{"InvitationPayload"}
+var invitePayloadImplementors = []string{"InvitePayload"}
 
-func _InvitationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvitationPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, invitationPayloadImplementors)
+func _InvitePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvitationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invitePayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("InvitationPayload")
+			out.Values[i] = graphql.MarshalString("InvitePayload")
 		case "invitation":
-			out.Values[i] = _InvitationPayload_invitation(ctx, ec, field, obj)
+			out.Values[i] = _InvitePayload_invitation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revokeInvitationPayloadImplementors = []string{"RevokeInvitationPayload"}
+
+func _RevokeInvitationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvitationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revokeInvitationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevokeInvitationPayload")
+		case "invitation":
+			out.Values[i] = _RevokeInvitationPayload_invitation(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -648,17 +755,30 @@ func marshalNInvitationEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraph�
 	return ret
 }
 
-func marshalNInvitationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvitationPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "InvitationPayload!")
-		return graphql.Null
-	}
-	return _InvitationPayload(ctx, ec, sel, v)
-}
-
 func unmarshalNInviteInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInviteInput(ctx context.Context, ec *executionContext, v any) (model.InviteInput, error) {
 	res, err := unmarshalInputInviteInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNInvitePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvitationPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InvitePayload!")
+		return graphql.Null
+	}
+	return _InvitePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRevokeInvitationInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevokeInvitationInput(ctx context.Context, ec *executionContext, v any) (model.RevokeInvitationInput, error) {
+	res, err := unmarshalInputRevokeInvitationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRevokeInvitationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvitationPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevokeInvitationPayload!")
+		return graphql.Null
+	}
+	return _RevokeInvitationPayload(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -588,6 +588,48 @@ func UnmarshalCreateServiceAccountInput(ctx context.Context, raw any) (model.Cre
 	return out, err
 }
 
+func unmarshalInputRevokeAccessKeyInput(ctx context.Context, ec *executionContext, obj any) (model.RevokeAccessKeyInput, error) {
+	var it model.RevokeAccessKeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRevokeAccessKeyInput unmarshals raw into the RevokeAccessKeyInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRevokeAccessKeyInput(ctx context.Context, raw any) (model.RevokeAccessKeyInput, error) {
+	var out model.RevokeAccessKeyInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevokeAccessKeyInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -889,6 +931,11 @@ func marshalNCreateAccessKeyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbook�
 
 func unmarshalNCreateServiceAccountInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCreateServiceAccountInput(ctx context.Context, ec *executionContext, v any) (model.CreateServiceAccountInput, error) {
 	res, err := unmarshalInputCreateServiceAccountInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNRevokeAccessKeyInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevokeAccessKeyInput(ctx context.Context, ec *executionContext, v any) (model.RevokeAccessKeyInput, error) {
+	res, err := unmarshalInputRevokeAccessKeyInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -83,22 +83,34 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
+			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentListInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentListInput)),
+			graphql.NewInputUnmarshaler("EnableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputEnableUserInput)),
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
 			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
 			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
+			graphql.NewInputUnmarshaler("RemoveEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveEmailInput)),
 			graphql.NewInputUnmarshaler("RemoveFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveFactorInput)),
 			graphql.NewInputUnmarshaler("RenameFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameFactorInput)),
 			graphql.NewInputUnmarshaler("ReportInput", graphql.BindUnmarshaler(ec, unmarshalInputReportInput)),
+			graphql.NewInputUnmarshaler("RequestPasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestPasswordResetInput)),
+			graphql.NewInputUnmarshaler("RequestSignInMailInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestSignInMailInput)),
+			graphql.NewInputUnmarshaler("ResendVerificationInput", graphql.BindUnmarshaler(ec, unmarshalInputResendVerificationInput)),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
+			graphql.NewInputUnmarshaler("RevokeAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeAccessKeyInput)),
 			graphql.NewInputUnmarshaler("RevokeGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeGrantInput)),
+			graphql.NewInputUnmarshaler("RevokeInvitationInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeInvitationInput)),
+			graphql.NewInputUnmarshaler("SetPrimaryEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPrimaryEmailInput)),
 			graphql.NewInputUnmarshaler("SignInAnonymouslyInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInAnonymouslyInput)),
 			graphql.NewInputUnmarshaler("SignInInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInInput)),
 			graphql.NewInputUnmarshaler("SignInWithMailInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInWithMailInput)),
 			graphql.NewInputUnmarshaler("SignInWithPasskeyInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInWithPasskeyInput)),
+			graphql.NewInputUnmarshaler("SignOutUserInput", graphql.BindUnmarshaler(ec, unmarshalInputSignOutUserInput)),
+			graphql.NewInputUnmarshaler("StartPasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputStartPasswordResetInput)),
 			graphql.NewInputUnmarshaler("TrackInput", graphql.BindUnmarshaler(ec, unmarshalInputTrackInput)),
+			graphql.NewInputUnmarshaler("UnlinkIdentityInput", graphql.BindUnmarshaler(ec, unmarshalInputUnlinkIdentityInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
 			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
 			graphql.NewInputUnmarshaler("VerifyEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyEmailInput)),
@@ -315,10 +327,58 @@ type UpdateMePayload {
   user: User!
 }
 
-"Answer of mutations that change somebody's account."
-type UserPayload {
+"Answer of ` + "`" + `disableUser` + "`" + `."
+type DisableUserPayload {
   "The user as it is now."
   user: User!
+}
+
+"Answer of ` + "`" + `enableUser` + "`" + `."
+type EnableUserPayload {
+  "The user as it is now."
+  user: User!
+}
+
+"Answer of ` + "`" + `signOutUser` + "`" + `."
+type SignOutUserPayload {
+  "The user as it is now."
+  user: User!
+}
+
+"Answer of ` + "`" + `startPasswordReset` + "`" + `."
+type StartPasswordResetPayload {
+  "The user as it is now."
+  user: User!
+}
+
+"Answer of ` + "`" + `createServiceAccount` + "`" + `."
+type CreateServiceAccountPayload {
+  "The user as it is now."
+  user: User!
+}
+
+"Input of ` + "`" + `disableUser` + "`" + `."
+input DisableUserInput {
+  "Global id of the user."
+  user: ID!
+}
+
+"Input of ` + "`" + `enableUser` + "`" + `."
+input EnableUserInput {
+  "Global id of the user."
+  user: ID!
+}
+
+"Input of ` + "`" + `signOutUser` + "`" + `."
+input SignOutUserInput {
+  "Global id of the user."
+  user: ID!
+}
+
+"Input of ` + "`" + `startPasswordReset` + "`" + `."
+input StartPasswordResetInput {
+  "Global id of the user."
+  user: ID!
 }
 
 extend type Query {
@@ -335,13 +395,13 @@ extend type Mutation {
   "Change the caller's profile. Errors: USERNAME_TAKEN, USERNAME_INVALID, TERMS_VERSION, BAD_USER_INPUT."
   updateMe(input: UpdateMeInput!): UpdateMePayload! @access(rule: SESSION)
   "Keep somebody out: their sessions and keys end at once, and no way in works until ` + "`" + `enableUser` + "`" + `. Errors: FORBIDDEN, NOT_FOUND."
-  disableUser(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  disableUser(input: DisableUserInput!): DisableUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
   "Let somebody in again. Errors: FORBIDDEN, NOT_FOUND."
-  enableUser(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  enableUser(input: EnableUserInput!): EnableUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
   "End all sessions and keys of a user. Errors: FORBIDDEN, NOT_FOUND."
-  signOutUser(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  signOutUser(input: SignOutUserInput!): SignOutUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
   "Send a user the mail to choose a new password. Nobody else ever sees or chooses it. Errors: FORBIDDEN, NOT_FOUND."
-  startPasswordReset(user: ID!): UserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  startPasswordReset(input: StartPasswordResetInput!): StartPasswordResetPayload! @access(rule: PERMISSION, permission: "account.user.write")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/analytics.graphqls", Input: `"How the events of a bucket become one number."
@@ -596,10 +656,22 @@ input InviteInput {
   days: Int! = 14
 }
 
-"Answer of ` + "`" + `invite` + "`" + ` and ` + "`" + `revokeInvitation` + "`" + `."
-type InvitationPayload {
+"Answer of ` + "`" + `invite` + "`" + `."
+type InvitePayload {
   "The invitation."
   invitation: Invitation!
+}
+
+"Answer of ` + "`" + `revokeInvitation` + "`" + `."
+type RevokeInvitationPayload {
+  "The invitation."
+  invitation: Invitation!
+}
+
+"Input of ` + "`" + `revokeInvitation` + "`" + `."
+input RevokeInvitationInput {
+  "Id of the invitation."
+  invitation: String!
 }
 
 extend type Query {
@@ -610,9 +682,9 @@ extend type Query {
 
 extend type Mutation {
   "Invite somebody by mail. Errors: FORBIDDEN, RBAC_ESCALATION, EMAIL_INVALID, NOT_FOUND for role or plan, BAD_USER_INPUT."
-  invite(input: InviteInput!): InvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
+  invite(input: InviteInput!): InvitePayload! @access(rule: PERMISSION, permission: "account.user.invite")
   "Take an invitation back. Errors: NOT_FOUND."
-  revokeInvitation(id: String!): InvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
+  revokeInvitation(input: RevokeInvitationInput!): RevokeInvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/key.graphqls", Input: `"A key with which a program uses the API as its owner, or as a service account: by ` + "`" + `Authorization: Bearer …` + "`" + `."
@@ -687,6 +759,12 @@ input CreateServiceAccountInput {
   name: String!
 }
 
+"Input of ` + "`" + `revokeAccessKey` + "`" + `."
+input RevokeAccessKeyInput {
+  "Global id of the key."
+  key: ID!
+}
+
 extend type Query {
   "Access keys of the caller, the newest first, ended ones too."
   myAccessKeys(first: Int, after: String, last: Int, before: String): AccessKeyConnection! @access(rule: SESSION)
@@ -702,9 +780,9 @@ extend type Mutation {
   "Make an access key. Errors: REAUTH_REQUIRED, FORBIDDEN for a scope the owner does not hold, UNKNOWN_PERMISSION, KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT."
   createAccessKey(input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION)
   "Revoke an access key of the caller, or of a service account by who may manage them. Errors: NOT_FOUND."
-  revokeAccessKey(key: ID!): RevokeAccessKeyPayload! @access(rule: SESSION)
+  revokeAccessKey(input: RevokeAccessKeyInput!): RevokeAccessKeyPayload! @access(rule: SESSION)
   "Make a service account: a user for a program. Errors: FORBIDDEN, REAUTH_REQUIRED, BAD_USER_INPUT."
-  createServiceAccount(input: CreateServiceAccountInput!): UserPayload! @access(rule: PERMISSION, permission: "account.service.write")
+  createServiceAccount(input: CreateServiceAccountInput!): CreateServiceAccountPayload! @access(rule: PERMISSION, permission: "account.service.write")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/live.graphqls", Input: `"A channel to follow: exactly one of the families is given."
@@ -1319,8 +1397,20 @@ input ConfirmEmailInput {
   token: String
 }
 
-"Answer of mutations that change the caller's mail addresses."
-type EmailsPayload {
+"Answer of ` + "`" + `confirmEmail` + "`" + `."
+type ConfirmEmailPayload {
+  "The addresses as they are now, the primary one first."
+  emails: [EmailAddress!]!
+}
+
+"Answer of ` + "`" + `setPrimaryEmail` + "`" + `."
+type SetPrimaryEmailPayload {
+  "The addresses as they are now, the primary one first."
+  emails: [EmailAddress!]!
+}
+
+"Answer of ` + "`" + `removeEmail` + "`" + `."
+type RemoveEmailPayload {
   "The addresses as they are now, the primary one first."
   emails: [EmailAddress!]!
 }
@@ -1381,8 +1471,24 @@ input AddPasskeyInput {
   name: String! = "Passkey"
 }
 
-"Answer of mutations that add a factor."
-type FactorPayload {
+"Answer of ` + "`" + `confirmTotp` + "`" + `."
+type ConfirmTotpPayload {
+  "The factor."
+  factor: Factor!
+  "Recovery codes, with the first factor: shown this once."
+  recoveryCodes: [String!]
+}
+
+"Answer of ` + "`" + `addPasskey` + "`" + `."
+type AddPasskeyPayload {
+  "The factor."
+  factor: Factor!
+  "Recovery codes, with the first factor: shown this once."
+  recoveryCodes: [String!]
+}
+
+"Answer of ` + "`" + `renameFactor` + "`" + `."
+type RenameFactorPayload {
   "The factor."
   factor: Factor!
   "Recovery codes, with the first factor: shown this once."
@@ -1390,7 +1496,7 @@ type FactorPayload {
 }
 
 "Answer of ` + "`" + `makeRecoveryCodes` + "`" + `."
-type RecoveryCodesPayload {
+type MakeRecoveryCodesPayload {
   "Ten codes, each good once, shown this once. The ones before are void."
   codes: [String!]!
 }
@@ -1461,10 +1567,34 @@ input DeleteMeInput {
   email: String!
 }
 
-"Answer of ` + "`" + `deactivateMe` + "`" + ` and ` + "`" + `deleteMe` + "`" + `: the caller is signed out everywhere. Signing in again undoes it."
-type LeavePayload {
+"Answer of ` + "`" + `deactivateMe` + "`" + `."
+type DeactivateMePayload {
   "When everything about the account is deleted; null for a deactivation."
   deletedAfter: Time
+}
+
+"Answer of ` + "`" + `deleteMe` + "`" + `."
+type DeleteMePayload {
+  "When everything about the account is deleted; null for a deactivation."
+  deletedAfter: Time
+}
+
+"Input of ` + "`" + `setPrimaryEmail` + "`" + `."
+input SetPrimaryEmailInput {
+  "One of the caller's addresses."
+  email: String!
+}
+
+"Input of ` + "`" + `removeEmail` + "`" + `."
+input RemoveEmailInput {
+  "One of the caller's addresses."
+  email: String!
+}
+
+"Input of ` + "`" + `unlinkIdentity` + "`" + `."
+input UnlinkIdentityInput {
+  "Global id of the identity."
+  identity: ID!
 }
 
 extend type Query {
@@ -1482,33 +1612,33 @@ extend type Mutation {
   "Prove it. Errors: TICKET_INVALID, BAD_CREDENTIALS, FACTOR_CODE_INVALID, PASSKEY_INVALID, RATE_LIMITED, TOO_BUSY."
   completeElevation(input: CompleteElevationInput!): CompleteElevationPayload! @access(rule: SESSION)
   "Add a mail address: a code and a link are sent to it. Errors: REAUTH_REQUIRED, EMAIL_INVALID, ADDRESS_LIMIT, RATE_LIMITED."
-  addEmail(input: AddEmailInput!): MailSentPayload! @access(rule: SESSION)
+  addEmail(input: AddEmailInput!): AddEmailPayload! @access(rule: SESSION)
   "Confirm an added address. Errors: TICKET_INVALID, EMAIL_TAKEN, ADDRESS_LIMIT, RATE_LIMITED."
-  confirmEmail(input: ConfirmEmailInput!): EmailsPayload! @access(rule: SESSION)
+  confirmEmail(input: ConfirmEmailInput!): ConfirmEmailPayload! @access(rule: SESSION)
   "Make an address the primary one. Errors: REAUTH_REQUIRED, NOT_FOUND."
-  setPrimaryEmail(email: String!): EmailsPayload! @access(rule: SESSION)
+  setPrimaryEmail(input: SetPrimaryEmailInput!): SetPrimaryEmailPayload! @access(rule: SESSION)
   "Remove an address. Errors: REAUTH_REQUIRED, NOT_FOUND, ADDRESS_LAST."
-  removeEmail(email: String!): EmailsPayload! @access(rule: SESSION)
+  removeEmail(input: RemoveEmailInput!): RemoveEmailPayload! @access(rule: SESSION)
   "Begin to add an authenticator app. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
   beginTotp: BeginTotpPayload! @access(rule: SESSION)
   "Activate it with one good code. Errors: REAUTH_REQUIRED, FACTOR_CODE_INVALID, NOT_FOUND, RATE_LIMITED."
-  confirmTotp(input: ConfirmTotpInput!): FactorPayload! @access(rule: SESSION)
+  confirmTotp(input: ConfirmTotpInput!): ConfirmTotpPayload! @access(rule: SESSION)
   "Begin to add a passkey. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
-  beginPasskey: PasskeyChallengePayload! @access(rule: SESSION)
+  beginPasskey: BeginPasskeyPayload! @access(rule: SESSION)
   "Add it. Errors: REAUTH_REQUIRED, PASSKEY_INVALID, TICKET_INVALID."
-  addPasskey(input: AddPasskeyInput!): FactorPayload! @access(rule: SESSION)
+  addPasskey(input: AddPasskeyInput!): AddPasskeyPayload! @access(rule: SESSION)
   "Rename a factor. Errors: NOT_FOUND, BAD_USER_INPUT."
-  renameFactor(input: RenameFactorInput!): FactorPayload! @access(rule: SESSION)
+  renameFactor(input: RenameFactorInput!): RenameFactorPayload! @access(rule: SESSION)
   "Remove a factor. Errors: REAUTH_REQUIRED, NOT_FOUND, FACTOR_NEEDED while a role wants one, WAY_IN_LAST."
   removeFactor(input: RemoveFactorInput!): RemoveFactorPayload! @access(rule: SESSION)
   "Make ten new recovery codes; the old ones are void. Errors: REAUTH_REQUIRED, FACTOR_NEEDED without a factor."
-  makeRecoveryCodes: RecoveryCodesPayload! @access(rule: SESSION)
+  makeRecoveryCodes: MakeRecoveryCodesPayload! @access(rule: SESSION)
   "Unlink another provider. Errors: REAUTH_REQUIRED, NOT_FOUND, WAY_IN_LAST."
-  unlinkIdentity(identity: ID!): UnlinkIdentityPayload! @access(rule: SESSION)
+  unlinkIdentity(input: UnlinkIdentityInput!): UnlinkIdentityPayload! @access(rule: SESSION)
   "Put the caller's account to sleep: signed out everywhere, until they sign in again. Errors: REAUTH_REQUIRED."
-  deactivateMe: LeavePayload! @access(rule: SESSION)
+  deactivateMe: DeactivateMePayload! @access(rule: SESSION)
   "Delete the caller's account after a time of grace, in which signing in keeps it. Errors: REAUTH_REQUIRED, LAST_ADMIN, BAD_USER_INPUT."
-  deleteMe(input: DeleteMeInput!): LeavePayload! @access(rule: SESSION)
+  deleteMe(input: DeleteMeInput!): DeleteMePayload! @access(rule: SESSION)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/webauth.graphqls", Input: `"What one may do here before signing in, for pages to show the right buttons."
@@ -1709,22 +1839,90 @@ input SignInAnonymouslyInput {
   transport: SessionTransport! = COOKIE
 }
 
-"Answer of the mutations that sign in."
+"Answer of ` + "`" + `register` + "`" + `."
+type RegisterPayload {
+  "What it led to."
+  result: SignInResult!
+}
+
+"Answer of ` + "`" + `verifyEmail` + "`" + `."
+type VerifyEmailPayload {
+  "What it led to."
+  result: SignInResult!
+}
+
+"Answer of ` + "`" + `signIn` + "`" + `."
 type SignInPayload {
   "What it led to."
   result: SignInResult!
 }
 
-"Answer of mutations that send a mail. It is the same whether or not the address is known."
-type MailSentPayload {
+"Answer of ` + "`" + `completeSignIn` + "`" + `."
+type CompleteSignInPayload {
+  "What it led to."
+  result: SignInResult!
+}
+
+"Answer of ` + "`" + `signInWithMail` + "`" + `."
+type SignInWithMailPayload {
+  "What it led to."
+  result: SignInResult!
+}
+
+"Answer of ` + "`" + `signInWithPasskey` + "`" + `."
+type SignInWithPasskeyPayload {
+  "What it led to."
+  result: SignInResult!
+}
+
+"Answer of ` + "`" + `signInAnonymously` + "`" + `."
+type SignInAnonymouslyPayload {
+  "What it led to."
+  result: SignInResult!
+}
+
+"Answer of ` + "`" + `addEmail` + "`" + `. It is the same whether or not the address is known."
+type AddEmailPayload {
   "Secret that names this attempt, to send along with the code of the mail."
   flow: String!
   "When code and link lapse."
   expiresAt: Time!
 }
 
-"Answer of mutations that ask for a passkey."
-type PasskeyChallengePayload {
+"Answer of ` + "`" + `resendVerification` + "`" + `. It is the same whether or not the address is known."
+type ResendVerificationPayload {
+  "Secret that names this attempt, to send along with the code of the mail."
+  flow: String!
+  "When code and link lapse."
+  expiresAt: Time!
+}
+
+"Answer of ` + "`" + `requestSignInMail` + "`" + `. It is the same whether or not the address is known."
+type RequestSignInMailPayload {
+  "Secret that names this attempt, to send along with the code of the mail."
+  flow: String!
+  "When code and link lapse."
+  expiresAt: Time!
+}
+
+"Answer of ` + "`" + `requestPasswordReset` + "`" + `. It is the same whether or not the address is known."
+type RequestPasswordResetPayload {
+  "Secret that names this attempt, to send along with the code of the mail."
+  flow: String!
+  "When code and link lapse."
+  expiresAt: Time!
+}
+
+"Answer of ` + "`" + `beginPasskey` + "`" + `."
+type BeginPasskeyPayload {
+  "Secret that names this attempt."
+  flow: String!
+  "Options for ` + "`" + `navigator.credentials` + "`" + `, as JSON of WebAuthn's creation or request options, with ` + "`" + `publicKey` + "`" + `."
+  options: JSON!
+}
+
+"Answer of ` + "`" + `beginPasskeySignIn` + "`" + `."
+type BeginPasskeySignInPayload {
   "Secret that names this attempt."
   flow: String!
   "Options for ` + "`" + `navigator.credentials` + "`" + `, as JSON of WebAuthn's creation or request options, with ` + "`" + `publicKey` + "`" + `."
@@ -1821,6 +2019,24 @@ type MailEdge {
   node: Mail!
 }
 
+"Input of ` + "`" + `resendVerification` + "`" + `."
+input ResendVerificationInput {
+  "Secret that ` + "`" + `register` + "`" + ` or ` + "`" + `signIn` + "`" + ` gave."
+  flow: String!
+}
+
+"Input of ` + "`" + `requestSignInMail` + "`" + `."
+input RequestSignInMailInput {
+  "Address of the account."
+  email: String!
+}
+
+"Input of ` + "`" + `requestPasswordReset` + "`" + `."
+input RequestPasswordResetInput {
+  "Address of the account."
+  email: String!
+}
+
 extend type Query {
   "What one may do here before signing in."
   authSettings: AuthSettings! @access(rule: PUBLIC)
@@ -1833,33 +2049,33 @@ extend type Mutation {
   Ask for an account on the default plan; a guest keeps id and data. The answer is always VerificationRequired, for an address that has an account already as well:
   only the mail tells. Errors: EMAIL_INVALID, PASSWORD_WEAK, USERNAME_TAKEN, USERNAME_INVALID, REGISTRATION_CLOSED, INVITATION_INVALID, TERMS_VERSION, RATE_LIMITED, TOO_BUSY, BAD_USER_INPUT.
   """
-  register(input: RegisterInput!): SignInPayload! @access(rule: PUBLIC)
+  register(input: RegisterInput!): RegisterPayload! @access(rule: PUBLIC)
   "Make the account that ` + "`" + `register` + "`" + ` asked for, and sign in. Errors: TICKET_INVALID, BAD_CREDENTIALS, EMAIL_TAKEN, USERNAME_TAKEN, RATE_LIMITED, TOO_BUSY."
-  verifyEmail(input: VerifyEmailInput!): SignInPayload! @access(rule: PUBLIC)
+  verifyEmail(input: VerifyEmailInput!): VerifyEmailPayload! @access(rule: PUBLIC)
   "Send the mail of a registration once more, with a new code and link. Errors: TICKET_INVALID, RATE_LIMITED."
-  resendVerification(flow: String!): MailSentPayload! @access(rule: PUBLIC)
+  resendVerification(input: ResendVerificationInput!): ResendVerificationPayload! @access(rule: PUBLIC)
   "Sign in with mail address or username and password. Errors: BAD_CREDENTIALS, ACCOUNT_DISABLED, RATE_LIMITED, TOO_BUSY."
   signIn(input: SignInInput!): SignInPayload! @access(rule: PUBLIC)
   "Prepare a factor of an attempt that wants one more. Errors: TICKET_INVALID, RATE_LIMITED, BAD_USER_INPUT."
   challenge(input: ChallengeInput!): ChallengePayload! @access(rule: PUBLIC)
   "Go on with a sign-in that wants one more factor. Errors: TICKET_INVALID, FACTOR_CODE_INVALID, PASSKEY_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
-  completeSignIn(input: CompleteSignInInput!): SignInPayload! @access(rule: PUBLIC)
+  completeSignIn(input: CompleteSignInInput!): CompleteSignInPayload! @access(rule: PUBLIC)
   "Send a mail with a code and a link to sign in with. Errors: EMAIL_INVALID, RATE_LIMITED."
-  requestSignInMail(email: String!): MailSentPayload! @access(rule: PUBLIC)
+  requestSignInMail(input: RequestSignInMailInput!): RequestSignInMailPayload! @access(rule: PUBLIC)
   "Sign in with the code or the link of the mail. Errors: TICKET_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
-  signInWithMail(input: SignInWithMailInput!): SignInPayload! @access(rule: PUBLIC)
+  signInWithMail(input: SignInWithMailInput!): SignInWithMailPayload! @access(rule: PUBLIC)
   "Ask for a passkey, to sign in without name or password. Errors: RATE_LIMITED."
-  beginPasskeySignIn: PasskeyChallengePayload! @access(rule: PUBLIC)
+  beginPasskeySignIn: BeginPasskeySignInPayload! @access(rule: PUBLIC)
   "Sign in with a passkey. Errors: PASSKEY_INVALID, TICKET_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
-  signInWithPasskey(input: SignInWithPasskeyInput!): SignInPayload! @access(rule: PUBLIC)
+  signInWithPasskey(input: SignInWithPasskeyInput!): SignInWithPasskeyPayload! @access(rule: PUBLIC)
   "Sign in as a guest, without address or password. Errors: REGISTRATION_CLOSED, RATE_LIMITED."
-  signInAnonymously(input: SignInAnonymouslyInput!): SignInPayload! @access(rule: PUBLIC)
+  signInAnonymously(input: SignInAnonymouslyInput!): SignInAnonymouslyPayload! @access(rule: PUBLIC)
   "Begin to sign in with another provider, or to link it. For browsers. Errors: PROVIDER_UNKNOWN, RETURN_TO_INVALID, REAUTH_REQUIRED, UNAUTHENTICATED."
   beginProvider(input: BeginProviderInput!): BeginProviderPayload! @access(rule: PUBLIC)
   "End the session of the request; its sockets close. Signing out twice is no error."
   signOut: SignOutPayload! @access(rule: PUBLIC)
   "Send a mail with a code and a link to choose a new password with. Errors: EMAIL_INVALID, RATE_LIMITED."
-  requestPasswordReset(email: String!): MailSentPayload! @access(rule: PUBLIC)
+  requestPasswordReset(input: RequestPasswordResetInput!): RequestPasswordResetPayload! @access(rule: PUBLIC)
   "Choose a new password. All sessions, keys and known devices of the account end. Errors: TICKET_INVALID, PASSWORD_WEAK, RATE_LIMITED, TOO_BUSY."
   resetPassword(input: ResetPasswordInput!): ResetPasswordPayload! @access(rule: PUBLIC)
 }
@@ -1915,6 +2131,26 @@ func childFields_AccessKeyEdge(ctx context.Context, ec *executionContext, field 
 		return fieldContext_AccessKeyEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AccessKeyEdge", field.Name)
+}
+
+func childFields_AddEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_AddEmailPayload_flow(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_AddEmailPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddEmailPayload", field.Name)
+}
+
+func childFields_AddPasskeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "factor":
+		return fieldContext_AddPasskeyPayload_factor(ctx, ec, field)
+	case "recoveryCodes":
+		return fieldContext_AddPasskeyPayload_recoveryCodes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddPasskeyPayload", field.Name)
 }
 
 func childFields_AuthProvider(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1975,6 +2211,26 @@ func childFields_BacklinkEdge(ctx context.Context, ec *executionContext, field g
 	return nil, fmt.Errorf("no field named %q was found under type BacklinkEdge", field.Name)
 }
 
+func childFields_BeginPasskeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_BeginPasskeyPayload_flow(ctx, ec, field)
+	case "options":
+		return fieldContext_BeginPasskeyPayload_options(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeyPayload", field.Name)
+}
+
+func childFields_BeginPasskeySignInPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_BeginPasskeySignInPayload_flow(ctx, ec, field)
+	case "options":
+		return fieldContext_BeginPasskeySignInPayload_options(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeySignInPayload", field.Name)
+}
+
 func childFields_BeginProviderPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "url":
@@ -2031,6 +2287,32 @@ func childFields_CompleteElevationPayload(ctx context.Context, ec *executionCont
 	return nil, fmt.Errorf("no field named %q was found under type CompleteElevationPayload", field.Name)
 }
 
+func childFields_CompleteSignInPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "result":
+		return fieldContext_CompleteSignInPayload_result(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompleteSignInPayload", field.Name)
+}
+
+func childFields_ConfirmEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emails":
+		return fieldContext_ConfirmEmailPayload_emails(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmEmailPayload", field.Name)
+}
+
+func childFields_ConfirmTotpPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "factor":
+		return fieldContext_ConfirmTotpPayload_factor(ctx, ec, field)
+	case "recoveryCodes":
+		return fieldContext_ConfirmTotpPayload_recoveryCodes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmTotpPayload", field.Name)
+}
+
 func childFields_ContentType(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -2073,6 +2355,22 @@ func childFields_CreateRolePayload(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type CreateRolePayload", field.Name)
 }
 
+func childFields_CreateServiceAccountPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_CreateServiceAccountPayload_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateServiceAccountPayload", field.Name)
+}
+
+func childFields_DeactivateMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedAfter":
+		return fieldContext_DeactivateMePayload_deletedAfter(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeactivateMePayload", field.Name)
+}
+
 func childFields_Decision(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "allowed":
@@ -2097,6 +2395,22 @@ func childFields_DeleteDocumentPayload(ctx context.Context, ec *executionContext
 		return fieldContext_DeleteDocumentPayload_deleted(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteDocumentPayload", field.Name)
+}
+
+func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedAfter":
+		return fieldContext_DeleteMePayload_deletedAfter(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteMePayload", field.Name)
+}
+
+func childFields_DisableUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_DisableUserPayload_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DisableUserPayload", field.Name)
 }
 
 func childFields_Document(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2167,12 +2481,12 @@ func childFields_EmailAddress(ctx context.Context, ec *executionContext, field g
 	return nil, fmt.Errorf("no field named %q was found under type EmailAddress", field.Name)
 }
 
-func childFields_EmailsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_EnableUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "emails":
-		return fieldContext_EmailsPayload_emails(ctx, ec, field)
+	case "user":
+		return fieldContext_EnableUserPayload_user(ctx, ec, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type EmailsPayload", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type EnableUserPayload", field.Name)
 }
 
 func childFields_Entitlement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2205,16 +2519,6 @@ func childFields_Factor(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Factor_lastUsedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Factor", field.Name)
-}
-
-func childFields_FactorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "factor":
-		return fieldContext_FactorPayload_factor(ctx, ec, field)
-	case "recoveryCodes":
-		return fieldContext_FactorPayload_recoveryCodes(ctx, ec, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type FactorPayload", field.Name)
 }
 
 func childFields_FactorRequired(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2321,20 +2625,12 @@ func childFields_InvitationEdge(ctx context.Context, ec *executionContext, field
 	return nil, fmt.Errorf("no field named %q was found under type InvitationEdge", field.Name)
 }
 
-func childFields_InvitationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_InvitePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "invitation":
-		return fieldContext_InvitationPayload_invitation(ctx, ec, field)
+		return fieldContext_InvitePayload_invitation(ctx, ec, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type InvitationPayload", field.Name)
-}
-
-func childFields_LeavePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "deletedAfter":
-		return fieldContext_LeavePayload_deletedAfter(ctx, ec, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type LeavePayload", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type InvitePayload", field.Name)
 }
 
 func childFields_ListChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2441,14 +2737,12 @@ func childFields_MailEdge(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type MailEdge", field.Name)
 }
 
-func childFields_MailSentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_MakeRecoveryCodesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "flow":
-		return fieldContext_MailSentPayload_flow(ctx, ec, field)
-	case "expiresAt":
-		return fieldContext_MailSentPayload_expiresAt(ctx, ec, field)
+	case "codes":
+		return fieldContext_MakeRecoveryCodesPayload_codes(ctx, ec, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type MailSentPayload", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type MakeRecoveryCodesPayload", field.Name)
 }
 
 func childFields_Membership(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2503,16 +2797,6 @@ func childFields_PageInfo(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
-func childFields_PasskeyChallengePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "flow":
-		return fieldContext_PasskeyChallengePayload_flow(ctx, ec, field)
-	case "options":
-		return fieldContext_PasskeyChallengePayload_options(ctx, ec, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type PasskeyChallengePayload", field.Name)
-}
-
 func childFields_Permission(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -2553,14 +2837,6 @@ func childFields_PlanLimit(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PlanLimit", field.Name)
 }
 
-func childFields_RecoveryCodesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "codes":
-		return fieldContext_RecoveryCodesPayload_codes(ctx, ec, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type RecoveryCodesPayload", field.Name)
-}
-
 func childFields_Reference(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "path":
@@ -2573,12 +2849,38 @@ func childFields_Reference(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Reference", field.Name)
 }
 
+func childFields_RegisterPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "result":
+		return fieldContext_RegisterPayload_result(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RegisterPayload", field.Name)
+}
+
+func childFields_RemoveEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emails":
+		return fieldContext_RemoveEmailPayload_emails(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveEmailPayload", field.Name)
+}
+
 func childFields_RemoveFactorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "factor":
 		return fieldContext_RemoveFactorPayload_factor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RemoveFactorPayload", field.Name)
+}
+
+func childFields_RenameFactorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "factor":
+		return fieldContext_RenameFactorPayload_factor(ctx, ec, field)
+	case "recoveryCodes":
+		return fieldContext_RenameFactorPayload_recoveryCodes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenameFactorPayload", field.Name)
 }
 
 func childFields_Report(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2619,6 +2921,36 @@ func childFields_ReportPoint(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type ReportPoint", field.Name)
 }
 
+func childFields_RequestPasswordResetPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_RequestPasswordResetPayload_flow(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_RequestPasswordResetPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestPasswordResetPayload", field.Name)
+}
+
+func childFields_RequestSignInMailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_RequestSignInMailPayload_flow(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_RequestSignInMailPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestSignInMailPayload", field.Name)
+}
+
+func childFields_ResendVerificationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "flow":
+		return fieldContext_ResendVerificationPayload_flow(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_ResendVerificationPayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResendVerificationPayload", field.Name)
+}
+
 func childFields_ResetPasswordPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ended":
@@ -2643,6 +2975,14 @@ func childFields_RevokeGrantPayload(ctx context.Context, ec *executionContext, f
 		return fieldContext_RevokeGrantPayload_stillHeld(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RevokeGrantPayload", field.Name)
+}
+
+func childFields_RevokeInvitationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invitation":
+		return fieldContext_RevokeInvitationPayload_invitation(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeInvitationPayload", field.Name)
 }
 
 func childFields_Role(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2711,6 +3051,22 @@ func childFields_Session(ctx context.Context, ec *executionContext, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
+func childFields_SetPrimaryEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "emails":
+		return fieldContext_SetPrimaryEmailPayload_emails(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetPrimaryEmailPayload", field.Name)
+}
+
+func childFields_SignInAnonymouslyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "result":
+		return fieldContext_SignInAnonymouslyPayload_result(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignInAnonymouslyPayload", field.Name)
+}
+
 func childFields_SignInPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "result":
@@ -2719,12 +3075,44 @@ func childFields_SignInPayload(ctx context.Context, ec *executionContext, field 
 	return nil, fmt.Errorf("no field named %q was found under type SignInPayload", field.Name)
 }
 
+func childFields_SignInWithMailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "result":
+		return fieldContext_SignInWithMailPayload_result(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignInWithMailPayload", field.Name)
+}
+
+func childFields_SignInWithPasskeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "result":
+		return fieldContext_SignInWithPasskeyPayload_result(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignInWithPasskeyPayload", field.Name)
+}
+
 func childFields_SignOutPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ended":
 		return fieldContext_SignOutPayload_ended(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignOutPayload", field.Name)
+}
+
+func childFields_SignOutUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_SignOutUserPayload_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignOutUserPayload", field.Name)
+}
+
+func childFields_StartPasswordResetPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_StartPasswordResetPayload_user(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartPasswordResetPayload", field.Name)
 }
 
 func childFields_TrackPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2803,12 +3191,12 @@ func childFields_UserEdge(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type UserEdge", field.Name)
 }
 
-func childFields_UserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_VerifyEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "user":
-		return fieldContext_UserPayload_user(ctx, ec, field)
+	case "result":
+		return fieldContext_VerifyEmailPayload_result(ctx, ec, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type UserPayload", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type VerifyEmailPayload", field.Name)
 }
 
 func childFields_Viewer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

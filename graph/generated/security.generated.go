@@ -32,6 +32,61 @@ type FactorResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
+func _AddPasskeyPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AddPasskeyPayload_factor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Factor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v factor.Factor) graphql.Marshaler {
+			return marshalNFactor2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactorᚐFactor(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AddPasskeyPayload_factor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddPasskeyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Factor(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _AddPasskeyPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AddPasskeyPayload_recoveryCodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecoveryCodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_AddPasskeyPayload_recoveryCodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddPasskeyPayload", field, false, false, "String")
+}
+
 func _BeginTotpPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginTotpPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -202,6 +257,139 @@ func fieldContext_CompleteElevationPayload_session(_ context.Context, ec *execut
 	return fc, nil
 }
 
+func _ConfirmEmailPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConfirmEmailPayload_emails(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Emails, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.EmailAddress) graphql.Marshaler {
+			return marshalNEmailAddress2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddressᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ConfirmEmailPayload_emails(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConfirmEmailPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_EmailAddress(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ConfirmTotpPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConfirmTotpPayload_factor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Factor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v factor.Factor) graphql.Marshaler {
+			return marshalNFactor2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactorᚐFactor(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ConfirmTotpPayload_factor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConfirmTotpPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Factor(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ConfirmTotpPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConfirmTotpPayload_recoveryCodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecoveryCodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ConfirmTotpPayload_recoveryCodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmTotpPayload", field, false, false, "String")
+}
+
+func _DeactivateMePayload_deletedAfter(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LeavePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeactivateMePayload_deletedAfter(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DeactivateMePayload_deletedAfter(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeactivateMePayload", field, false, false, "Time")
+}
+
+func _DeleteMePayload_deletedAfter(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LeavePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteMePayload_deletedAfter(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DeleteMePayload_deletedAfter(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteMePayload", field, false, false, "Time")
+}
+
 func _ElevatePayload_required(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ElevatePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -229,38 +417,6 @@ func fieldContext_ElevatePayload_required(_ context.Context, ec *executionContex
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_FactorRequired(ctx, ec, field)
-		},
-	}
-	return fc, nil
-}
-
-func _EmailsPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_EmailsPayload_emails(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Emails, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []model.EmailAddress) graphql.Marshaler {
-			return marshalNEmailAddress2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddressᚄ(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_EmailsPayload_emails(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "EmailsPayload",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_EmailAddress(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -379,61 +535,6 @@ func _Factor_lastUsedAt(ctx context.Context, ec *executionContext, field graphql
 }
 func fieldContext_Factor_lastUsedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Factor", field, false, false, "Time")
-}
-
-func _FactorPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_FactorPayload_factor(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Factor, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v factor.Factor) graphql.Marshaler {
-			return marshalNFactor2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactorᚐFactor(ctx, ec, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func fieldContext_FactorPayload_factor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "FactorPayload",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_Factor(ctx, ec, field)
-		},
-	}
-	return fc, nil
-}
-
-func _FactorPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_FactorPayload_recoveryCodes(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.RecoveryCodes, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func fieldContext_FactorPayload_recoveryCodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("FactorPayload", field, false, false, "String")
 }
 
 func _Factors_items(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Factors) (ret graphql.Marshaler) {
@@ -606,36 +707,13 @@ func fieldContext_Identity_lastUsedAt(_ context.Context, ec *executionContext, f
 	return graphql.NewScalarFieldContext("Identity", field, false, false, "Time")
 }
 
-func _LeavePayload_deletedAfter(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LeavePayload) (ret graphql.Marshaler) {
+func _MakeRecoveryCodesPayload_codes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MakeRecoveryCodesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_LeavePayload_deletedAfter(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.DeletedAfter, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
-			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func fieldContext_LeavePayload_deletedAfter(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LeavePayload", field, false, false, "Time")
-}
-
-func _RecoveryCodesPayload_codes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RecoveryCodesPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_RecoveryCodesPayload_codes(ctx, ec, field)
+			return fieldContext_MakeRecoveryCodesPayload_codes(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Codes, nil
@@ -648,8 +726,40 @@ func _RecoveryCodesPayload_codes(ctx context.Context, ec *executionContext, fiel
 		true,
 	)
 }
-func fieldContext_RecoveryCodesPayload_codes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RecoveryCodesPayload", field, false, false, "String")
+func fieldContext_MakeRecoveryCodesPayload_codes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MakeRecoveryCodesPayload", field, false, false, "String")
+}
+
+func _RemoveEmailPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RemoveEmailPayload_emails(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Emails, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.EmailAddress) graphql.Marshaler {
+			return marshalNEmailAddress2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddressᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RemoveEmailPayload_emails(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RemoveEmailPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_EmailAddress(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _RemoveFactorPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RemoveFactorPayload) (ret graphql.Marshaler) {
@@ -673,6 +783,93 @@ func _RemoveFactorPayload_factor(ctx context.Context, ec *executionContext, fiel
 }
 func fieldContext_RemoveFactorPayload_factor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RemoveFactorPayload", field, false, false, "ID")
+}
+
+func _RenameFactorPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RenameFactorPayload_factor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Factor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v factor.Factor) graphql.Marshaler {
+			return marshalNFactor2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactorᚐFactor(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RenameFactorPayload_factor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenameFactorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Factor(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RenameFactorPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RenameFactorPayload_recoveryCodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecoveryCodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_RenameFactorPayload_recoveryCodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenameFactorPayload", field, false, false, "String")
+}
+
+func _SetPrimaryEmailPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetPrimaryEmailPayload_emails(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Emails, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.EmailAddress) graphql.Marshaler {
+			return marshalNEmailAddress2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddressᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetPrimaryEmailPayload_emails(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetPrimaryEmailPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_EmailAddress(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _UnlinkIdentityPayload_identity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnlinkIdentityPayload) (ret graphql.Marshaler) {
@@ -1071,6 +1268,48 @@ func UnmarshalDeleteMeInput(ctx context.Context, raw any) (model.DeleteMeInput, 
 	return out, err
 }
 
+func unmarshalInputRemoveEmailInput(ctx context.Context, ec *executionContext, obj any) (model.RemoveEmailInput, error) {
+	var it model.RemoveEmailInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRemoveEmailInput unmarshals raw into the RemoveEmailInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRemoveEmailInput(ctx context.Context, raw any) (model.RemoveEmailInput, error) {
+	var out model.RemoveEmailInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemoveEmailInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputRemoveFactorInput(ctx context.Context, ec *executionContext, obj any) (model.RemoveFactorInput, error) {
 	var it model.RemoveFactorInput
 	if obj == nil {
@@ -1162,6 +1401,90 @@ func UnmarshalRenameFactorInput(ctx context.Context, raw any) (model.RenameFacto
 	return out, err
 }
 
+func unmarshalInputSetPrimaryEmailInput(ctx context.Context, ec *executionContext, obj any) (model.SetPrimaryEmailInput, error) {
+	var it model.SetPrimaryEmailInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetPrimaryEmailInput unmarshals raw into the SetPrimaryEmailInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetPrimaryEmailInput(ctx context.Context, raw any) (model.SetPrimaryEmailInput, error) {
+	var out model.SetPrimaryEmailInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetPrimaryEmailInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUnlinkIdentityInput(ctx context.Context, ec *executionContext, obj any) (model.UnlinkIdentityInput, error) {
+	var it model.UnlinkIdentityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"identity"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "identity":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identity"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Identity = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUnlinkIdentityInput unmarshals raw into the UnlinkIdentityInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUnlinkIdentityInput(ctx context.Context, raw any) (model.UnlinkIdentityInput, error) {
+	var out model.UnlinkIdentityInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UnlinkIdentityInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -1169,6 +1492,44 @@ func UnmarshalRenameFactorInput(ctx context.Context, raw any) (model.RenameFacto
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var addPasskeyPayloadImplementors = []string{"AddPasskeyPayload"}
+
+func _AddPasskeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addPasskeyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddPasskeyPayload")
+		case "factor":
+			out.Values[i] = _AddPasskeyPayload_factor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recoveryCodes":
+			out.Values[i] = _AddPasskeyPayload_recoveryCodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var beginTotpPayloadImplementors = []string{"BeginTotpPayload"}
 
@@ -1289,19 +1650,19 @@ func _CompleteElevationPayload(ctx context.Context, ec *executionContext, sel as
 	return out
 }
 
-var elevatePayloadImplementors = []string{"ElevatePayload"}
+var confirmEmailPayloadImplementors = []string{"ConfirmEmailPayload"}
 
-func _ElevatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ElevatePayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, elevatePayloadImplementors)
+func _ConfirmEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmEmailPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("ElevatePayload")
-		case "required":
-			out.Values[i] = _ElevatePayload_required(ctx, ec, field, obj)
+			out.Values[i] = graphql.MarshalString("ConfirmEmailPayload")
+		case "emails":
+			out.Values[i] = _ConfirmEmailPayload_emails(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1322,19 +1683,123 @@ func _ElevatePayload(ctx context.Context, ec *executionContext, sel ast.Selectio
 	return out
 }
 
-var emailsPayloadImplementors = []string{"EmailsPayload"}
+var confirmTotpPayloadImplementors = []string{"ConfirmTotpPayload"}
 
-func _EmailsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailsPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, emailsPayloadImplementors)
+func _ConfirmTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmTotpPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("EmailsPayload")
-		case "emails":
-			out.Values[i] = _EmailsPayload_emails(ctx, ec, field, obj)
+			out.Values[i] = graphql.MarshalString("ConfirmTotpPayload")
+		case "factor":
+			out.Values[i] = _ConfirmTotpPayload_factor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recoveryCodes":
+			out.Values[i] = _ConfirmTotpPayload_recoveryCodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deactivateMePayloadImplementors = []string{"DeactivateMePayload"}
+
+func _DeactivateMePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LeavePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deactivateMePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeactivateMePayload")
+		case "deletedAfter":
+			out.Values[i] = _DeactivateMePayload_deletedAfter(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteMePayloadImplementors = []string{"DeleteMePayload"}
+
+func _DeleteMePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LeavePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteMePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteMePayload")
+		case "deletedAfter":
+			out.Values[i] = _DeleteMePayload_deletedAfter(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var elevatePayloadImplementors = []string{"ElevatePayload"}
+
+func _ElevatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ElevatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, elevatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ElevatePayload")
+		case "required":
+			out.Values[i] = _ElevatePayload_required(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1391,44 +1856,6 @@ func _Factor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			out.Values[i] = _Factor_lastUsedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	if n := len(deferred.Defers); n > 0 {
-		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
-		ec.ProcessDeferredGroup(deferred)
-	}
-
-	return out
-}
-
-var factorPayloadImplementors = []string{"FactorPayload"}
-
-func _FactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, factorPayloadImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("FactorPayload")
-		case "factor":
-			out.Values[i] = _FactorPayload_factor(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "recoveryCodes":
-			out.Values[i] = _FactorPayload_recoveryCodes(ctx, ec, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -1538,20 +1965,20 @@ func _Identity(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	return out
 }
 
-var leavePayloadImplementors = []string{"LeavePayload"}
+var makeRecoveryCodesPayloadImplementors = []string{"MakeRecoveryCodesPayload"}
 
-func _LeavePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LeavePayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, leavePayloadImplementors)
+func _MakeRecoveryCodesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MakeRecoveryCodesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, makeRecoveryCodesPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("LeavePayload")
-		case "deletedAfter":
-			out.Values[i] = _LeavePayload_deletedAfter(ctx, ec, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
+			out.Values[i] = graphql.MarshalString("MakeRecoveryCodesPayload")
+		case "codes":
+			out.Values[i] = _MakeRecoveryCodesPayload_codes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -1571,19 +1998,19 @@ func _LeavePayload(ctx context.Context, ec *executionContext, sel ast.SelectionS
 	return out
 }
 
-var recoveryCodesPayloadImplementors = []string{"RecoveryCodesPayload"}
+var removeEmailPayloadImplementors = []string{"RemoveEmailPayload"}
 
-func _RecoveryCodesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RecoveryCodesPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, recoveryCodesPayloadImplementors)
+func _RemoveEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, removeEmailPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("RecoveryCodesPayload")
-		case "codes":
-			out.Values[i] = _RecoveryCodesPayload_codes(ctx, ec, field, obj)
+			out.Values[i] = graphql.MarshalString("RemoveEmailPayload")
+		case "emails":
+			out.Values[i] = _RemoveEmailPayload_emails(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1617,6 +2044,77 @@ func _RemoveFactorPayload(ctx context.Context, ec *executionContext, sel ast.Sel
 			out.Values[i] = graphql.MarshalString("RemoveFactorPayload")
 		case "factor":
 			out.Values[i] = _RemoveFactorPayload_factor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var renameFactorPayloadImplementors = []string{"RenameFactorPayload"}
+
+func _RenameFactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renameFactorPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenameFactorPayload")
+		case "factor":
+			out.Values[i] = _RenameFactorPayload_factor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recoveryCodes":
+			out.Values[i] = _RenameFactorPayload_recoveryCodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setPrimaryEmailPayloadImplementors = []string{"SetPrimaryEmailPayload"}
+
+func _SetPrimaryEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setPrimaryEmailPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetPrimaryEmailPayload")
+		case "emails":
+			out.Values[i] = _SetPrimaryEmailPayload_emails(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1684,6 +2182,14 @@ func unmarshalNAddPasskeyInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraph�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNAddPasskeyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.FactorPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddPasskeyPayload!")
+		return graphql.Null
+	}
+	return _AddPasskeyPayload(ctx, ec, sel, v)
+}
+
 func marshalNBeginTotpPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBeginTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.BeginTotpPayload) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "BeginTotpPayload!")
@@ -1723,14 +2229,46 @@ func unmarshalNConfirmEmailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgrap
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNConfirmEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.EmailsPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ConfirmEmailPayload!")
+		return graphql.Null
+	}
+	return _ConfirmEmailPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNConfirmTotpInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐConfirmTotpInput(ctx context.Context, ec *executionContext, v any) (model.ConfirmTotpInput, error) {
 	res, err := unmarshalInputConfirmTotpInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNConfirmTotpPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.FactorPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ConfirmTotpPayload!")
+		return graphql.Null
+	}
+	return _ConfirmTotpPayload(ctx, ec, sel, v)
+}
+
+func marshalNDeactivateMePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLeavePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.LeavePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeactivateMePayload!")
+		return graphql.Null
+	}
+	return _DeactivateMePayload(ctx, ec, sel, v)
+}
+
 func unmarshalNDeleteMeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteMeInput(ctx context.Context, ec *executionContext, v any) (model.DeleteMeInput, error) {
 	res, err := unmarshalInputDeleteMeInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDeleteMePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLeavePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.LeavePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteMePayload!")
+		return graphql.Null
+	}
+	return _DeleteMePayload(ctx, ec, sel, v)
 }
 
 func marshalNElevatePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐElevatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ElevatePayload) graphql.Marshaler {
@@ -1739,14 +2277,6 @@ func marshalNElevatePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraph�
 		return graphql.Null
 	}
 	return _ElevatePayload(ctx, ec, sel, v)
-}
-
-func marshalNEmailsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.EmailsPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "EmailsPayload!")
-		return graphql.Null
-	}
-	return _EmailsPayload(ctx, ec, sel, v)
 }
 
 func marshalNFactor2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactorᚐFactor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v factor.Factor) graphql.Marshaler {
@@ -1767,14 +2297,6 @@ func marshalNFactor2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfac
 	}
 
 	return ret
-}
-
-func marshalNFactorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.FactorPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "FactorPayload!")
-		return graphql.Null
-	}
-	return _FactorPayload(ctx, ec, sel, v)
 }
 
 func marshalNFactors2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactors(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Factors) graphql.Marshaler {
@@ -1805,20 +2327,25 @@ func marshalNIdentity2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋs
 	return ret
 }
 
-func marshalNLeavePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLeavePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.LeavePayload) graphql.Marshaler {
+func marshalNMakeRecoveryCodesPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMakeRecoveryCodesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MakeRecoveryCodesPayload) graphql.Marshaler {
 	if v == nil {
-		graphql.AddInvalidNullError(ctx, "LeavePayload!")
+		graphql.AddInvalidNullError(ctx, "MakeRecoveryCodesPayload!")
 		return graphql.Null
 	}
-	return _LeavePayload(ctx, ec, sel, v)
+	return _MakeRecoveryCodesPayload(ctx, ec, sel, v)
 }
 
-func marshalNRecoveryCodesPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRecoveryCodesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RecoveryCodesPayload) graphql.Marshaler {
+func unmarshalNRemoveEmailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRemoveEmailInput(ctx context.Context, ec *executionContext, v any) (model.RemoveEmailInput, error) {
+	res, err := unmarshalInputRemoveEmailInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRemoveEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.EmailsPayload) graphql.Marshaler {
 	if v == nil {
-		graphql.AddInvalidNullError(ctx, "RecoveryCodesPayload!")
+		graphql.AddInvalidNullError(ctx, "RemoveEmailPayload!")
 		return graphql.Null
 	}
-	return _RecoveryCodesPayload(ctx, ec, sel, v)
+	return _RemoveEmailPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNRemoveFactorInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRemoveFactorInput(ctx context.Context, ec *executionContext, v any) (model.RemoveFactorInput, error) {
@@ -1836,6 +2363,32 @@ func marshalNRemoveFactorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋg
 
 func unmarshalNRenameFactorInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRenameFactorInput(ctx context.Context, ec *executionContext, v any) (model.RenameFactorInput, error) {
 	res, err := unmarshalInputRenameFactorInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRenameFactorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.FactorPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RenameFactorPayload!")
+		return graphql.Null
+	}
+	return _RenameFactorPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNSetPrimaryEmailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetPrimaryEmailInput(ctx context.Context, ec *executionContext, v any) (model.SetPrimaryEmailInput, error) {
+	res, err := unmarshalInputSetPrimaryEmailInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSetPrimaryEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.EmailsPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetPrimaryEmailPayload!")
+		return graphql.Null
+	}
+	return _SetPrimaryEmailPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNUnlinkIdentityInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUnlinkIdentityInput(ctx context.Context, ec *executionContext, v any) (model.UnlinkIdentityInput, error) {
+	res, err := unmarshalInputUnlinkIdentityInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 

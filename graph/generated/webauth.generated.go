@@ -29,6 +29,52 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
+func _AddEmailPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AddEmailPayload_flow(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Flow, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AddEmailPayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddEmailPayload", field, false, false, "String")
+}
+
+func _AddEmailPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AddEmailPayload_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AddEmailPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddEmailPayload", field, false, false, "Time")
+}
+
 func _AuthProvider_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Info) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -199,6 +245,98 @@ func fieldContext_AuthSettings_mailbox(_ context.Context, ec *executionContext, 
 	return graphql.NewScalarFieldContext("AuthSettings", field, false, false, "Boolean")
 }
 
+func _BeginPasskeyPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BeginPasskeyPayload_flow(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Flow, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BeginPasskeyPayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeyPayload", field, false, false, "String")
+}
+
+func _BeginPasskeyPayload_options(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BeginPasskeyPayload_options(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return marshalNJSON2map(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BeginPasskeyPayload_options(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeyPayload", field, false, false, "JSON")
+}
+
+func _BeginPasskeySignInPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BeginPasskeySignInPayload_flow(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Flow, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BeginPasskeySignInPayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeySignInPayload", field, false, false, "String")
+}
+
+func _BeginPasskeySignInPayload_options(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BeginPasskeySignInPayload_options(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return marshalNJSON2map(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BeginPasskeySignInPayload_options(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeySignInPayload", field, false, false, "JSON")
+}
+
 func _BeginProviderPayload_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginProviderPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -243,6 +381,29 @@ func _ChallengePayload_options(ctx context.Context, ec *executionContext, field 
 }
 func fieldContext_ChallengePayload_options(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ChallengePayload", field, false, false, "JSON")
+}
+
+func _CompleteSignInPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CompleteSignInPayload_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
+			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CompleteSignInPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CompleteSignInPayload", field, false, false, "SignInResult")
 }
 
 func _FactorRequired_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorRequired) (ret graphql.Marshaler) {
@@ -626,13 +787,36 @@ func fieldContext_MailEdge_node(_ context.Context, ec *executionContext, field g
 	return fc, nil
 }
 
-func _MailSentPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSentPayload) (ret graphql.Marshaler) {
+func _RegisterPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_MailSentPayload_flow(ctx, ec, field)
+			return fieldContext_RegisterPayload_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
+			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RegisterPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RegisterPayload", field, false, false, "SignInResult")
+}
+
+func _RequestPasswordResetPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RequestPasswordResetPayload_flow(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Flow, nil
@@ -645,17 +829,17 @@ func _MailSentPayload_flow(ctx context.Context, ec *executionContext, field grap
 		true,
 	)
 }
-func fieldContext_MailSentPayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("MailSentPayload", field, false, false, "String")
+func fieldContext_RequestPasswordResetPayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RequestPasswordResetPayload", field, false, false, "String")
 }
 
-func _MailSentPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSentPayload) (ret graphql.Marshaler) {
+func _RequestPasswordResetPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_MailSentPayload_expiresAt(ctx, ec, field)
+			return fieldContext_RequestPasswordResetPayload_expiresAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ExpiresAt, nil
@@ -668,17 +852,17 @@ func _MailSentPayload_expiresAt(ctx context.Context, ec *executionContext, field
 		true,
 	)
 }
-func fieldContext_MailSentPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("MailSentPayload", field, false, false, "Time")
+func fieldContext_RequestPasswordResetPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RequestPasswordResetPayload", field, false, false, "Time")
 }
 
-func _PasskeyChallengePayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallengePayload) (ret graphql.Marshaler) {
+func _RequestSignInMailPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_PasskeyChallengePayload_flow(ctx, ec, field)
+			return fieldContext_RequestSignInMailPayload_flow(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Flow, nil
@@ -691,31 +875,77 @@ func _PasskeyChallengePayload_flow(ctx context.Context, ec *executionContext, fi
 		true,
 	)
 }
-func fieldContext_PasskeyChallengePayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("PasskeyChallengePayload", field, false, false, "String")
+func fieldContext_RequestSignInMailPayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RequestSignInMailPayload", field, false, false, "String")
 }
 
-func _PasskeyChallengePayload_options(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallengePayload) (ret graphql.Marshaler) {
+func _RequestSignInMailPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_PasskeyChallengePayload_options(ctx, ec, field)
+			return fieldContext_RequestSignInMailPayload_expiresAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Options, nil
+			return obj.ExpiresAt, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
-			return marshalNJSON2map(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func fieldContext_PasskeyChallengePayload_options(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("PasskeyChallengePayload", field, false, false, "JSON")
+func fieldContext_RequestSignInMailPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RequestSignInMailPayload", field, false, false, "Time")
+}
+
+func _ResendVerificationPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ResendVerificationPayload_flow(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Flow, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ResendVerificationPayload_flow(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ResendVerificationPayload", field, false, false, "String")
+}
+
+func _ResendVerificationPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ResendVerificationPayload_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ResendVerificationPayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ResendVerificationPayload", field, false, false, "Time")
 }
 
 func _ResetPasswordPayload_ended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ResetPasswordPayload) (ret graphql.Marshaler) {
@@ -741,6 +971,29 @@ func fieldContext_ResetPasswordPayload_ended(_ context.Context, ec *executionCon
 	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, "Int")
 }
 
+func _SignInAnonymouslyPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SignInAnonymouslyPayload_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
+			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SignInAnonymouslyPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInAnonymouslyPayload", field, false, false, "SignInResult")
+}
+
 func _SignInPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -762,6 +1015,52 @@ func _SignInPayload_result(ctx context.Context, ec *executionContext, field grap
 }
 func fieldContext_SignInPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, "SignInResult")
+}
+
+func _SignInWithMailPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SignInWithMailPayload_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
+			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SignInWithMailPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInWithMailPayload", field, false, false, "SignInResult")
+}
+
+func _SignInWithPasskeyPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SignInWithPasskeyPayload_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
+			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SignInWithPasskeyPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInWithPasskeyPayload", field, false, false, "SignInResult")
 }
 
 func _SignOutPayload_ended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignOutPayload) (ret graphql.Marshaler) {
@@ -987,6 +1286,29 @@ func _VerificationRequired_expiresAt(ctx context.Context, ec *executionContext, 
 }
 func fieldContext_VerificationRequired_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VerificationRequired", field, false, false, "Time")
+}
+
+func _VerifyEmailPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_VerifyEmailPayload_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SignInResult) graphql.Marshaler {
+			return marshalNSignInResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInResult(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_VerifyEmailPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VerifyEmailPayload", field, false, false, "SignInResult")
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -1320,6 +1642,132 @@ func unmarshalInputRegisterInput(ctx context.Context, ec *executionContext, obj 
 func UnmarshalRegisterInput(ctx context.Context, raw any) (model.RegisterInput, error) {
 	var out model.RegisterInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RegisterInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRequestPasswordResetInput(ctx context.Context, ec *executionContext, obj any) (model.RequestPasswordResetInput, error) {
+	var it model.RequestPasswordResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRequestPasswordResetInput unmarshals raw into the RequestPasswordResetInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRequestPasswordResetInput(ctx context.Context, raw any) (model.RequestPasswordResetInput, error) {
+	var out model.RequestPasswordResetInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RequestPasswordResetInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRequestSignInMailInput(ctx context.Context, ec *executionContext, obj any) (model.RequestSignInMailInput, error) {
+	var it model.RequestSignInMailInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRequestSignInMailInput unmarshals raw into the RequestSignInMailInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRequestSignInMailInput(ctx context.Context, raw any) (model.RequestSignInMailInput, error) {
+	var out model.RequestSignInMailInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RequestSignInMailInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputResendVerificationInput(ctx context.Context, ec *executionContext, obj any) (model.ResendVerificationInput, error) {
+	var it model.ResendVerificationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"flow"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "flow":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("flow"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Flow = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalResendVerificationInput unmarshals raw into the ResendVerificationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalResendVerificationInput(ctx context.Context, raw any) (model.ResendVerificationInput, error) {
+	var out model.ResendVerificationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ResendVerificationInput", raw, &out)
 	return out, err
 }
 
@@ -1763,6 +2211,44 @@ func _SignInResult(ctx context.Context, ec *executionContext, sel ast.SelectionS
 
 // region    **************************** object.gotpl ****************************
 
+var addEmailPayloadImplementors = []string{"AddEmailPayload"}
+
+func _AddEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addEmailPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddEmailPayload")
+		case "flow":
+			out.Values[i] = _AddEmailPayload_flow(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _AddEmailPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var authProviderImplementors = []string{"AuthProvider"}
 
 func _AuthProvider(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *social.Info) graphql.Marshaler {
@@ -1854,6 +2340,82 @@ func _AuthSettings(ctx context.Context, ec *executionContext, sel ast.SelectionS
 	return out
 }
 
+var beginPasskeyPayloadImplementors = []string{"BeginPasskeyPayload"}
+
+func _BeginPasskeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PasskeyChallenge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginPasskeyPayload")
+		case "flow":
+			out.Values[i] = _BeginPasskeyPayload_flow(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "options":
+			out.Values[i] = _BeginPasskeyPayload_options(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var beginPasskeySignInPayloadImplementors = []string{"BeginPasskeySignInPayload"}
+
+func _BeginPasskeySignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PasskeyChallenge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeySignInPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginPasskeySignInPayload")
+		case "flow":
+			out.Values[i] = _BeginPasskeySignInPayload_flow(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "options":
+			out.Values[i] = _BeginPasskeySignInPayload_options(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var beginProviderPayloadImplementors = []string{"BeginProviderPayload"}
 
 func _BeginProviderPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BeginProviderPayload) graphql.Marshaler {
@@ -1901,6 +2463,39 @@ func _ChallengePayload(ctx context.Context, ec *executionContext, sel ast.Select
 		case "options":
 			out.Values[i] = _ChallengePayload_options(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var completeSignInPayloadImplementors = []string{"CompleteSignInPayload"}
+
+func _CompleteSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, completeSignInPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CompleteSignInPayload")
+		case "result":
+			out.Values[i] = _CompleteSignInPayload_result(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -2107,24 +2702,19 @@ func _MailEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	return out
 }
 
-var mailSentPayloadImplementors = []string{"MailSentPayload"}
+var registerPayloadImplementors = []string{"RegisterPayload"}
 
-func _MailSentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSentPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, mailSentPayloadImplementors)
+func _RegisterPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, registerPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("MailSentPayload")
-		case "flow":
-			out.Values[i] = _MailSentPayload_flow(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "expiresAt":
-			out.Values[i] = _MailSentPayload_expiresAt(ctx, ec, field, obj)
+			out.Values[i] = graphql.MarshalString("RegisterPayload")
+		case "result":
+			out.Values[i] = _RegisterPayload_result(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2145,24 +2735,100 @@ func _MailSentPayload(ctx context.Context, ec *executionContext, sel ast.Selecti
 	return out
 }
 
-var passkeyChallengePayloadImplementors = []string{"PasskeyChallengePayload"}
+var requestPasswordResetPayloadImplementors = []string{"RequestPasswordResetPayload"}
 
-func _PasskeyChallengePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PasskeyChallengePayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, passkeyChallengePayloadImplementors)
+func _RequestPasswordResetPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, requestPasswordResetPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("PasskeyChallengePayload")
+			out.Values[i] = graphql.MarshalString("RequestPasswordResetPayload")
 		case "flow":
-			out.Values[i] = _PasskeyChallengePayload_flow(ctx, ec, field, obj)
+			out.Values[i] = _RequestPasswordResetPayload_flow(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
-		case "options":
-			out.Values[i] = _PasskeyChallengePayload_options(ctx, ec, field, obj)
+		case "expiresAt":
+			out.Values[i] = _RequestPasswordResetPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var requestSignInMailPayloadImplementors = []string{"RequestSignInMailPayload"}
+
+func _RequestSignInMailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, requestSignInMailPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RequestSignInMailPayload")
+		case "flow":
+			out.Values[i] = _RequestSignInMailPayload_flow(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _RequestSignInMailPayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var resendVerificationPayloadImplementors = []string{"ResendVerificationPayload"}
+
+func _ResendVerificationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resendVerificationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResendVerificationPayload")
+		case "flow":
+			out.Values[i] = _ResendVerificationPayload_flow(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _ResendVerificationPayload_expiresAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2216,6 +2882,39 @@ func _ResetPasswordPayload(ctx context.Context, ec *executionContext, sel ast.Se
 	return out
 }
 
+var signInAnonymouslyPayloadImplementors = []string{"SignInAnonymouslyPayload"}
+
+func _SignInAnonymouslyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signInAnonymouslyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignInAnonymouslyPayload")
+		case "result":
+			out.Values[i] = _SignInAnonymouslyPayload_result(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var signInPayloadImplementors = []string{"SignInPayload"}
 
 func _SignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
@@ -2229,6 +2928,72 @@ func _SignInPayload(ctx context.Context, ec *executionContext, sel ast.Selection
 			out.Values[i] = graphql.MarshalString("SignInPayload")
 		case "result":
 			out.Values[i] = _SignInPayload_result(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var signInWithMailPayloadImplementors = []string{"SignInWithMailPayload"}
+
+func _SignInWithMailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signInWithMailPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignInWithMailPayload")
+		case "result":
+			out.Values[i] = _SignInWithMailPayload_result(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var signInWithPasskeyPayloadImplementors = []string{"SignInWithPasskeyPayload"}
+
+func _SignInWithPasskeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signInWithPasskeyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignInWithPasskeyPayload")
+		case "result":
+			out.Values[i] = _SignInWithPasskeyPayload_result(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2378,9 +3143,50 @@ func _VerificationRequired(ctx context.Context, ec *executionContext, sel ast.Se
 	return out
 }
 
+var verifyEmailPayloadImplementors = []string{"VerifyEmailPayload"}
+
+func _VerifyEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, verifyEmailPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VerifyEmailPayload")
+		case "result":
+			out.Values[i] = _VerifyEmailPayload_result(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func marshalNAddEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddEmailPayload!")
+		return graphql.Null
+	}
+	return _AddEmailPayload(ctx, ec, sel, v)
+}
 
 func marshalNAuthProvider2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsocialᚐInfo(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v social.Info) graphql.Marshaler {
 	return _AuthProvider(ctx, ec, sel, &v)
@@ -2408,6 +3214,22 @@ func marshalNAuthSettings2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 		return graphql.Null
 	}
 	return _AuthSettings(ctx, ec, sel, v)
+}
+
+func marshalNBeginPasskeyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPasskeyChallenge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PasskeyChallenge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BeginPasskeyPayload!")
+		return graphql.Null
+	}
+	return _BeginPasskeyPayload(ctx, ec, sel, v)
+}
+
+func marshalNBeginPasskeySignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPasskeyChallenge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PasskeyChallenge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "BeginPasskeySignInPayload!")
+		return graphql.Null
+	}
+	return _BeginPasskeySignInPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNBeginProviderInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBeginProviderInput(ctx context.Context, ec *executionContext, v any) (model.BeginProviderInput, error) {
@@ -2439,6 +3261,14 @@ func marshalNChallengePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgrap
 func unmarshalNCompleteSignInInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCompleteSignInInput(ctx context.Context, ec *executionContext, v any) (model.CompleteSignInInput, error) {
 	res, err := unmarshalInputCompleteSignInInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCompleteSignInPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CompleteSignInPayload!")
+		return graphql.Null
+	}
+	return _CompleteSignInPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNFactorKind2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorKind(ctx context.Context, ec *executionContext, v any) (model.FactorKind, error) {
@@ -2533,22 +3363,6 @@ func marshalNMailEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmode
 	return ret
 }
 
-func marshalNMailSentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MailSentPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "MailSentPayload!")
-		return graphql.Null
-	}
-	return _MailSentPayload(ctx, ec, sel, v)
-}
-
-func marshalNPasskeyChallengePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPasskeyChallengePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PasskeyChallengePayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "PasskeyChallengePayload!")
-		return graphql.Null
-	}
-	return _PasskeyChallengePayload(ctx, ec, sel, v)
-}
-
 func unmarshalNProofInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐProofInput(ctx context.Context, ec *executionContext, v any) (model.ProofInput, error) {
 	res, err := unmarshalInputProofInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2559,6 +3373,14 @@ func unmarshalNRegisterInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNRegisterPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RegisterPayload!")
+		return graphql.Null
+	}
+	return _RegisterPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNRegistrationMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRegistrationMode(ctx context.Context, ec *executionContext, v any) (model.RegistrationMode, error) {
 	var res model.RegistrationMode
 	err := res.UnmarshalGQL(v)
@@ -2567,6 +3389,45 @@ func unmarshalNRegistrationMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraph
 
 func marshalNRegistrationMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRegistrationMode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.RegistrationMode) graphql.Marshaler {
 	return v
+}
+
+func unmarshalNRequestPasswordResetInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRequestPasswordResetInput(ctx context.Context, ec *executionContext, v any) (model.RequestPasswordResetInput, error) {
+	res, err := unmarshalInputRequestPasswordResetInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRequestPasswordResetPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RequestPasswordResetPayload!")
+		return graphql.Null
+	}
+	return _RequestPasswordResetPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRequestSignInMailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRequestSignInMailInput(ctx context.Context, ec *executionContext, v any) (model.RequestSignInMailInput, error) {
+	res, err := unmarshalInputRequestSignInMailInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRequestSignInMailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RequestSignInMailPayload!")
+		return graphql.Null
+	}
+	return _RequestSignInMailPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNResendVerificationInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐResendVerificationInput(ctx context.Context, ec *executionContext, v any) (model.ResendVerificationInput, error) {
+	res, err := unmarshalInputResendVerificationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNResendVerificationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailSent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MailSent) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResendVerificationPayload!")
+		return graphql.Null
+	}
+	return _ResendVerificationPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNResetPasswordInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐResetPasswordInput(ctx context.Context, ec *executionContext, v any) (model.ResetPasswordInput, error) {
@@ -2597,6 +3458,14 @@ func unmarshalNSignInAnonymouslyInput2githubᚗcomᚋbackendbookᚋbackendbook�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNSignInAnonymouslyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SignInAnonymouslyPayload!")
+		return graphql.Null
+	}
+	return _SignInAnonymouslyPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNSignInInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInInput(ctx context.Context, ec *executionContext, v any) (model.SignInInput, error) {
 	res, err := unmarshalInputSignInInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2623,9 +3492,25 @@ func unmarshalNSignInWithMailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgr
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNSignInWithMailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SignInWithMailPayload!")
+		return graphql.Null
+	}
+	return _SignInWithMailPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNSignInWithPasskeyInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInWithPasskeyInput(ctx context.Context, ec *executionContext, v any) (model.SignInWithPasskeyInput, error) {
 	res, err := unmarshalInputSignInWithPasskeyInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSignInWithPasskeyPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SignInWithPasskeyPayload!")
+		return graphql.Null
+	}
+	return _SignInWithPasskeyPayload(ctx, ec, sel, v)
 }
 
 func marshalNSignOutPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignOutPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignOutPayload) graphql.Marshaler {
@@ -2639,6 +3524,14 @@ func marshalNSignOutPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraph�
 func unmarshalNVerifyEmailInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐVerifyEmailInput(ctx context.Context, ec *executionContext, v any) (model.VerifyEmailInput, error) {
 	res, err := unmarshalInputVerifyEmailInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNVerifyEmailPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "VerifyEmailPayload!")
+		return graphql.Null
+	}
+	return _VerifyEmailPayload(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/session"
 )
 
@@ -39,3 +40,36 @@ type PageInfo struct {
 	StartCursor     *string
 	EndCursor       *string
 }
+
+// SignInPayload is the answer of every step of signing in.
+type SignInPayload struct{ Result SignInResult }
+
+// MailSent is the answer of what sends a mail.
+type MailSent struct {
+	Flow      string
+	ExpiresAt time.Time
+}
+
+// PasskeyChallenge is the answer of what asks for a passkey.
+type PasskeyChallenge struct {
+	Flow    string
+	Options map[string]any
+}
+
+// UserPayload is the answer of what changes somebody's account.
+type UserPayload struct{ User account.User }
+
+// EmailsPayload is the answer of what changes the caller's addresses.
+type EmailsPayload struct{ Emails []EmailAddress }
+
+// FactorPayload is the answer of what changes a factor; the codes come with the first one.
+type FactorPayload struct {
+	Factor        factor.Factor
+	RecoveryCodes []string
+}
+
+// LeavePayload is the answer of what puts an account to sleep.
+type LeavePayload struct{ DeletedAfter *time.Time }
+
+// InvitationPayload is the answer of what makes or revokes an invitation.
+type InvitationPayload struct{ Invitation Invitation }

@@ -325,6 +325,12 @@ type DeleteMeInput struct {
 	Email string `json:"email"`
 }
 
+// Input of `disableUser`.
+type DisableUserInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+}
+
 // One page of documents.
 type DocumentConnection struct {
 	// The documents with their cursors.
@@ -357,10 +363,10 @@ type ElevatePayload struct {
 	Required FactorRequired `json:"required"`
 }
 
-// Answer of mutations that change the caller's mail addresses.
-type EmailsPayload struct {
-	// The addresses as they are now, the primary one first.
-	Emails []EmailAddress `json:"emails"`
+// Input of `enableUser`.
+type EnableUserInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
 }
 
 // One event. It is stored once, whatever happens to the request.
@@ -376,14 +382,6 @@ type EventInput struct {
 	Dims map[string]any `json:"dims,omitempty"`
 	// Numbers between -1e100 and 1e100 by name, at most 8.
 	Values map[string]any `json:"values,omitempty"`
-}
-
-// Answer of mutations that add a factor.
-type FactorPayload struct {
-	// The factor.
-	Factor factor.Factor `json:"factor"`
-	// Recovery codes, with the first factor: shown this once.
-	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
 }
 
 // What was proved so far is right and not enough: continue with one of the factors, by `completeSignIn` or `completeElevation`.
@@ -464,12 +462,6 @@ type InvitationEdge struct {
 	Node Invitation `json:"node"`
 }
 
-// Answer of `invite` and `revokeInvitation`.
-type InvitationPayload struct {
-	// The invitation.
-	Invitation Invitation `json:"invitation"`
-}
-
 // Input of `invite`.
 type InviteInput struct {
 	// Address the invitation is sent to.
@@ -480,12 +472,6 @@ type InviteInput struct {
 	Plan *string `json:"plan,omitempty"`
 	// Days it is good for, 1 to 90.
 	Days int `json:"days"`
-}
-
-// Answer of `deactivateMe` and `deleteMe`: the caller is signed out everywhere. Signing in again undoes it.
-type LeavePayload struct {
-	// When everything about the account is deleted; null for a deactivation.
-	DeletedAfter *time.Time `json:"deletedAfter,omitempty"`
 }
 
 // One page of mails.
@@ -506,24 +492,14 @@ type MailEdge struct {
 	Node webauth.Mail `json:"node"`
 }
 
-// Answer of mutations that send a mail. It is the same whether or not the address is known.
-type MailSentPayload struct {
-	// Secret that names this attempt, to send along with the code of the mail.
-	Flow string `json:"flow"`
-	// When code and link lapse.
-	ExpiresAt time.Time `json:"expiresAt"`
+// Answer of `makeRecoveryCodes`.
+type MakeRecoveryCodesPayload struct {
+	// Ten codes, each good once, shown this once. The ones before are void.
+	Codes []string `json:"codes"`
 }
 
 // Everything that changes something.
 type Mutation struct {
-}
-
-// Answer of mutations that ask for a passkey.
-type PasskeyChallengePayload struct {
-	// Secret that names this attempt.
-	Flow string `json:"flow"`
-	// Options for `navigator.credentials`, as JSON of WebAuthn's creation or request options, with `publicKey`.
-	Options map[string]any `json:"options"`
 }
 
 // One proof. Exactly one member is given.
@@ -544,12 +520,6 @@ type ProofInput struct {
 type Query struct {
 }
 
-// Answer of `makeRecoveryCodes`.
-type RecoveryCodesPayload struct {
-	// Ten codes, each good once, shown this once. The ones before are void.
-	Codes []string `json:"codes"`
-}
-
 // Input of `register`.
 type RegisterInput struct {
 	// Mail address, at most 254 characters. Compared without regard to case and to Unicode look-alikes.
@@ -566,6 +536,12 @@ type RegisterInput struct {
 	Invitation *string `json:"invitation,omitempty"`
 	// Version of the terms that is accepted, where terms are.
 	AcceptTerms *string `json:"acceptTerms,omitempty"`
+}
+
+// Input of `removeEmail`.
+type RemoveEmailInput struct {
+	// One of the caller's addresses.
+	Email string `json:"email"`
 }
 
 // Input of `removeFactor`.
@@ -608,6 +584,24 @@ type ReportInput struct {
 	Top int `json:"top"`
 }
 
+// Input of `requestPasswordReset`.
+type RequestPasswordResetInput struct {
+	// Address of the account.
+	Email string `json:"email"`
+}
+
+// Input of `requestSignInMail`.
+type RequestSignInMailInput struct {
+	// Address of the account.
+	Email string `json:"email"`
+}
+
+// Input of `resendVerification`.
+type ResendVerificationInput struct {
+	// Secret that `register` or `signIn` gave.
+	Flow string `json:"flow"`
+}
+
 // Input of `resetPassword`: the flow with the code, or the secret of the link.
 type ResetPasswordInput struct {
 	// Secret that `requestPasswordReset` gave.
@@ -624,6 +618,12 @@ type ResetPasswordInput struct {
 type ResetPasswordPayload struct {
 	// Sessions that were ended.
 	Ended int `json:"ended"`
+}
+
+// Input of `revokeAccessKey`.
+type RevokeAccessKeyInput struct {
+	// Global id of the key.
+	Key ref.Ref `json:"key"`
 }
 
 // Answer of `revokeAccessKey`.
@@ -646,6 +646,12 @@ type RevokeGrantPayload struct {
 	StillHeld bool `json:"stillHeld"`
 }
 
+// Input of `revokeInvitation`.
+type RevokeInvitationInput struct {
+	// Id of the invitation.
+	Invitation string `json:"invitation"`
+}
+
 // One page of roles.
 type RoleConnection struct {
 	// The roles with their cursors.
@@ -664,6 +670,12 @@ type RoleEdge struct {
 	Node rbac.Role `json:"node"`
 }
 
+// Input of `setPrimaryEmail`.
+type SetPrimaryEmailInput struct {
+	// One of the caller's addresses.
+	Email string `json:"email"`
+}
+
 // Input of `signInAnonymously`.
 type SignInAnonymouslyInput struct {
 	// How the new session's secret travels.
@@ -680,12 +692,6 @@ type SignInInput struct {
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
 	Device *string `json:"device,omitempty"`
-}
-
-// Answer of the mutations that sign in.
-type SignInPayload struct {
-	// What it led to.
-	Result SignInResult `json:"result"`
 }
 
 // Input of `signInWithMail`: the flow with the code, or the secret of the link alone.
@@ -720,6 +726,12 @@ type SignOutPayload struct {
 	Ended bool `json:"ended"`
 }
 
+// Input of `signOutUser`.
+type SignOutUserInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+}
+
 // The user is signed in.
 type SignedIn struct {
 	// The user.
@@ -735,6 +747,12 @@ type SignedIn struct {
 }
 
 func (SignedIn) IsSignInResult() {}
+
+// Input of `startPasswordReset`.
+type StartPasswordResetInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+}
 
 // Everything that can be followed live.
 type Subscription struct {
@@ -761,6 +779,12 @@ type UnknownTarget struct {
 }
 
 func (UnknownTarget) IsRefTarget() {}
+
+// Input of `unlinkIdentity`.
+type UnlinkIdentityInput struct {
+	// Global id of the identity.
+	Identity ref.Ref `json:"identity"`
+}
 
 // Answer of `unlinkIdentity`.
 type UnlinkIdentityPayload struct {
@@ -818,12 +842,6 @@ type UserEdge struct {
 	Cursor string `json:"cursor"`
 	// The user.
 	Node account.User `json:"node"`
-}
-
-// Answer of mutations that change somebody's account.
-type UserPayload struct {
-	// The user as it is now.
-	User account.User `json:"user"`
 }
 
 // A code and a link were sent to the address: continue with `verifyEmail`.

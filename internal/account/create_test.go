@@ -16,69 +16,71 @@ import (
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
 
-func TestCreate(t *testing.T) {
-	t.Parallel()
-	full := CreateCmd{
+// ada is a command with everything in it.
+func ada(change func(*CreateCmd)) CreateCmd {
+	c := CreateCmd{
 		Email: " Ada@Example.org ", Name: " Ada ", Password: goodPassword, Username: "Ada.L", Locale: "de_ch", Terms: "2026-01",
 	}
-	with := func(change func(*CreateCmd)) CreateCmd {
-		c := full
-		change(&c)
-		return c
+	change(&c)
+	return c
+}
+
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	e := setUp(t, Config{})
+	u, err := e.Create(t.Context(), ada(func(*CreateCmd) {}))
+	want := User{
+		ID: u.ID, Emails: []Address{{"Ada@Example.org", "ada@example.org", t0}}, Username: "Ada.L", UsernameKey: "ada.l",
+		Name: "Ada", NameKey: "ada", Locale: "de-CH", Terms: &Terms{"2026-01", t0}, HasPassword: true, CreatedAt: t0,
+	}
+	if err != nil || !reflect.DeepEqual(u, want) || u.ID == "" || !u.Active() {
+		t.Errorf("Create() = %#v, %v\nwant %#v", u, err, want)
+	}
+	if told := data[created](t, e.expect(t, 1, "account.user.created", u)); told != (created{ID: u.ID, Name: "Ada"}) {
+		t.Errorf("the event tells %+v", told)
+	}
+	if got, _ := e.ByIDs(t.Context(), []string{u.ID, "nobody"}); len(got) != 1 || !reflect.DeepEqual(got[u.ID], want) {
+		t.Errorf("ByIDs() = %#v", got)
+	}
+}
+
+func TestCreateRefuses(t *testing.T) {
+	t.Parallel()
+	e := setUp(t, Config{})
+	if _, err := e.Create(t.Context(), CreateCmd{Email: "bob@example.org", Name: "Bob", Username: "bob"}); err != nil {
+		t.Fatal(err)
 	}
 	for _, tc := range []struct {
-		name  string
-		cmd   CreateCmd
-		err   error
-		field string
+		name   string
+		change func(*CreateCmd)
+		err    error
+		field  string
 	}{
-		{"good", full, nil, ""},
-		{"taken", with(func(c *CreateCmd) { c.Email = "bob@example.org" }), ErrEmailTaken, "input.email"},
-		{"taken in another case", with(func(c *CreateCmd) { c.Email = "BOB@example.ORG" }), ErrEmailTaken, "input.email"},
-		{"taken by a look-alike", with(func(c *CreateCmd) { c.Email = "ｂｏｂ@example.org" }), ErrEmailTaken, "input.email"},
-		{"username taken", with(func(c *CreateCmd) { c.Username = "ＢOB" }), ErrUsernameTaken, "input.username"},
-		{"username reserved", with(func(c *CreateCmd) { c.Username = "Admin" }), ErrUsername, "input.username"},
-		{"no username", with(func(c *CreateCmd) { c.Username = "a b" }), ErrUsername, "input.username"},
-		{"no address", with(func(c *CreateCmd) { c.Email = "bob" }), ErrEmailInvalid, "input.email"},
-		{"without an address", with(func(c *CreateCmd) { c.Email = "" }), ErrEmailInvalid, "input.email"},
-		{"weak password", with(func(c *CreateCmd) { c.Password = "password1" }), ErrPasswordWeak, "input.password"},
-		{"the username for a password", with(func(c *CreateCmd) { c.Password = "Ada.L.12345" }), ErrPasswordWeak, "input.password"},
-		{"no name", with(func(c *CreateCmd) { c.Name = " " }), fault.ErrInput, "input.name"},
-		{"no locale", with(func(c *CreateCmd) { c.Locale = "german" }), fault.ErrInput, "input.locale"},
-		{"no terms", with(func(c *CreateCmd) { c.Terms = "\n" }), fault.ErrInput, "input.terms"},
+		{"taken", func(c *CreateCmd) { c.Email = "bob@example.org" }, ErrEmailTaken, "input.email"},
+		{"taken in another case", func(c *CreateCmd) { c.Email = "BOB@example.ORG" }, ErrEmailTaken, "input.email"},
+		{"taken by a look-alike", func(c *CreateCmd) { c.Email = "ｂｏｂ@example.org" }, ErrEmailTaken, "input.email"},
+		{"username taken", func(c *CreateCmd) { c.Username = "ＢOB" }, ErrUsernameTaken, "input.username"},
+		{"username reserved", func(c *CreateCmd) { c.Username = "Admin" }, ErrUsername, "input.username"},
+		{"no username", func(c *CreateCmd) { c.Username = "a b" }, ErrUsername, "input.username"},
+		{"no address", func(c *CreateCmd) { c.Email = "bob" }, ErrEmailInvalid, "input.email"},
+		{"without an address", func(c *CreateCmd) { c.Email = "" }, ErrEmailInvalid, "input.email"},
+		{"weak password", func(c *CreateCmd) { c.Password = "password1" }, ErrPasswordWeak, "input.password"},
+		{"the username for a password", func(c *CreateCmd) { c.Password = "Ada.L.12345" }, ErrPasswordWeak, "input.password"},
+		{"no name", func(c *CreateCmd) { c.Name = " " }, fault.ErrInput, "input.name"},
+		{"no locale", func(c *CreateCmd) { c.Locale = "german" }, fault.ErrInput, "input.locale"},
+		{"no terms", func(c *CreateCmd) { c.Terms = "\n" }, fault.ErrInput, "input.terms"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			e := setUp(t, Config{})
-			if _, err := e.Create(t.Context(), CreateCmd{Email: "bob@example.org", Name: "Bob", Username: "bob"}); err != nil {
-				t.Fatal(err)
-			}
-			u, err := e.Create(t.Context(), tc.cmd)
+			u, err := e.Create(t.Context(), ada(tc.change))
 			if !errors.Is(err, tc.err) {
-				t.Fatalf("Create(%+v) = %v, %v; want %v", tc.cmd, u, err, tc.err)
+				t.Fatalf("Create() = %v, %v; want %v", u, err, tc.err)
 			}
-			if err != nil {
-				if users, events := storetest.Count(t, e.db, collection), len(e.events(t)); users != 1 || events != 1 {
-					t.Errorf("refused, and there are %d users and %d events", users, events)
-				}
-				if f := fault.From(err); f.Field != tc.field || f.Err != nil {
-					t.Errorf("blames %q because of %v, want %q", f.Field, f.Err, tc.field)
-				}
-				return
+			if f := fault.From(err); f.Field != tc.field || f.Err != nil {
+				t.Errorf("blames %q because of %v, want %q", f.Field, f.Err, tc.field)
 			}
-			want := User{
-				ID: u.ID, Emails: []Address{{"Ada@Example.org", "ada@example.org", t0}}, Username: "Ada.L", UsernameKey: "ada.l",
-				Name: "Ada", NameKey: "ada", Locale: "de-CH", Terms: &Terms{"2026-01", t0}, HasPassword: true, CreatedAt: t0,
-			}
-			if !reflect.DeepEqual(u, want) || u.ID == "" || !u.Active() {
-				t.Errorf("Create() = %#v, want %#v", u, want)
-			}
-			told := data[created](t, e.expect(t, 2, "account.user.created", u))
-			if told != (created{ID: u.ID, Name: "Ada"}) {
-				t.Errorf("the event tells %+v", told)
-			}
-			if got, _ := e.ByIDs(t.Context(), []string{u.ID, "nobody"}); len(got) != 1 || !reflect.DeepEqual(got[u.ID], want) {
-				t.Errorf("ByIDs() = %#v", got)
+			if users, events := storetest.Count(t, e.db, collection), len(e.events(t)); users != 1 || events != 1 {
+				t.Errorf("refused, and there are %d users and %d events", users, events)
 			}
 		})
 	}

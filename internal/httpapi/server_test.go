@@ -19,27 +19,31 @@ import (
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/throttle"
 )
 
-// known are sessions by token; the token "broken" fails.
-type known map[string]session.Session
-
-func (k known) Resolve(_ context.Context, token string) (session.Session, error) {
-	if token == "broken" {
-		return session.Session{}, fault.ErrUnavailable
+// authenticate knows a session and a key by their token; the token "broken" fails, and "guessed" is one guess too many.
+func authenticate(_ context.Context, token string) (actor.Actor, error) {
+	switch token {
+	case "good":
+		return actor.Actor{User: "u1", Session: "s1"}, nil
+	case "key":
+		return actor.Actor{User: "u1", Key: "k1", Scope: actor.NewScope("plan.read")}, nil
+	case "broken":
+		return actor.Actor{}, fault.ErrUnavailable
+	case "guessed":
+		return actor.Actor{}, throttle.ErrLimited.With("retryAfter", 7)
+	default:
+		return actor.Actor{}, session.ErrEnded
 	}
-	s, ok := k[token]
-	if !ok {
-		return s, session.ErrEnded
-	}
-	return s, nil
 }
 
 // site is a server for a test, with its log.
 type site struct {
 	http.Handler
-	log *bytes.Buffer
-	srv *Server
+	log       *bytes.Buffer
+	srv       *Server
+	providers *returning
 }
 
 // newSite makes a server around a GraphQL handler; nil is one that says who asks.
@@ -53,11 +57,11 @@ func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...Check
 	var b bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	now := clock.System()
+	providers := &returning{}
 	srv := New(cfg, Deps{
-		GraphQL:  graphql,
-		Sessions: known{"good": {ID: "s1", User: "u1"}},
-		Health:   NewHealth(now, log, checks...),
-		Metrics:  NewMetrics("v1"),
+		GraphQL: graphql, Authenticate: authenticate, Providers: providers,
+		Health:  NewHealth(now, log, checks...),
+		Metrics: NewMetrics("v1"),
 		Console: fstest.MapFS{
 			"index.html":          {Data: []byte("<!doctype html><title>console</title>")},
 			"assets/app-abc.js":   {Data: []byte("let a = 1")},
@@ -69,7 +73,7 @@ func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...Check
 		},
 		Clock: now, Log: log,
 	})
-	return site{Handler: srv.Handler(), log: &b, srv: srv}
+	return site{Handler: srv.Handler(), log: &b, srv: srv, providers: providers}
 }
 
 // ask sends a request; headers are name, value, name, value.

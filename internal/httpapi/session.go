@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/backendbook/backendbook/internal/actor"
@@ -50,10 +51,19 @@ func (s *Server) resolveSession(next http.Handler) http.Handler {
 	})
 }
 
-// hasToken reports whether an address carries a secret as RFC 6750 would have it, or one of ours.
+// hasToken reports whether an address carries a secret as RFC 6750 would have it, or one of ours. Ours are whole words: the
+// codes of other providers are long enough to have the same letters somewhere inside.
 func hasToken(u *url.URL) bool {
-	q := u.RawQuery
-	return strings.Contains(q, "access_token=") || strings.Contains(q, "bbs_") || strings.Contains(q, "bbk_")
+	q, err := url.QueryUnescape(u.RawQuery)
+	if err != nil {
+		q = u.RawQuery
+	}
+	words := strings.FieldsFunc(q, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
+	})
+	return strings.Contains(q, "access_token=") || slices.ContainsFunc(words, func(w string) bool {
+		return strings.HasPrefix(w, "bbs_") || strings.HasPrefix(w, "bbk_")
+	})
 }
 
 // token is the secret the request carries. A bearer token is sent on purpose, so it goes before the cookie.

@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/backendbook/backendbook/internal/webauth"
 )
@@ -28,6 +30,9 @@ func TestResolveSession(t *testing.T) {
 		{"another scheme", []string{"Authorization", "Basic Z29vZA=="}, 200, "user=\x00", false},
 		{"an empty token", []string{"Authorization", "Bearer "}, 200, "user=\x00", false},
 		{"the cookie of https on plain http", []string{"Cookie", "__Host-session=good"}, 200, "user=\x00", false},
+		{"a key", []string{"Authorization", "Bearer key"}, 200, "user=u1", false},
+		{"a key as a cookie", []string{"Cookie", "session=key"}, 200, "user=\x00", true},
+		{"one guess too many", []string{"Authorization", "Bearer guessed"}, 429, "RATE_LIMITED", false},
 		{"the database is away, with a cookie", []string{"Cookie", "session=broken"}, 503, "UNAVAILABLE", false},
 		{"the database is away, with a token", []string{"Authorization", "Bearer broken"}, 503, "UNAVAILABLE", false},
 	} {
@@ -45,28 +50,101 @@ func TestResolveSession(t *testing.T) {
 	}
 }
 
-// TestTokenSink: signing in sets the cookie, signing out clears it and what the pages stored.
-func TestTokenSink(t *testing.T) {
+// TestBrowserCookies: how each cookie looks that the flows set, and that they are cleared as they were set.
+func TestBrowserCookies(t *testing.T) {
 	t.Parallel()
-	newSite(t, Config{}, func(_ http.ResponseWriter, r *http.Request) {
-		if webauth.TokenSinkFrom(r.Context()) != nil {
-			t.Error("a socket was promised a cookie that nobody can set")
+	for _, tc := range []struct {
+		url, prefix string
+		secure      bool
+	}{{"https://book.example", "__Host-", true}, {"http://localhost:8080", "", false}} {
+		for name, age := range map[webauth.Cookie]time.Duration{
+			webauth.SessionCookie: longAge, webauth.DeviceCookie: longAge, webauth.ProviderCookie: 10 * time.Minute,
+		} {
+			for value, wantAge := range map[string]int{"tok": int(age / time.Second), "": -1} {
+				w := httptest.NewRecorder()
+				browser{newCookies(tc.url), w, httptest.NewRequest("POST", "/graphql", nil)}.Set(name, value)
+				c := cookieOf(t, w.Header(), tc.prefix+string(name))
+				if c.Value != value || c.MaxAge != wantAge || c.Secure != tc.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+					t.Errorf("%s at %s: %s", name, tc.url, c)
+				}
+				if cleared := w.Header().Get("Clear-Site-Data") == `"storage"`; cleared != (name == webauth.SessionCookie && value == "") {
+					t.Errorf("%s = %q: Clear-Site-Data %q", name, value, w.Header().Get("Clear-Site-Data"))
+				}
+			}
 		}
-	}).ask("GET", "/graphql", "", "Upgrade", "websocket")
+	}
+}
+
+// TestBrowserReadsItsOwnCookies: on https a cookie without the prefix is one that a sub-domain may have planted.
+func TestBrowserReadsItsOwnCookies(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("POST", "/graphql", nil)
+	r.Header.Set("Cookie", "__Host-device=host; device=plain; provider=planted")
+	for url, want := range map[string][2]string{"https://book.example": {"host", ""}, "http://localhost:8080": {"plain", "planted"}} {
+		b := browser{newCookies(url), httptest.NewRecorder(), r}
+		if got := [2]string{b.Get(webauth.DeviceCookie), b.Get(webauth.ProviderCookie)}; got != want {
+			t.Errorf("%s: the flows read %q", url, got)
+		}
+	}
+}
+
+// TestFlowsReachTheBrowser: over HTTP they do, and over a socket there is nothing they could set.
+func TestFlowsReachTheBrowser(t *testing.T) {
+	t.Parallel()
+	flows := webauth.New(nil, webauth.Deps{}, webauth.Config{})
 	s := newSite(t, Config{PublicURL: "https://book.example"}, func(_ http.ResponseWriter, r *http.Request) {
-		webauth.TokenSinkFrom(r.Context())(r.Header.Get("Give"))
+		if _, err := flows.SignOut(r.Context()); err != nil { // nobody's: it only clears the cookie
+			t.Error(err)
+		}
 	})
-	in := s.ask("POST", "/graphql", "{}", "Content-Type", "application/json", "Give", "tok").Header()
-	if c := in.Get("Set-Cookie"); !strings.HasPrefix(c, "__Host-session=tok; Path=/; Max-Age=") || !strings.HasSuffix(c, "; HttpOnly; Secure; SameSite=Lax") {
-		t.Errorf("signing in: Set-Cookie: %s", c)
+	h := s.ask("POST", "/graphql", "{}", "Content-Type", "application/json").Header()
+	if c := cookieOf(t, h, "__Host-session"); c.Value != "" || c.MaxAge >= 0 || h.Get("Clear-Site-Data") == "" || h.Get("Cache-Control") != "no-store" {
+		t.Errorf("signing out: %v", h)
 	}
-	if in.Get("Clear-Site-Data") != "" || in.Get("Cache-Control") != "no-store" {
-		t.Errorf("signing in: %v", in)
+	if h := s.ask("GET", "/graphql", "", "Upgrade", "websocket").Header(); h.Get("Set-Cookie") != "" {
+		t.Errorf("a socket was promised cookies that nobody can set: %v", h)
 	}
-	out := s.ask("POST", "/graphql", "{}", "Content-Type", "application/json").Header()
-	if !strings.HasPrefix(out.Get("Set-Cookie"), "__Host-session=; Path=/; Max-Age=0") || out.Get("Clear-Site-Data") != `"storage"` {
-		t.Errorf("signing out: %v", out)
+}
+
+// TestReq57TokenInURL: a secret in an address is refused before anybody looks at it, and is not in the log.
+func TestReq57TokenInURL(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Config{}, nil)
+	for _, target := range []string{
+		"/graphql?access_token=canary-1", "/graphql?x=1&access_token=canary-2", "/graphql?token=bbs_canary-3", "/graphql?key=bbk_canary-4",
+		"/graphql?bbk_canary-5", "/graphql?access%5Ftoken=canary-6", "/graphql?token=%62bs_canary-7", "/auth/callback/x?state=bbs_canary-8",
+	} {
+		w := s.ask("GET", target, "", "Authorization", "Bearer good")
+		if code, _ := codeOf(t, w); w.Code != 422 || code != "TOKEN_IN_URL" {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
 	}
+	if s.providers.got.State != "" {
+		t.Error("the flow was reached")
+	}
+	for _, target := range []string{"/auth/callback/x?code=abbs_def&state=bbf_xbbk_y", "/graphql?query=%7Bx%7D&access=1", "/graphql?x=%zz"} {
+		if w := s.ask("GET", target, ""); w.Code >= 400 {
+			t.Errorf("%s has no token in it: %d %s", target, w.Code, w.Body)
+		}
+	}
+	if strings.Contains(s.log.String(), "canary") {
+		t.Errorf("the log holds what the client sent:\n%s", s.log)
+	}
+}
+
+func cookieOf(t *testing.T, h http.Header, name string) *http.Cookie {
+	t.Helper()
+	for _, line := range h.Values("Set-Cookie") {
+		c, err := http.ParseSetCookie(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("no cookie %s in %v", name, h)
+	return nil
 }
 
 // TestSessionIsForTheAPI: a dead token does not keep a page or a probe from being served.
@@ -79,27 +157,3 @@ func TestSessionIsForTheAPI(t *testing.T) {
 		}
 	}
 }
-
-func TestCookie(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		url, name string
-		secure    bool
-	}{{"https://book.example", "__Host-session", true}, {"http://localhost:8080", "session", false}} {
-		h := http.Header{}
-		newCookies(tc.url).set(headerWriter{h}, "tok")
-		c, err := http.ParseSetCookie(h.Get("Set-Cookie"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.Name != tc.name || c.Secure != tc.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Value != "tok" || c.MaxAge <= 0 {
-			t.Errorf("%s: %s", tc.url, h.Get("Set-Cookie"))
-		}
-	}
-}
-
-type headerWriter struct{ h http.Header }
-
-func (w headerWriter) Header() http.Header       { return w.h }
-func (headerWriter) Write(b []byte) (int, error) { return len(b), nil }
-func (headerWriter) WriteHeader(int)             {}

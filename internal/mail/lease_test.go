@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-smtp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/keyring"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
@@ -64,26 +64,41 @@ func TestLeaseAndFence(t *testing.T) {
 		t.Fatalf("the lease did not hold: %v", err)
 	}
 	n.clock.Advance(time.Millisecond)
+	reached, hold := make(chan struct{}, 1), make(chan struct{})
+	server.answer(nil, nil, func() error {
+		reached <- struct{}{}
+		<-hold
+		return nil
+	})
 	n.run(t)
-	server.await(t, 1)
+	<-reached
+	n.refuseOutcomes(t, first) // the second one is at it
+	close(hold)
 	n.await(t, stateSent, 1)
+	n.refuseOutcomes(t, first) // and has done it
 	now := n.clock.Now()
-	for name, write := range map[string]func() (bool, error){
-		"delivered": func() (bool, error) { return n.store.delivered(t.Context(), first, now, now) },
-		"postponed": func() (bool, error) { return n.store.postpone(t.Context(), first, now, "x") },
-		"released":  func() (bool, error) { return n.store.release(t.Context(), first, now) },
-		"buried":    func() (bool, error) { return n.store.bury(t.Context(), first, now, now, "x") },
-	} {
-		if mine, err := write(); mine || err != nil {
-			t.Errorf("%s by who lost the lease: %v, %v", name, mine, err)
-		}
-	}
 	n.settle(t.Context(), first, func(ctx context.Context) (bool, error) { return n.store.release(ctx, first, now) })
 	if !strings.Contains(n.logs.String(), "mail_lease_lost") {
 		t.Error("a lost lease is not logged")
 	}
 	if l := n.only(t); l.State != stateSent || l.Tries != 2 || l.Fence != 2 {
 		t.Errorf("the letter is %+v", l)
+	}
+}
+
+// refuseOutcomes has who lost the lease of a letter write down each outcome.
+func (n node) refuseOutcomes(t *testing.T, l letter) {
+	t.Helper()
+	now := n.clock.Now()
+	for name, write := range map[string]func() (bool, error){
+		"delivered": func() (bool, error) { return n.store.delivered(t.Context(), l, now, now) },
+		"postponed": func() (bool, error) { return n.store.postpone(t.Context(), l, now, "x") },
+		"released":  func() (bool, error) { return n.store.release(t.Context(), l, now) },
+		"buried":    func() (bool, error) { return n.store.bury(t.Context(), l, now, now, "x") },
+	} {
+		if mine, err := write(); mine || err != nil {
+			t.Errorf("%s by who lost the lease: %v, %v", name, mine, err)
+		}
 	}
 }
 
@@ -186,18 +201,31 @@ func TestWakesAfterTheCommit(t *testing.T) {
 	n := server.node(t, plainTCP)
 	n.pace.poll = time.Hour
 	n.run(t)
-	var runs atomic.Int32
 	err := n.db.InTx(t.Context(), func(ctx context.Context) error {
-		runs.Add(1)
 		if err := n.Queue(ctx, signIn("ada@example.org")); err != nil {
 			return err
 		}
-		return n.Queue(ctx, signIn("bob@example.org"))
+		if err := n.Queue(ctx, signIn("bob@example.org")); err != nil {
+			return err
+		}
+		return overslept(t.Context(), n) // outside of the transaction: it cannot ping
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server.await(t, 2)
+}
+
+// overslept returns when the node has woken up, looked into the outbox and found nothing.
+func overslept(ctx context.Context, n node) error {
+	for len(n.wake) > 0 && clock.Sleep(ctx, time.Millisecond) {
+	}
+	for range 20 { // each as long as a look takes
+		if err := n.db.Ping(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 func TestOutcomeIsWrittenThroughFaults(t *testing.T) {

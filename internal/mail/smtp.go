@@ -74,8 +74,8 @@ func (s *smtpSender) send(ctx context.Context, l letter, says content) error {
 	if err != nil {
 		return refused("connect", err)
 	}
-	if err := client.SendWithSMTPClient(session, msg); err != nil && !msg.IsDelivered() {
-		return refused("send", err)
+	if err := client.SendWithSMTPClient(session, msg); err != nil {
+		return refused("send", err) // without RSET and NOOP it says and hears nothing after the server has taken the mail
 	}
 	_ = session.UpdateDeadline(smtpGoodbye) // it is delivered: a goodbye is only polite
 	_ = session.Quit()

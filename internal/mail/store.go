@@ -87,7 +87,7 @@ func (m *mongoStore) claim(ctx context.Context, now, until time.Time) (l letter,
 func (m *mongoStore) delivered(ctx context.Context, l letter, at, expires time.Time) (bool, error) {
 	return m.settle(ctx, l, bson.D{
 		{Key: "$set", Value: bson.D{{Key: "state", Value: stateSent}, {Key: "endedAt", Value: at}, {Key: "expiresAt", Value: expires}}},
-		{Key: "$unset", Value: bson.D{{Key: "error", Value: ""}}},
+		{Key: "$unset", Value: bson.D{{Key: "body", Value: ""}, {Key: "error", Value: ""}}},
 	})
 }
 

@@ -210,6 +210,17 @@ func TestReq114AnswersAreBounded(t *testing.T) {
 	}
 }
 
+// An answer that announces too much is not read at all.
+func TestAnnouncedLengthIsBounded(t *testing.T) {
+	t.Parallel()
+	srv, at, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "4") })
+	resp, err := strict(t, Config{MaxBytes: 3}, at).Get(srv.URL)
+	if !errors.Is(err, ErrTooLarge) {
+		_ = resp.Body.Close()
+		t.Errorf("Get() = %v", err)
+	}
+}
+
 func TestBodyAfterItsEnd(t *testing.T) {
 	t.Parallel()
 	b := &body{io.NopCloser(strings.NewReader("abcdef")), 3}

@@ -312,6 +312,38 @@ func TestReq114ProviderInside(t *testing.T) {
 	}
 }
 
+// No part of a provider sends us elsewhere: every request goes through the guarded client.
+func TestReq114NoPartLeadsElsewhere(t *testing.T) {
+	t.Parallel()
+	for part, there := range map[string]func(*idp) string{
+		discoveryPart: func(i *idp) string { return i.DiscoveryEndpoint() },
+		tokenPart:     func(i *idp) string { return i.TokenEndpoint() },
+		keysPart:      func(i *idp) string { return i.JWKSEndpoint() },
+		userPart:      func(i *idp) string { return i.UserinfoEndpoint() },
+	} {
+		i := newIDP(t, "acme")
+		n := setUp(t, i.provider())
+		if part != discoveryPart {
+			n.begin(t, BeginCmd{Provider: "acme"})
+		}
+		i.mu.Lock()
+		i.fault[part] = func(w http.ResponseWriter) { // once: who follows finds all as it should be
+			delete(i.fault, part)
+			w.Header().Set("Location", there(i))
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}
+		i.mu.Unlock()
+		start, err := n.Begin(t.Context(), BeginCmd{Provider: "acme"})
+		if err == nil {
+			i.QueueUser(user{sub: "a-1", info: map[string]any{"sub": "a-1"}})
+			_, err = n.Finish(t.Context(), visit(t, start))
+		}
+		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, outbound.ErrRedirect) {
+			t.Errorf("%s: %v", part, err)
+		}
+	}
+}
+
 func TestCallbackWithoutACode(t *testing.T) {
 	t.Parallel()
 	i := newIDP(t, "acme")
@@ -343,6 +375,9 @@ func TestCallbackWithoutACode(t *testing.T) {
 		if _, err := n.Finish(t.Context(), right); !errors.Is(err, ErrState) {
 			t.Errorf("%s: the sign-in was not used up: %v", tc.name, err)
 		}
+	}
+	if asked := i.count(tokenPart); asked != 1 {
+		t.Errorf("the provider was asked %d times, for one code that might have been good", asked)
 	}
 	if lines := strings.Count(n.log.String(), "oauth_answer_refused"); lines != 4 {
 		t.Errorf("%d lines for 4 refused answers:\n%s", lines, n.log)

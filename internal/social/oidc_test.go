@@ -155,6 +155,7 @@ func TestReq47ClaimsOfIDTokens(t *testing.T) {
 		{"a long subject", map[string]any{"sub": strings.Repeat("x", 256)}, false},
 		{"the longest subject", map[string]any{"sub": strings.Repeat("x", 255)}, true},
 		{"a subject with a NUL", map[string]any{"sub": "a\x00b"}, false},
+		{"a token of any length", map[string]any{"pad": strings.Repeat("x", maxIDToken)}, false},
 		{"an address of a strange type", map[string]any{"email": []int{1}}, false},
 	} {
 		u := user{sub: "a-1", claims: map[string]any{"email": "a@example.org"}}

@@ -56,7 +56,7 @@ func (s *Service) attempt(ctx context.Context, who target, device string) (attem
 	if known {
 		b.Limit.Name, b.Key = "device", who.key+"/"+d.ID
 	}
-	a := attempt{s, []throttle.Bucket{b, s.network(ctx)}}
+	a := attempt{s, []throttle.Bucket{s.network(ctx), b}} // a network that has used up its own takes nothing of the account's
 	return a, s.Throttle.Take(ctx, a.buckets...)
 }
 
@@ -71,8 +71,12 @@ func (a attempt) settle(ctx context.Context, err error) error {
 	return err
 }
 
-// isWrong reports whether an error says that a proof was not good.
+// isWrong reports whether an error says that a proof was not good. Bad input and a new password that is too weak are not
+// guesses.
 func isWrong(err error) bool {
+	if errors.Is(err, fault.ErrInput) || errors.Is(err, account.ErrPasswordWeak) {
+		return false
+	}
 	k := fault.From(err).Kind
 	return k == fault.Invalid || k == fault.Unauthenticated
 }
@@ -82,8 +86,8 @@ func isWrong(err error) bool {
 // Errors: RATE_LIMITED.
 func (s *Service) mayMail(ctx context.Context, key string) error {
 	return s.Throttle.Take(ctx,
-		throttle.Bucket{Limit: perAddress, Key: key},
-		throttle.Bucket{Limit: perMailNetwork, Key: throttle.Network(actor.RequestFrom(ctx).IP)})
+		throttle.Bucket{Limit: perMailNetwork, Key: throttle.Network(actor.RequestFrom(ctx).IP)},
+		throttle.Bucket{Limit: perAddress, Key: key})
 }
 
 // failed tells the log of a wrong proof; other errors are no news there. on is the user it was about, zero for nobody.

@@ -87,11 +87,11 @@ func (s *Service) AddPasskey(ctx context.Context, flow string, credential []byte
 
 // addFactor adds a factor, makes recovery codes with the first one, and tells the owner.
 func (s *Service) addFactor(ctx context.Context, u account.User, add func(context.Context) (factor.Factor, error)) (f factor.Factor, codes []string, err error) {
-	if f, err = add(ctx); err != nil {
-		return factor.Factor{}, nil, err
-	}
 	err = s.db.InTx(ctx, func(ctx context.Context) (err error) {
 		codes = nil
+		if f, err = add(ctx); err != nil {
+			return err
+		}
 		left, err := s.Factors.RecoveryLeft(ctx, u.ID)
 		if err != nil {
 			return err
@@ -103,7 +103,10 @@ func (s *Service) addFactor(ctx context.Context, u account.User, add func(contex
 		}
 		return s.notify(ctx, u, "notice_factor_added", map[string]any{"Factor": f.Name})
 	})
-	return f, codes, err
+	if err != nil {
+		return factor.Factor{}, nil, err
+	}
+	return f, codes, nil
 }
 
 // RenameFactor gives one of the caller's factors another name.

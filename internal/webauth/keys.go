@@ -104,7 +104,10 @@ func (s *Service) KeysOfService(ctx context.Context, id string, args page.Args) 
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, NOT_FOUND, also for a key of somebody else.
 func (s *Service) RevokeKey(ctx context.Context, id string) (session.Key, error) {
 	a := actor.From(ctx)
-	if !a.IsPerson() {
+	switch {
+	case a.IsAnonymous() || a.System:
+		return session.Key{}, fault.ErrUnauthenticated
+	case !a.IsPerson():
 		return session.Key{}, session.ErrKeyForbidden
 	}
 	found, err := s.Sessions.KeysByIDs(actor.With(ctx, actor.System()), []string{id})

@@ -60,11 +60,14 @@ type Returned struct {
 // whoever has it must sign in first and link the provider then.
 //
 // Errors: OAUTH_STATE_INVALID, OAUTH_DENIED, OAUTH_FAILED, PROVIDER_UNKNOWN, PROVIDER_UNAVAILABLE, PROVIDER_UNVERIFIED,
-// PROVIDER_LINK_FIRST, PROVIDER_OTHER_USER, IDENTITY_TAKEN, REGISTRATION_CLOSED, ACCOUNT_DISABLED, RATE_LIMITED.
+// PROVIDER_LINK_FIRST, PROVIDER_OTHER_USER, IDENTITY_TAKEN, REGISTRATION_CLOSED, ACCOUNT_DISABLED, RATE_LIMITED,
+// BAD_USER_INPUT where there is no browser.
 func (s *Service) FinishProvider(ctx context.Context, c social.FinishCmd) (Returned, error) {
-	if b := browserFrom(ctx); b != nil {
-		c.Binding = b.Get(ProviderCookie)
+	b := browserFrom(ctx)
+	if b == nil {
+		return Returned{}, fault.ErrInput.Saying("this is for browsers: come back over HTTP")
 	}
+	c.Binding = b.Get(ProviderCookie)
 	try, err := s.attempt(ctx, target{}, "")
 	if err != nil {
 		return Returned{}, err
