@@ -6,8 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pquerna/otp/totp"
+
 	"github.com/backendbook/backendbook/internal/app/apptest"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/social"
+	"github.com/backendbook/backendbook/internal/store/storetest"
 )
 
 const waitLong = 10 * time.Second
@@ -32,12 +36,38 @@ func (w *world) objects(owner *apptest.Client) map[string]string {
 		}},
 	})
 	doc := owner.Must(`mutation { createDocument(input: {type: "note", data: {title: "one"}}) { document { id } } }`, nil)
+	key := owner.Must(`mutation { createAccessKey(input: {name: "ci", scopes: ["registry.document.read"]}) { key { id } } }`, nil)
 	return map[string]string{
+		"AccessKey": w.text(key, "createAccessKey", "key", "id"), "Factor": w.authenticator(owner), "Identity": w.identity(user),
 		"User": user, "Session": w.text(me, "me", "session", "id"), "Membership": w.text(me, "me", "membership", "id"),
 		"Plan": w.text(me, "me", "membership", "plan", "id"), "Role": w.text(role, "createRole", "role", "id"),
 		"Grant": w.text(grant, "grantRole", "grant", "id"), "ContentType": w.text(typ, "defineContentType", "contentType", "id"),
 		"Document": w.text(doc, "createDocument", "document", "id"),
 	}
+}
+
+// authenticator gives the owner an authenticator app.
+func (w *world) authenticator(owner *apptest.Client) (id string) {
+	begun := owner.Must(`mutation { beginTotp { factor secret } }`, nil)
+	code, err := totp.GenerateCode(w.text(begun, "beginTotp", "secret"), time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	added := owner.Must(`mutation ($in: ConfirmTotpInput!) { confirmTotp(input: $in) { factor { id } } }`, map[string]any{
+		"in": map[string]any{"factor": w.text(begun, "beginTotp", "factor"), "code": code},
+	})
+	return w.text(added, "confirmTotp", "factor", "id")
+}
+
+// identity links an account of another provider to the user, as if they had been there.
+func (w *world) identity(user string) string {
+	owner, err := ref.Parse(user)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	made := social.Identity{ID: ref.NewID(), User: owner.ID, Provider: "test", Issuer: "https://provider.example", Subject: "1", CreatedAt: time.Now()}
+	storetest.Insert(w.t, w.DB(), "identities", made)
+	return made.Ref().String()
 }
 
 // Every type that implements Node is found by node and by nodes, by whoever may see it; for anybody else there is nothing,
@@ -52,9 +82,9 @@ func TestNodes(t *testing.T) {
 	if len(list) != len(ids) {
 		t.Fatalf("%v implement Node, and the test knows %v", list, ids)
 	}
-	// Who sees what: of the owner's session and membership and the administrator's grant nobody else does.
+	// Who sees what: of what lets the owner in, of the membership and of the administrator's grant nobody else does.
 	seen := map[string][]*apptest.Client{
-		"User": {owner, w.admin, stranger}, "Session": {owner}, "Membership": {owner, w.admin}, "Plan": {owner, w.admin, stranger, nobody},
+		"User": {owner, w.admin, stranger}, "Session": {owner}, "AccessKey": {owner}, "Factor": {owner}, "Identity": {owner}, "Membership": {owner, w.admin}, "Plan": {owner, w.admin, stranger, nobody},
 		"Role": {w.admin}, "Grant": {w.admin}, "ContentType": {owner, w.admin, stranger}, "Document": {owner, w.admin, stranger},
 	}
 	names := map[*apptest.Client]string{owner: "its owner", w.admin: "the administrator", stranger: "a stranger", nobody: "nobody"}

@@ -47,7 +47,7 @@ var rows = map[string]row{
 	"internal/actor":    {tier: 0, uses: []int{0}},
 	"internal/token":    {tier: 0},
 	"internal/keyring":  {tier: 0},
-	"internal/outbound": {tier: 0},
+	"internal/outbound": {tier: 0, uses: []int{0}},
 	"web":               {tier: 0},
 	"schema":            {tier: 0},
 

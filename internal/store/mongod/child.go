@@ -89,7 +89,8 @@ func (c Config) args(f folder, port int) []string {
 		"scramSHA256IterationCount=5000", // slows down guessing; a random password needs no more, and each connection pays
 	}
 	if c.TestCommands {
-		params = append(params, "enableTestCommands=1")
+		// Tests set clocks of their own: what has expired by the machine's may not have by theirs.
+		params = append(params, "enableTestCommands=1", "ttlMonitorEnabled=false")
 	}
 	args := []string{
 		"--dbpath", f.db(), "--port", strconv.Itoa(port), "--bind_ip", "127.0.0.1",
