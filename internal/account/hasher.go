@@ -31,7 +31,7 @@ func newHasher(cfg Config) *hasher {
 	}
 	n := cfg.HashSlots
 	if n == 0 {
-		n = runtime.NumCPU()
+		n = max(1, runtime.NumCPU()/2)
 	}
 	h.slots = make(chan struct{}, n)
 	return h

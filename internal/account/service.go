@@ -16,7 +16,7 @@ import (
 
 // Config tunes the service. Zero values mean the defaults written beside them.
 type Config struct {
-	HashSlots int           // passwords hashed at once, 19 MiB each; default: one for each core
+	HashSlots int           // passwords hashed at once, 19 MiB each; default: half of the cores, the rest is for everybody else
 	HashWait  time.Duration // how long one waits for a slot before TOO_BUSY; default 1 s
 	Cost      Cost          // of a hash; default DefaultCost. Less is for tests, see Cost.Acceptable
 	Product   string        // what this server is called: no good password; default "backendbook"

@@ -23,6 +23,7 @@ import (
 	"github.com/backendbook/backendbook/internal/app/apptest"
 	"github.com/backendbook/backendbook/internal/bench/bare"
 	"github.com/backendbook/backendbook/internal/config"
+	"github.com/backendbook/backendbook/internal/keyring"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
@@ -62,6 +63,7 @@ func serve(kind, uri, database string) error {
 	}
 	loaded, err := config.Load(config.Input{Out: io.Discard, Args: []string{
 		"--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--mongodb-uri=" + uri, "--mongodb-database=" + database,
+		"--secret-keys=" + keyring.NewKey("bench"), "--auth-per-account=1000", "--auth-per-network=100000",
 	}})
 	if err != nil {
 		return err
@@ -119,7 +121,7 @@ func BenchmarkServing(b *testing.B) {
 }
 
 // fixture is what the operations need to know of the data.
-type fixture struct{ token, document, contentType string }
+type fixture struct{ token, document, contentType, email, password string }
 
 // seed makes 400 articles of about a kilobyte by 20 owners, through the API.
 func seed(b *testing.B, database string) fixture {
@@ -128,13 +130,13 @@ func seed(b *testing.B, database string) fixture {
 	admin := s.SignIns()[0]
 	c := s.Browser()
 	c.Must(`mutation($in: SignInInput!) { signIn(input: $in) { result { __typename } } }`,
-		map[string]any{"in": map[string]any{"email": admin.Email, "password": admin.Password}})
+		map[string]any{"in": map[string]any{"identifier": admin.Email, "password": admin.Password}})
 	schema := map[string]any{"type": "object", "properties": map[string]any{
 		"title": map[string]any{"type": "string"}, "body": map[string]any{"type": "string"}, "n": map[string]any{"type": "integer"},
 	}}
 	made := c.Must(`mutation($in: DefineContentTypeInput!) { defineContentType(input: $in) { contentType { id } } }`,
 		map[string]any{"in": map[string]any{"key": "article", "name": "Article", "schema": schema}})
-	f := fixture{contentType: bareID(made, "defineContentType", "contentType")}
+	f := fixture{contentType: bareID(made, "defineContentType", "contentType"), email: admin.Email, password: admin.Password}
 	for owner := range 20 {
 		u := s.Browser()
 		u.Register("owner" + strconv.Itoa(owner))
@@ -146,7 +148,7 @@ func seed(b *testing.B, database string) fixture {
 		}
 	}
 	in := c.Must(`mutation($in: SignInInput!) { signIn(input: $in) { result { ... on SignedIn { token } } } }`,
-		map[string]any{"in": map[string]any{"email": admin.Email, "password": admin.Password, "transport": "BEARER"}})
+		map[string]any{"in": map[string]any{"identifier": admin.Email, "password": admin.Password, "transport": "BEARER"}})
 	f.token, _ = in["signIn"].(map[string]any)["result"].(map[string]any)["token"].(string)
 	s.Cleanup()
 	return f

@@ -81,7 +81,7 @@ type Auth struct {
 	PerNetwork     int           `type:"setting" def:"50" min:"3" max:"100000" help:"Wrong attempts from one network address (IPv6: /64) before they are slowed down to one each 10 s."`
 	HashMemory     int           `type:"setting" def:"19456" min:"64" max:"1048576" help:"Memory of one argon2id password hash, in KiB. Production wants 19456 with 2 passes, or 47104."`
 	HashPasses     int           `type:"setting" def:"2" min:"1" max:"64" help:"Passes of one argon2id password hash."`
-	HashSlots      int           `type:"setting" def:"0" min:"0" max:"256" help:"Passwords hashed at once. 0: one for each core."`
+	HashSlots      int           `type:"setting" def:"0" min:"0" max:"256" help:"Passwords hashed at once. 0: half of the cores."`
 	ProvidersFile  string        `type:"setting" help:"YAML file with the providers one may sign in with: see docs/sign-in.md."`
 }
 

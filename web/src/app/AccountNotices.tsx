@@ -2,17 +2,11 @@ import { Alert, Anchor, Button, Group, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 
 import { useAct } from '../api/useAct';
-import { graphql } from '../gql/graphql';
+import { ACCEPT_TERMS } from '../session/operations';
 import { useSession } from '../session/viewer';
 import { Icon } from '../ui/Icon';
 import { ProblemNote } from '../ui/ProblemNote';
 import { Link, usePath } from './router';
-
-const ACCEPT_TERMS = graphql(`
-  mutation AcceptTerms($input: UpdateMeInput!) {
-    updateMe(input: $input) { user { id } }
-  }
-`);
 
 /** What an account still wants of its owner, above every page. */
 export function AccountNotices() {

@@ -12,7 +12,8 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: 'lagoon',
-  primaryShade: { light: 8, dark: 5 },
+  // The lightest that white text can be read on.
+  primaryShade: { light: 8, dark: 7 },
   colors: { lagoon, dark },
   defaultRadius: 'md',
   cursorType: 'pointer',

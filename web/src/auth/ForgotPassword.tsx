@@ -15,7 +15,7 @@ export function ForgotPassword({ email, onEmail, onMode }: ModeProps) {
   const { run, busy, failure } = useAct(REQUEST_PASSWORD_RESET);
   const [sent, setSent] = useState<{ flow: string; expiresAt: string } | null>(null);
   const send = async () => {
-    const answer = await run({ email });
+    const answer = await run({ input: { email } });
     if (answer) setSent(answer.requestPasswordReset);
   };
   const back = <StartAgain onClick={() => onMode('signIn')}>Back to signing in</StartAgain>;

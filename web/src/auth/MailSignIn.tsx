@@ -17,7 +17,7 @@ export function MailSignIn({ email, onEmail, onMode, arrival }: ModeProps) {
 
   const send = async () => {
     finish.setFailure(null);
-    const answer = await request.run({ email });
+    const answer = await request.run({ input: { email } });
     if (answer) setSent(answer.requestSignInMail);
     return answer !== null;
   };

@@ -28,7 +28,7 @@ export function VerifyStep({ started, arrival }: Props) {
   };
   const again = async () => {
     verify.setFailure(null);
-    const answer = await resend.run({ flow });
+    const answer = await resend.run({ input: { flow } });
     if (!answer) return false;
     const renewed = { email, ...answer.resendVerification };
     remember(renewed);

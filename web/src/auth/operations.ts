@@ -52,14 +52,14 @@ export const VERIFY_EMAIL = graphql(
 );
 
 export const RESEND_VERIFICATION = graphql(`
-  mutation ResendVerification($flow: String!) {
-    resendVerification(flow: $flow) { flow expiresAt }
+  mutation ResendVerification($input: ResendVerificationInput!) {
+    resendVerification(input: $input) { flow expiresAt }
   }
 `);
 
 export const REQUEST_SIGN_IN_MAIL = graphql(`
-  mutation RequestSignInMail($email: String!) {
-    requestSignInMail(email: $email) { flow expiresAt }
+  mutation RequestSignInMail($input: RequestSignInMailInput!) {
+    requestSignInMail(input: $input) { flow expiresAt }
   }
 `);
 
@@ -103,8 +103,8 @@ export const BEGIN_PROVIDER = graphql(`
 `);
 
 export const REQUEST_PASSWORD_RESET = graphql(`
-  mutation RequestPasswordReset($email: String!) {
-    requestPasswordReset(email: $email) { flow expiresAt }
+  mutation RequestPasswordReset($input: RequestPasswordResetInput!) {
+    requestPasswordReset(input: $input) { flow expiresAt }
   }
 `);
 

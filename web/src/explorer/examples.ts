@@ -7,10 +7,9 @@ export interface Example {
 const json = (value: unknown) => JSON.stringify(value, null, 2);
 
 const webauth: Example = {
-  query: `# Web authentication: who is asking, how do they
-# get in, and which ways in are open here?
-# The session is an HttpOnly cookie: nothing
-# has to be set.
+  query: `# Web authentication: who is asking, and how do
+# they get in? The session is an HttpOnly cookie:
+# nothing has to be set here.
 query Me {
   me {
     user {
@@ -20,12 +19,12 @@ query Me {
       email
       createdAt
     }
+    permissions
     emails {
       email
       primary
     }
     hasPassword
-    permissions
   }
   myFactors {
     items {
@@ -66,7 +65,7 @@ query MySession {
 }
 
 # Sensitive fields answer REAUTH_REQUIRED unless
-# authenticatedAt is recent. This begins a new proof.
+# authenticatedAt is recent. This begins a proof.
 mutation Elevate {
   elevate {
     required {
@@ -77,10 +76,10 @@ mutation Elevate {
   }
 }
 
-# What a program asks for: with BEARER the payload
-# holds the token. The mail tells if there is an account.
-mutation SignInMail($email: String!) {
-  requestSignInMail(email: $email) {
+# What a program does: with BEARER the payload
+# holds the token.
+mutation SignInMail($ask: RequestSignInMailInput!) {
+  requestSignInMail(input: $ask) {
     flow
     expiresAt
   }
@@ -106,7 +105,7 @@ mutation SignInWithMail($input: SignInWithMailInput!) {
 }
 `,
   variables: json({
-    email: 'you@example.com',
+    ask: { email: 'you@example.com' },
     input: { flow: 'of requestSignInMail', code: '000000', transport: 'BEARER' },
   }),
 };

@@ -25,7 +25,7 @@ function KeyRow({ item, reload }: { item: Key; reload: () => void }) {
   const now = useNow(30_000);
   const state = stateOf(item, now);
   const revoke = async () => {
-    if (await run({ key: item.id })) reload();
+    if (await run({ input: { key: item.id } })) reload();
   };
   return (
     <Row

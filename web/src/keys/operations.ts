@@ -48,8 +48,8 @@ export const CREATE_KEY = graphql(
 
 export const REVOKE_KEY = graphql(
   `
-    mutation RevokeAccessKey($key: ID!) {
-      revokeAccessKey(key: $key) { key { ...Key } }
+    mutation RevokeAccessKey($input: RevokeAccessKeyInput!) {
+      revokeAccessKey(input: $input) { key { ...Key } }
     }
   `,
   [KEY],

@@ -63,11 +63,11 @@ function Linked({ text }: { text: string }) {
   return pieces(text, location.origin, ours).map((piece, i) => {
     if (!('href' in piece)) return piece.text;
     return piece.inside ? (
-      <Anchor key={i} component={Link} href={piece.href} inherit>
+      <Anchor key={i} component={Link} href={piece.href} underline="always" inherit>
         {piece.text}
       </Anchor>
     ) : (
-      <Anchor key={i} href={piece.href} target="_blank" rel="noreferrer" inherit>
+      <Anchor key={i} href={piece.href} target="_blank" rel="noreferrer" underline="always" inherit>
         {piece.text}
       </Anchor>
     );

@@ -20,8 +20,8 @@ export function InvitationsPanel({ roles }: { roles: boolean }) {
   const [inviting, setInviting] = useState(false);
   const reload = () => again({ requestPolicy: 'network-only' });
   const open = data?.invitations.nodes;
-  const takeBack = async (id: string) => {
-    if (await revoke.run({ id })) reload();
+  const takeBack = async (invitation: string) => {
+    if (await revoke.run({ input: { invitation } })) reload();
   };
   return (
     <Panel

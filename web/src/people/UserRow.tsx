@@ -52,7 +52,7 @@ function Actions({ user, reload }: { user: Person; reload: () => void }) {
     setDone(answer ? words : '');
     if (answer) reload();
   };
-  const variables = { user: user.id };
+  const variables = { input: { user: user.id } };
   return (
     <>
       {failure && <ProblemNote problem={failure} />}
@@ -63,7 +63,7 @@ function Actions({ user, reload }: { user: Person; reload: () => void }) {
         <Button
           size="compact-sm"
           variant="default"
-          aria-label={`Send ${user.name} a mail to choose a new password`}
+          aria-label={`Send reset to ${user.name}`}
           loading={reset.busy}
           onClick={() => void reset.run(variables).then(after('Mail sent'))}
         >
@@ -73,7 +73,7 @@ function Actions({ user, reload }: { user: Person; reload: () => void }) {
       <Button
         size="compact-sm"
         variant="default"
-        aria-label={`End all sessions and keys of ${user.name}`}
+        aria-label={`Sign out ${user.name} everywhere`}
         loading={signOut.busy}
         onClick={() => void signOut.run(variables).then(after('Signed out'))}
       >

@@ -26,8 +26,8 @@ export const USERS = graphql(
 
 export const DISABLE_USER = graphql(
   `
-    mutation DisableUser($user: ID!) {
-      disableUser(user: $user) { user { ...Person } }
+    mutation DisableUser($input: DisableUserInput!) {
+      disableUser(input: $input) { user { ...Person } }
     }
   `,
   [PERSON],
@@ -35,8 +35,8 @@ export const DISABLE_USER = graphql(
 
 export const ENABLE_USER = graphql(
   `
-    mutation EnableUser($user: ID!) {
-      enableUser(user: $user) { user { ...Person } }
+    mutation EnableUser($input: EnableUserInput!) {
+      enableUser(input: $input) { user { ...Person } }
     }
   `,
   [PERSON],
@@ -44,8 +44,8 @@ export const ENABLE_USER = graphql(
 
 export const SIGN_OUT_USER = graphql(
   `
-    mutation SignOutUser($user: ID!) {
-      signOutUser(user: $user) { user { ...Person } }
+    mutation SignOutUser($input: SignOutUserInput!) {
+      signOutUser(input: $input) { user { ...Person } }
     }
   `,
   [PERSON],
@@ -53,8 +53,8 @@ export const SIGN_OUT_USER = graphql(
 
 export const START_RESET = graphql(
   `
-    mutation StartPasswordReset($user: ID!) {
-      startPasswordReset(user: $user) { user { ...Person } }
+    mutation StartPasswordReset($input: StartPasswordResetInput!) {
+      startPasswordReset(input: $input) { user { ...Person } }
     }
   `,
   [PERSON],
@@ -81,8 +81,8 @@ export const INVITE = graphql(`
 `);
 
 export const REVOKE_INVITATION = graphql(`
-  mutation RevokeInvitation($id: String!) {
-    revokeInvitation(id: $id) { invitation { id } }
+  mutation RevokeInvitation($input: RevokeInvitationInput!) {
+    revokeInvitation(input: $input) { invitation { id } }
   }
 `);
 

@@ -54,7 +54,7 @@ export function EmailsPanel({ emails, reload }: { emails: Me['emails']; reload: 
                 variant="default"
                 disabled={busy}
                 aria-label={`Make ${email} primary`}
-                onClick={() => void prefer.run({ email }).then(finish)}
+                onClick={() => void prefer.run({ input: { email } }).then(finish)}
               >
                 Make primary
               </Button>
@@ -65,7 +65,7 @@ export function EmailsPanel({ emails, reload }: { emails: Me['emails']; reload: 
                 aria-label={`Remove ${email}`}
                 question={`Remove ${email} from your account?`}
                 disabled={busy}
-                onConfirm={() => void remove.run({ email }).then(finish)}
+                onConfirm={() => void remove.run({ input: { email } }).then(finish)}
               />
             )}
           </Row>

@@ -25,7 +25,7 @@ export function IdentitiesPanel({ identities, reload }: { identities: Identity[]
     if (answer) location.assign(answer.beginProvider.url);
   };
   const drop = async (identity: string) => {
-    if (await unlink.run({ identity })) reload();
+    if (await unlink.run({ input: { identity } })) reload();
   };
   const failure = link.failure ?? unlink.failure;
   return (

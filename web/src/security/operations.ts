@@ -27,14 +27,14 @@ export const ADD_EMAIL = graphql(`
 `);
 
 export const SET_PRIMARY_EMAIL = graphql(`
-  mutation SetPrimaryEmail($email: String!) {
-    setPrimaryEmail(email: $email) { emails { email primary } }
+  mutation SetPrimaryEmail($input: SetPrimaryEmailInput!) {
+    setPrimaryEmail(input: $input) { emails { email primary } }
   }
 `);
 
 export const REMOVE_EMAIL = graphql(`
-  mutation RemoveEmail($email: String!) {
-    removeEmail(email: $email) { emails { email primary } }
+  mutation RemoveEmail($input: RemoveEmailInput!) {
+    removeEmail(input: $input) { emails { email primary } }
   }
 `);
 
@@ -87,8 +87,8 @@ export const MAKE_RECOVERY_CODES = graphql(`
 `);
 
 export const UNLINK_IDENTITY = graphql(`
-  mutation UnlinkIdentity($identity: ID!) {
-    unlinkIdentity(identity: $identity) { identity }
+  mutation UnlinkIdentity($input: UnlinkIdentityInput!) {
+    unlinkIdentity(input: $input) { identity }
   }
 `);
 

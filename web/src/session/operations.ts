@@ -17,3 +17,9 @@ export const COMPLETE_ELEVATION = graphql(`
     completeElevation(input: $input) { session { id authenticatedAt } }
   }
 `);
+
+export const ACCEPT_TERMS = graphql(`
+  mutation AcceptTerms($input: UpdateMeInput!) {
+    updateMe(input: $input) { user { id } }
+  }
+`);
