@@ -1917,7 +1917,7 @@ type RequestPasswordResetPayload {
 type BeginPasskeyPayload {
   "Secret that names this attempt."
   flow: String!
-  "Options for ` + "`" + `navigator.credentials` + "`" + `, as JSON of WebAuthn's creation or request options, with ` + "`" + `publicKey` + "`" + `."
+  "Options for ` + "`" + `PublicKeyCredential.parseCreationOptionsFromJSON` + "`" + ` or ` + "`" + `parseRequestOptionsFromJSON` + "`" + `."
   options: JSON!
 }
 
@@ -1925,7 +1925,7 @@ type BeginPasskeyPayload {
 type BeginPasskeySignInPayload {
   "Secret that names this attempt."
   flow: String!
-  "Options for ` + "`" + `navigator.credentials` + "`" + `, as JSON of WebAuthn's creation or request options, with ` + "`" + `publicKey` + "`" + `."
+  "Options for ` + "`" + `PublicKeyCredential.parseCreationOptionsFromJSON` + "`" + ` or ` + "`" + `parseRequestOptionsFromJSON` + "`" + `."
   options: JSON!
 }
 
@@ -1939,7 +1939,7 @@ input ChallengeInput {
 
 "Answer of ` + "`" + `challenge` + "`" + `."
 type ChallengePayload {
-  "Options for ` + "`" + `navigator.credentials.get` + "`" + ` with PASSKEY, as JSON with ` + "`" + `publicKey` + "`" + `; null when a mail was sent."
+  "With PASSKEY options for ` + "`" + `PublicKeyCredential.parseRequestOptionsFromJSON` + "`" + `; null when a mail was sent."
   options: JSON
 }
 

@@ -134,7 +134,7 @@ type ChallengeInput struct {
 
 // Answer of `challenge`.
 type ChallengePayload struct {
-	// Options for `navigator.credentials.get` with PASSKEY, as JSON with `publicKey`; null when a mail was sent.
+	// With PASSKEY options for `PublicKeyCredential.parseRequestOptionsFromJSON`; null when a mail was sent.
 	Options map[string]any `json:"options,omitempty"`
 }
 

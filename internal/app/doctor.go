@@ -73,6 +73,32 @@ func (h *host) database(ctx context.Context) []cli.Finding {
 	for _, w := range plan.Warnings {
 		found = append(found, cli.Finding{Severity: cli.Warning, About: "migrations", Says: w})
 	}
+	return append(found, h.outbox(ctx, c))
+}
+
+// outboxLate is how long a mail may wait before somebody should look: a sender that is down for longer is not a hiccup.
+const outboxLate = 10 * time.Minute
+
+// outbox looks at the mails on their way.
+func (h *host) outbox(ctx context.Context, c *core) cli.Finding {
+	found := cli.Finding{Severity: cli.Warning, About: "mail"}
+	if err := c.assemble(Options{}); err != nil {
+		return cli.Finding{Severity: cli.Bad, About: "mail", Says: err.Error()}
+	}
+	if c.mail.HasMailbox() {
+		return cli.Finding{Severity: cli.Good, About: "mail", Says: "stays in the development mailbox: no mail.host is set"}
+	}
+	waiting, oldest, dead, err := c.mail.Backlog(ctx)
+	switch {
+	case err != nil:
+		found.Says = err.Error()
+	case dead > 0:
+		found.Says = fmt.Sprintf("%d could not be delivered: `mail dead` lists them", dead)
+	case waiting > 0 && c.now().Sub(oldest) > outboxLate:
+		found.Says = fmt.Sprintf("%d wait, the oldest since %s: does a server run, and does %s answer?", waiting, oldest.Format(time.DateTime), h.cfg.Mail.Host)
+	default:
+		return cli.Finding{Severity: cli.Good, About: "mail", Says: fmt.Sprintf("%d on their way through %s", waiting, h.cfg.Mail.Host)}
+	}
 	return found
 }
 

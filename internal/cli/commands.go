@@ -35,6 +35,10 @@ type Commands struct {
 	} `cmd:"" help:"Plans."`
 	Ingest IngestCmd `cmd:"" help:"Store the rows of a JSON file as events."`
 	Report ReportCmd `cmd:"" help:"Compute a report and print it."`
+	Mail   struct {
+		Dead  MailDeadCmd  `cmd:"" help:"List the mails that could not be delivered."`
+		Retry MailRetryCmd `cmd:"" help:"Try once more to deliver one of them."`
+	} `cmd:"" help:"Mails."`
 	Config struct {
 		Print ConfigPrintCmd `cmd:"" help:"Print every setting, where its value comes from, and secrets masked."`
 		Check ConfigCheckCmd `cmd:"" help:"Tell whether the settings are good."`

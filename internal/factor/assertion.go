@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
+
+	"github.com/backendbook/backendbook/internal/store"
 )
 
 // Why an answer was refused, for the log.
@@ -73,7 +75,7 @@ func (s *Service) CheckAssertion(ctx context.Context, user, flow string, credent
 	if s.rp == nil {
 		return Assertion{}, ErrPasskeyUnsupported
 	}
-	ctx = outside(ctx)
+	ctx = store.Outside(ctx)
 	t, session, err := s.challenge(ctx, ticketCheck, user, flow)
 	if err != nil {
 		return Assertion{}, err

@@ -127,7 +127,8 @@ func TestNormalRecoveryCode(t *testing.T) {
 	for typed, want := range map[string]string{
 		"0123456789":              "0123456789",
 		"abcde-fghjk":             "ABCDEFGHJK",
-		" ABCDE FGHJK ":           "ABCDEFGHJK",
+		"AB CDE FG HJK":           "ABCDEFGHJK",
+		"ABCDE\tFGHJK":            "",
 		"oOiIl-L2345":             "0011112345",
 		"a-b-c-d-e-f-g-h-j-k":     "ABCDEFGHJK",
 		"ABCDEFGHJU":              "", // U is in no code

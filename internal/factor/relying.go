@@ -79,8 +79,8 @@ func holderOf(user string, records []record) holder {
 func (p passkey) credential() webauthn.Credential {
 	c := webauthn.Credential{
 		ID: p.Credential, PublicKey: p.PublicKey,
-		Flags:         webauthn.NewCredentialFlags(protocol.AuthenticatorFlags(p.Flags)),
-		Authenticator: webauthn.Authenticator{AAGUID: p.AAGUID, SignCount: uint32(p.SignCount)}, //nolint:gosec // it was one
+		Flags:         webauthn.NewCredentialFlags(protocol.AuthenticatorFlags(p.Flags)),        //nolint:gosec // it was one byte
+		Authenticator: webauthn.Authenticator{AAGUID: p.AAGUID, SignCount: uint32(p.SignCount)}, //nolint:gosec // it was one of 32 bits
 	}
 	for _, t := range p.Transports {
 		c.Transport = append(c.Transport, protocol.AuthenticatorTransport(t))

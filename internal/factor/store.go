@@ -66,9 +66,6 @@ func newStore(db *store.DB) *mongoStore {
 	return &mongoStore{factors: db.Collection(collection), recoveries: db.Collection(recoveries)}
 }
 
-// outside is ctx without its transaction.
-func outside(ctx context.Context) context.Context { return mongo.NewSessionContext(ctx, nil) }
-
 func notPending() bson.E {
 	return bson.E{Key: "pendingUntil", Value: bson.D{{Key: "$exists", Value: false}}}
 }

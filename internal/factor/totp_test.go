@@ -308,7 +308,7 @@ func TestEnrollmentIsNotPrinted(t *testing.T) {
 	e.Factor = "f1"
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("enrolled", "enrollment", e)
-	for _, s := range []string{fmt.Sprint(e), fmt.Sprintf("%+v", e), fmt.Sprintf("%#v", e), fmt.Sprintf("%s", &e), log.String()} {
+	for _, s := range []string{fmt.Sprint(e), fmt.Sprintf("%+v", e), fmt.Sprintf("%#v", e), fmt.Sprintf("%v", []*Enrollment{&e}), fmt.Sprintf("%v", []Enrollment{e}), log.String()} {
 		if strings.Contains(s, e.Secret) || strings.Contains(s, "otpauth") || !strings.Contains(s, "f1") {
 			t.Errorf("printed: %s", s)
 		}

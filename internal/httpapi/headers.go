@@ -10,7 +10,7 @@ import (
 // contentPolicy is what a page of ours may do: everything from its own origin, and nothing from anywhere else. Styles are
 // set inline by the editor of the explorer; its workers are blobs.
 const contentPolicy = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
-	"font-src 'self' data:; connect-src 'self'; frame-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; " +
+	"font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; " +
 	"form-action 'self'; frame-ancestors 'none'"
 
 // securityHeaders are on every answer. Handlers may only add to them.

@@ -45,9 +45,17 @@ func setUp(t testing.TB, providers ...Provider) node {
 	if _, err := db.Migrate(t.Context(), store.Plan{Collections: cols}, false); err != nil {
 		t.Fatal(err)
 	}
+	return newNode(t, db, providers)
+}
+
+// with is another service on the same database.
+func (n node) with(t testing.TB, providers ...Provider) node { return newNode(t, n.db, providers) }
+
+func newNode(t testing.TB, db *store.DB, providers []Provider) node {
+	t.Helper()
 	c, log := clock.NewManual(time.Now()), &journal{}
-	s, err := New(db, event.NewLog(db, c.Now), c.Now, ticket.New(db, c.Now), slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Config{PublicURL: publicURL + "/", Providers: providers, AllowPrivate: true})
+	lines := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s, err := New(db, event.NewLog(db, c.Now), c.Now, ticket.New(db, c.Now), lines, Config{PublicURL: publicURL + "/", Providers: providers, AllowPrivate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

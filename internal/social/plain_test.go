@@ -96,13 +96,14 @@ func (h *hub) provider(preset string) Provider {
 	}
 }
 
-func (n node) signInAt(t *testing.T, _ *hub) (Finished, error) {
+func (n node) signInAtHub(t *testing.T) (Finished, error) {
 	t.Helper()
 	return n.Finish(t.Context(), visit(t, n.begin(t, BeginCmd{Provider: "hub"})))
 }
 
 func TestGitHub(t *testing.T) {
 	t.Parallel()
+	base := setUp(t)
 	for _, tc := range []struct {
 		name string
 		set  func(*hub)
@@ -140,11 +141,11 @@ func TestGitHub(t *testing.T) {
 			t.Parallel()
 			h := newHub(t)
 			tc.set(h)
-			n := setUp(t, h.provider(github))
+			n := base.with(t, h.provider(github))
 			if tc.err == nil {
 				tc.want.Provider, tc.want.Issuer = "hub", h.URL+"/api/user"
 			}
-			done, err := n.signInAt(t, h)
+			done, err := n.signInAtHub(t)
 			if !errors.Is(err, tc.err) || done.Claims != tc.want {
 				t.Errorf("Finish() = %+v, %v\nwant %+v, %v", done, err, tc.want, tc.err)
 			}
@@ -172,6 +173,7 @@ func TestGitHubIsAskedForMail(t *testing.T) {
 // Any other provider: the standard's names, and nothing is verified that does not say so.
 func TestPlainProvider(t *testing.T) {
 	t.Parallel()
+	base := setUp(t)
 	for _, tc := range []struct {
 		name, user string
 		want       Claims
@@ -186,11 +188,11 @@ func TestPlainProvider(t *testing.T) {
 			for _, basic := range []bool{true, false} {
 				h := newHub(t)
 				h.user, h.basic = tc.user, basic
-				n := setUp(t, h.provider(""))
+				n := base.with(t, h.provider(""))
 				want := tc.want
 				want.Provider, want.Issuer = "hub", h.URL+"/api/user"
 				for range 2 {
-					if done, err := n.signInAt(t, h); err != nil || done.Claims != want {
+					if done, err := n.signInAtHub(t); err != nil || done.Claims != want {
 						t.Errorf("Finish() = %+v, %v\nwant %+v", done.Claims, err, want)
 					}
 				}
@@ -204,9 +206,9 @@ func TestReq48EachUserEndpointIsAnIssuerOfItsOwn(t *testing.T) {
 	t.Parallel()
 	a, b := newHub(t), newHub(t)
 	n := setUp(t, a.provider(github))
-	m := setUp(t, b.provider(github))
-	ofA, errA := n.signInAt(t, a)
-	ofB, errB := m.signInAt(t, b)
+	m := n.with(t, b.provider(github))
+	ofA, errA := n.signInAtHub(t)
+	ofB, errB := m.signInAtHub(t)
 	if errA != nil || errB != nil || ofA.Claims.Subject != ofB.Claims.Subject || ofA.Claims.Issuer == ofB.Claims.Issuer {
 		t.Errorf("%+v, %v\n%+v, %v", ofA, errA, ofB, errB)
 	}

@@ -132,6 +132,9 @@ func InTransaction(ctx context.Context) bool {
 	return s != nil && s.TransactionRunning()
 }
 
+// Outside is ctx without its transaction: what is done with it stays done whatever becomes of that one.
+func Outside(ctx context.Context) context.Context { return mongo.NewSessionContext(ctx, nil) }
+
 // OperationTime is the cluster time of the last operation in the transaction or session of ctx; the zero Timestamp
 // outside one.
 func OperationTime(ctx context.Context) bson.Timestamp {

@@ -44,7 +44,7 @@ type about struct {
 //
 // Errors: RATE_LIMITED with retryAfter. After any other error attempts may have been counted.
 func (s *Service) Take(ctx context.Context, buckets ...Bucket) error {
-	ctx = outside(ctx)
+	ctx = store.Outside(ctx)
 	buckets, err := known(buckets)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s *Service) Refund(ctx context.Context, buckets ...Bucket) error {
 	if err != nil {
 		return err
 	}
-	return s.store.give(outside(ctx), buckets, s.now())
+	return s.store.give(store.Outside(ctx), buckets, s.now())
 }
 
 // Reset fills the buckets: the owner has proved who they are. It works outside the transaction of ctx, so it belongs after
@@ -108,5 +108,5 @@ func (s *Service) Reset(ctx context.Context, buckets ...Bucket) error {
 	if err != nil {
 		return err
 	}
-	return s.store.remove(outside(ctx), buckets)
+	return s.store.remove(store.Outside(ctx), buckets)
 }

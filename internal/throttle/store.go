@@ -35,9 +35,6 @@ type mongoStore struct{ throttles *mongo.Collection }
 
 func newStore(db *store.DB) *mongoStore { return &mongoStore{throttles: db.Collection(collection)} }
 
-// outside is ctx without its transaction: what is done with it stays done whatever becomes of that one.
-func outside(ctx context.Context) context.Context { return mongo.NewSessionContext(ctx, nil) }
-
 // fullAt sets when a bucket will be full.
 func fullAt(tat any) bson.D {
 	return bson.D{{Key: "$set", Value: bson.D{

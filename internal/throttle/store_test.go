@@ -67,7 +67,7 @@ func TestARefusalWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 20 {
+	for range 10 {
 		n.refused(t, ada)
 	}
 	if after, _ := n.stored(t, ada); after != before {
@@ -82,7 +82,7 @@ func TestARefusalWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if changes, _ := stream.Lookup("cursor", "firstBatch").Array().Values(); len(changes) != 0 {
-		t.Errorf("twenty refusals wrote %v", changes)
+		t.Errorf("ten refusals wrote %v", changes)
 	}
 }
 
@@ -136,12 +136,12 @@ func TestKeysAreNotStored(t *testing.T) {
 func TestTheStoreAgreesWithTheRule(t *testing.T) {
 	t.Parallel()
 	n := setUp(t)
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		l := Limit{Name: "r" + strconv.FormatUint(seed, 10), Burst: 1 + r.IntN(6), Every: time.Duration(1+r.Int64N(60_000)) * time.Millisecond}
 		b := Bucket{Limit: l, Key: "k"}
 		var tat time.Time
-		for i := range 60 {
+		for i := range 40 {
 			n.clock.Advance(time.Duration(r.Int64N(int64(l.Every) * 3 / 2)).Truncate(time.Millisecond))
 			now := n.now()
 			switch {

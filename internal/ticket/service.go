@@ -79,7 +79,7 @@ func (s *Service) Verify(ctx context.Context, kind Kind, p Proof) (Ticket, error
 	if !ok {
 		return Ticket{}, ErrInvalid
 	}
-	ctx = outside(ctx)
+	ctx = store.Outside(ctx)
 	switch how {
 	case byCode:
 		return s.store.try(ctx, kind, s.now(), d)

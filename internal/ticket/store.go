@@ -71,9 +71,6 @@ type mongoStore struct{ tickets *mongo.Collection }
 
 func newStore(db *store.DB) *mongoStore { return &mongoStore{tickets: db.Collection(collection)} }
 
-// outside is ctx without its transaction: what is done with it stays done whatever becomes of that one.
-func outside(ctx context.Context) context.Context { return mongo.NewSessionContext(ctx, nil) }
-
 func live(at time.Time) bson.E {
 	return bson.E{Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: at}}}
 }

@@ -57,7 +57,8 @@ func TestNoAnswerIsNoRefusal(t *testing.T) {
 	_, err9 := n.Of(ctx, "ada")
 	_, err10 := n.List(ctx, reset, page.Args{})
 	err11 := n.Delete(ctx, reset, made.ID)
-	for i, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11} {
+	_, err12 := n.Get(ctx, reset, made.ID)
+	for i, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12} {
 		if !errors.Is(err, fault.ErrCanceled) {
 			t.Errorf("call %d = %v, want CANCELED", i+1, err)
 		}

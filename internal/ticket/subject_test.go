@@ -161,3 +161,35 @@ func TestListAndDelete(t *testing.T) {
 		t.Errorf("Delete() of an expired one = %v", err)
 	}
 }
+
+func TestGet(t *testing.T) {
+	t.Parallel()
+	n := setUp(t)
+	made, gone := n.issue(t, request(true)), n.issue(t, request(true))
+	if err := n.Delete(t.Context(), reset, gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	got, err := n.Get(t.Context(), reset, made.ID)
+	var data note
+	if err != nil || got.ID != made.ID || got.Decode(&data) != nil || data.Email != "ada@example.org" {
+		t.Errorf("Get() = %+v, %v", got, err)
+	}
+	for name, id := range map[string]string{"deleted": gone.ID, "unknown": "nothing", "": "", "a secret": made.Flow} {
+		if got, err := n.Get(t.Context(), reset, id); !errors.Is(err, fault.ErrNotFound) || got.ID != "" {
+			t.Errorf("%s: Get() = %v, %v", name, got, err)
+		}
+	}
+	if _, err := n.Get(t.Context(), verify, made.ID); !errors.Is(err, fault.ErrNotFound) {
+		t.Errorf("of another kind: Get() = %v", err)
+	}
+	if err := n.Amend(t.Context(), got, note{Step: 2}); err != nil { // it is as good as what Verify gives
+		t.Errorf("Amend() = %v", err)
+	}
+	if err := n.Spend(t.Context(), got); !errors.Is(err, ErrInvalid) {
+		t.Errorf("Spend() what is out of date = %v", err)
+	}
+	n.clock.Advance(time.Hour)
+	if _, err := n.Get(t.Context(), reset, made.ID); !errors.Is(err, fault.ErrNotFound) {
+		t.Errorf("expired: Get() = %v", err)
+	}
+}

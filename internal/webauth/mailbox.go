@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
 )
 
@@ -24,4 +26,37 @@ func (s *Service) Mailbox(ctx context.Context, args page.Args) (page.Page[Mail],
 		out.Items = append(out.Items, Mail(m))
 	}
 	return out, err
+}
+
+// DeadMail is a mail that could not be delivered. What it says is not part of it.
+type DeadMail struct {
+	ID, To, Locale, Template string
+	Tries                    int
+	QueuedAt, DeadAt         time.Time
+	Error                    string
+}
+
+// DeadMails lists the mails that were given up, newest first. For an operator at the command line only. Cost: 1 read.
+//
+// Errors: FORBIDDEN, PAGE_SIZE, BAD_CURSOR.
+func (s *Service) DeadMails(ctx context.Context, args page.Args) (page.Page[DeadMail], error) {
+	if !actor.From(ctx).System {
+		return page.Page[DeadMail]{}, fault.ErrForbidden
+	}
+	all, err := s.Mail.Dead(ctx, args)
+	out := page.Page[DeadMail]{Cursors: all.Cursors, HasNext: all.HasNext, HasPrevious: all.HasPrevious}
+	for _, l := range all.Items {
+		out.Items = append(out.Items, DeadMail(l))
+	}
+	return out, err
+}
+
+// RetryMail puts a mail that was given up back into the outbox. For an operator at the command line only.
+//
+// Errors: FORBIDDEN, NOT_FOUND.
+func (s *Service) RetryMail(ctx context.Context, id string) error {
+	if !actor.From(ctx).System {
+		return fault.ErrForbidden
+	}
+	return s.Mail.Retry(ctx, id)
 }

@@ -37,7 +37,7 @@ export function PasswordPanel({ hasPassword, email, reload }: Props) {
   return (
     <Panel
       title="Password"
-      hint={hasPassword ? 'A change ends all other sessions and all access keys' : 'You have none: you sign in by other ways'}
+      hint={hasPassword ? 'A change ends all other sessions' : 'You have none: you sign in by other ways'}
       data-testid="panel-password"
     >
       <form onSubmit={(event) => void change(event)}>

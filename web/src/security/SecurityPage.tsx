@@ -1,5 +1,4 @@
 import { Skeleton, Stack, Text, Title } from '@mantine/core';
-import { useReducer } from 'react';
 import { useQuery } from 'urql';
 
 import { problemOf } from '../api/problem';
@@ -21,10 +20,7 @@ import classes from './SecurityPage.module.css';
 export default function SecurityPage() {
   const { recheck } = useSession();
   const [{ data, error }, again] = useQuery({ query: SECURITY, requestPolicy: 'cache-and-network' });
-  const [turn, next] = useReducer((n: number) => n + 1, 0);
   const reload = () => {
-    // A new password ends the keys.
-    next();
     again({ requestPolicy: 'network-only' });
     // The shell shows a part of it, too.
     recheck();
@@ -55,7 +51,7 @@ export default function SecurityPage() {
           <Stack>
             <FactorsPanel factors={data.myFactors} wanted={me.factorRequired} reload={reload} />
             <IdentitiesPanel identities={data.myIdentities} reload={reload} />
-            <KeysPanel key={turn} />
+            <KeysPanel />
           </Stack>
         </div>
       )}
