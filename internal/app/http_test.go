@@ -97,6 +97,9 @@ func TestRegisterByCookie(t *testing.T) {
 	if got := b.Must(me, nil)["me"]; got != nil {
 		t.Errorf("signed out, but me = %v", got)
 	}
+	if again := b.Do(`mutation { signOut { ended } }`, nil); again.Code() != "" || again.Data["signOut"].(map[string]any)["ended"] != false {
+		t.Errorf("signing out twice: %v %+v", again.Data, again.Errors)
+	}
 }
 
 func TestBearer(t *testing.T) {
@@ -105,7 +108,7 @@ func TestBearer(t *testing.T) {
 	email := s.Browser().Register("Bert")
 	b := s.Browser()
 	in := b.Do(`mutation($in: SignInInput!) { signIn(input: $in) { result { ... on SignedIn { token } } } }`, map[string]any{
-		"in": map[string]any{"email": email, "password": apptest.Password, "transport": "BEARER"},
+		"in": map[string]any{"identifier": email, "password": apptest.Password, "transport": "BEARER"},
 	})
 	if len(in.Errors) > 0 || in.Header.Get("Set-Cookie") != "" {
 		t.Fatalf("signIn: %+v with %v", in.Errors, in.Header)

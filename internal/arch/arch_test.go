@@ -45,6 +45,7 @@ var rows = map[string]row{
 	"internal/clock":    {tier: 0, uses: []int{0}},
 	"internal/page":     {tier: 0, uses: []int{0}},
 	"internal/actor":    {tier: 0, uses: []int{0}},
+	"internal/label":    {tier: 0, uses: []int{0}},
 	"internal/token":    {tier: 0},
 	"internal/keyring":  {tier: 0},
 	"internal/outbound": {tier: 0, uses: []int{0}},

@@ -3,10 +3,10 @@ package factor
 import (
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/label"
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
@@ -90,27 +90,16 @@ func aboutOf(f Factor) about { return about{f.User, f.Kind, f.Name} }
 
 // checkName is the name as stored, or the default for an empty one.
 func checkName(name, otherwise string) (string, error) {
-	name = strings.TrimSpace(name)
-	switch {
-	case name == "":
+	if strings.TrimSpace(name) == "" {
 		return otherwise, nil
-	case utf8.RuneCountInString(name) > MaxName || !utf8.ValidString(name):
-		return "", fault.ErrInput.Saying("the name must have at most %d characters", MaxName).On("input.name")
-	case strings.ContainsFunc(name, isUnprintable):
-		return "", fault.ErrInput.Saying("the name must not hold control characters").On("input.name")
 	}
-	return name, nil
+	return label.Check(name, MaxName)
 }
 
-// isUnprintable covers controls, line ends and the marks that turn the direction of the text around them.
-func isUnprintable(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
-}
-
-// label is a text fit for an authenticator's screen: one line, not long. It is shown to its owner and decides nothing.
-func label(s string) string {
+// display is a text fit for an authenticator's screen: one line, not long. It is shown to its owner and decides nothing.
+func display(s string) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if isUnprintable(r) || r == utf8.RuneError {
+		if label.IsUnprintable(r) || r == utf8.RuneError {
 			return -1
 		}
 		return r

@@ -41,7 +41,7 @@ func (s *Service) BeginPasskey(ctx context.Context, user, name, account string) 
 		return "", nil, ErrLimit.With("limit", maxPasskeys)
 	}
 	h := holderOf(user, records)
-	h.name, h.display = label(account), label(name)
+	h.name, h.display = display(account), display(name)
 	if h.name == "" {
 		h.name = s.product
 	}

@@ -30,7 +30,7 @@ type Service struct {
 
 // New makes the service. It starts nothing. The error tells what is wrong with the configuration.
 func New(db *store.DB, events *event.Log, now clock.Clock, tickets *ticket.Service, ring *keyring.Ring, cfg Config) (*Service, error) {
-	if cfg.Product = label(cfg.Product); cfg.Product == "" {
+	if cfg.Product = display(cfg.Product); cfg.Product == "" {
 		cfg.Product = defaultProduct
 	}
 	rp, err := newRelyingParty(cfg)

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/label"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
@@ -281,17 +282,17 @@ func FuzzNames(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		shown := label(s)
+		shown := display(s)
 		name, err := checkName(s, "default")
 		for _, text := range []string{shown, name} {
-			if !utf8.ValidString(text) || utf8.RuneCountInString(text) > 64 || strings.ContainsFunc(text, isUnprintable) {
+			if !utf8.ValidString(text) || utf8.RuneCountInString(text) > 64 || strings.ContainsFunc(text, label.IsUnprintable) {
 				t.Errorf("%q gives %q", s, text)
 			}
 		}
 		if (err == nil) != (name != "") {
 			t.Errorf("%q gives %q, %v", s, name, err)
 		}
-		if again := label(shown); again != strings.TrimSpace(shown) {
+		if again := display(shown); again != strings.TrimSpace(shown) {
 			t.Errorf("label of %q is %q", shown, again)
 		}
 	})

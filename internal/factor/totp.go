@@ -79,7 +79,7 @@ func (s *Service) BeginTOTP(ctx context.Context, user, account string) (Enrollme
 // newEnrollment is how a seed is shown.
 func newEnrollment(product, account string, seed []byte) (Enrollment, error) {
 	// A colon parts the two in the URI; apps differ in whether they understand an escaped one.
-	plain := func(s string) string { return strings.ReplaceAll(label(s), ":", " ") }
+	plain := func(s string) string { return strings.ReplaceAll(display(s), ":", " ") }
 	if account = plain(account); account == "" {
 		account = product
 	}

@@ -322,7 +322,7 @@ func FuzzEnrollment(f *testing.F) {
 	f.Add(strings.Repeat("ß", 200), strings.Repeat("\u202e𝔸", 200))
 	seed := []byte("12345678901234567890")
 	f.Fuzz(func(t *testing.T, product, account string) {
-		if product = label(product); product == "" {
+		if product = display(product); product == "" {
 			product = defaultProduct
 		}
 		e, err := newEnrollment(product, account, seed)

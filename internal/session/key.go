@@ -3,13 +3,11 @@ package session
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/label"
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/token"
@@ -64,12 +62,9 @@ type MintCmd struct {
 //
 // Errors: BAD_USER_INPUT.
 func (c MintCmd) checked() (MintCmd, error) {
-	c.Name = strings.TrimSpace(c.Name)
-	if n := utf8.RuneCountInString(c.Name); n < 1 || n > MaxKeyName || !utf8.ValidString(c.Name) {
-		return c, fault.ErrInput.Saying("the name must have 1 to %d characters", MaxKeyName).On("input.name")
-	}
-	if strings.ContainsFunc(c.Name, isUnprintable) {
-		return c, fault.ErrInput.Saying("the name must not hold control characters").On("input.name")
+	var err error
+	if c.Name, err = label.Check(c.Name, MaxKeyName); err != nil {
+		return c, err
 	}
 	if len(c.Scopes) < 1 || len(c.Scopes) > MaxScopes {
 		return c, fault.ErrInput.Saying("a key is limited to 1 to %d permissions", MaxScopes).On("input.scopes")
@@ -88,11 +83,6 @@ func (c MintCmd) checked() (MintCmd, error) {
 	}
 	c.TTL = c.TTL.Truncate(time.Millisecond)
 	return c, nil
-}
-
-// isUnprintable covers controls, line ends and the marks that turn the direction of the text around them.
-func isUnprintable(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // minted is the data of the event session.key.created.

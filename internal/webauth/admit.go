@@ -42,7 +42,7 @@ func (s *Service) admit(ctx context.Context, u account.User, method string, in E
 		return nil, err
 	}
 	if len(wanted) == 0 || method == methodPasskey { // a passkey whose holder was verified is two factors in one
-		return s.enter(ctx, u.ID, method, in, proof)
+		return outcomeOf(s.enter(ctx, u.ID, method, in, proof))
 	}
 	var t ticket.Issued
 	err = s.db.InTx(ctx, func(ctx context.Context) (err error) {
@@ -58,6 +58,14 @@ func (s *Service) admit(ctx context.Context, u account.User, method string, in E
 		return nil, err
 	}
 	return FactorRequired{Flow: t.Flow, Factors: wanted, ExpiresAt: t.ExpiresAt}, nil
+}
+
+// outcomeOf is a session as an outcome; there is none beside an error.
+func outcomeOf(done SignedIn, err error) (Outcome, error) {
+	if err != nil {
+		return nil, err
+	}
+	return done, nil
 }
 
 // second is the kinds of second factor the user has now, by what is stored and not by any summary of it; none for an

@@ -158,7 +158,9 @@ func (s *Service) CompleteSignIn(ctx context.Context, c CompleteCmd) (Outcome, e
 	if err := s.prove(ctx, t, b, u, c.Flow, c.device(ctx), c.Proof); err != nil {
 		return nil, err
 	}
-	return s.enter(ctx, u.ID, b.Methods+" "+methods[c.Proof.kind()], c.Entry, func(ctx context.Context) error { return s.Tickets.Spend(ctx, t) })
+	return outcomeOf(s.enter(ctx, u.ID, b.Methods+" "+methods[c.Proof.kind()], c.Entry, func(ctx context.Context) error {
+		return s.Tickets.Spend(ctx, t)
+	}))
 }
 
 // Elevate begins to prove once more who somebody is: by the strongest that the account has.
@@ -210,18 +212,29 @@ func (s *Service) CompleteElevation(ctx context.Context, flow string, p Proof) (
 	return s.Sessions.Elevate(ctx, id, methods[p.kind()])
 }
 
+// whose is the id of the person of the request, who may be a guest.
+//
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN.
+func whose(ctx context.Context) (user string, err error) {
+	switch a := actor.From(ctx); {
+	case a.IsAnonymous() || a.System:
+		return "", fault.ErrUnauthenticated
+	case !a.IsPerson():
+		return "", session.ErrKeyForbidden
+	default:
+		return a.User, nil
+	}
+}
+
 // me is the person of the request, who is no guest.
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED.
 func (s *Service) me(ctx context.Context) (account.User, error) {
-	a := actor.From(ctx)
-	switch {
-	case a.IsAnonymous() || a.System:
-		return account.User{}, fault.ErrUnauthenticated
-	case !a.IsPerson():
-		return account.User{}, session.ErrKeyForbidden
+	user, err := whose(ctx)
+	if err != nil {
+		return account.User{}, err
 	}
-	u, err := s.Accounts.ByID(ctx, a.User)
+	u, err := s.Accounts.ByID(ctx, user)
 	if err == nil && u.Kind != account.KindPerson {
 		err = ErrUnverified
 	}

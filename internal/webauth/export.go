@@ -62,7 +62,11 @@ func (s *Service) exportKeys(ctx context.Context, user string) ([]any, error) {
 func (s *Service) exportEvents(ctx context.Context, user string) ([]any, error) {
 	newest, err := s.Events.On(ctx, on(user), largest())
 	return plain(newest.Items, func(e event.Event) map[string]any {
-		return map[string]any{"id": e.ID, "kind": e.Kind, "at": e.At, "ip": e.IP}
+		fact := map[string]any{"id": e.ID, "kind": e.Kind, "at": e.At}
+		if e.Actor.User == "" || e.Actor.User == user { // where an administrator sits is not the user's data
+			fact["ip"] = e.IP
+		}
+		return fact
 	}), err
 }
 

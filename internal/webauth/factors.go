@@ -16,19 +16,19 @@ type Factors struct {
 	RecoveryLeft int
 }
 
-// MyFactors lists the second factors of the caller. Cost: 2 reads.
+// MyFactors lists the second factors of the caller; a guest has none. Cost: 2 reads.
 //
-// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED.
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN.
 func (s *Service) MyFactors(ctx context.Context) (Factors, error) {
-	u, err := s.me(ctx)
+	user, err := whose(ctx)
 	if err != nil {
 		return Factors{}, err
 	}
-	all, err := s.Factors.Of(ctx, u.ID)
+	all, err := s.Factors.Of(ctx, user)
 	if err != nil {
 		return Factors{}, err
 	}
-	left, err := s.Factors.RecoveryLeft(ctx, u.ID)
+	left, err := s.Factors.RecoveryLeft(ctx, user)
 	return Factors{all, left}, err
 }
 
@@ -130,6 +130,9 @@ func (s *Service) RemoveFactor(ctx context.Context, id string) error {
 		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.oneByOne(ctx, u); err != nil {
+			return err
+		}
 		f, err := s.Factors.Remove(ctx, u.ID, id)
 		if err != nil {
 			return err
@@ -172,6 +175,13 @@ func (s *Service) MakeRecoveryCodes(ctx context.Context) (codes []string, err er
 	return codes, err
 }
 
+// oneByOne makes the removals of one user wait for one another: two at once would each still see the way in that the other
+// takes away.
+func (s *Service) oneByOne(ctx context.Context, u account.User) error {
+	_, err := s.Accounts.Admit(ctx, u.ID)
+	return err
+}
+
 // wayIn refuses a change after which nothing would let the user in but a mail: no password, passkey or provider. A lost
 // mailbox would then be a lost account.
 func (s *Service) wayIn(ctx context.Context, u account.User, factors []factor.Factor) error {
@@ -190,15 +200,15 @@ func (s *Service) wayIn(ctx context.Context, u account.User, factors []factor.Fa
 	return err
 }
 
-// MyIdentities lists the accounts at other providers that the caller can sign in with. Cost: 1 read.
+// MyIdentities lists the accounts at other providers that the caller can sign in with; a guest has none. Cost: 1 read.
 //
-// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED.
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN.
 func (s *Service) MyIdentities(ctx context.Context) ([]social.Identity, error) {
-	u, err := s.me(ctx)
+	user, err := whose(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.Social.Of(ctx, u.ID)
+	return s.Social.Of(ctx, user)
 }
 
 // UnlinkIdentity takes one away and tells its owner by mail.
@@ -210,6 +220,9 @@ func (s *Service) UnlinkIdentity(ctx context.Context, id string) error {
 		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.oneByOne(ctx, u); err != nil {
+			return err
+		}
 		gone, err := s.Social.Unlink(ctx, u.ID, id)
 		if err != nil {
 			return err

@@ -46,7 +46,7 @@ const (
 // options are what a world is made with; the zero value is a server that anybody may register at.
 type options struct {
 	Config
-	start   time.Time // of the clock; default 2 January 2026
+	start   time.Time // of the clock; default one so far ahead that no index deletes what has expired by it
 	hashing account.Config
 	social  social.Config
 	watch   func(now clock.Clock) clock.Clock // what the accounts see of the clock
@@ -67,7 +67,7 @@ type world struct {
 func newWorld(t *testing.T, opts options) *world {
 	t.Helper()
 	if opts.start.IsZero() {
-		opts.start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		opts.start = time.Date(2126, 1, 2, 3, 4, 5, 0, time.UTC)
 	}
 	w := &world{t: t, db: storetest.DB(t), clock: clock.NewManual(opts.start), ring: keyring.Random(), opts: opts}
 	var cols []store.Collection
@@ -302,6 +302,13 @@ func (w *world) events() []event.Event {
 func (w *world) told(kind string) []event.Event {
 	w.t.Helper()
 	return slices.DeleteFunc(w.events(), func(e event.Event) bool { return e.Kind != kind })
+}
+
+// forget takes the facts of a kind out of the log, as nobody else can: for what [world.leaves] is not to see.
+func (w *world) forget(kind string) {
+	w.t.Helper()
+	_, err := w.db.Collection("events").DeleteMany(w.t.Context(), bson.D{{Key: "kind", Value: kind}})
+	w.must(err)
 }
 
 func (w *world) count(coll string, filter ...bson.D) int {

@@ -208,14 +208,27 @@ func (s *Service) grantInvited(ctx context.Context, inv invited, u account.User)
 	if inv.RoleID == "" {
 		return nil
 	}
-	by := actor.System()
-	if inv.By != "" {
-		by = actor.Actor{User: inv.By}
+	by, err := s.inviter(ctx, inv.By)
+	if err == nil {
+		_, err = s.Roles.Grant(actor.With(ctx, by), rbac.GrantCmd{Role: inv.RoleID, Member: u.Ref()})
 	}
-	_, err := s.Roles.Grant(actor.With(ctx, by), rbac.GrantCmd{Role: inv.RoleID, Member: u.Ref()})
 	if errors.Is(err, fault.ErrForbidden) || errors.Is(err, rbac.ErrEscalation) || errors.Is(err, fault.ErrNotFound) {
 		s.Log.WarnContext(ctx, "invited_role_not_granted", "user", u.ID, "role", inv.Role, "inviter", inv.By, "code", fault.From(err).Code)
 		return nil
 	}
 	return err
+}
+
+// inviter is who invited, as the one who grants. Roles know nothing of accounts that are shut, so that is asked here.
+//
+// Errors: NOT_FOUND when they are gone, FORBIDDEN when they are disabled.
+func (s *Service) inviter(ctx context.Context, user string) (actor.Actor, error) {
+	if user == "" {
+		return actor.System(), nil
+	}
+	u, err := s.Accounts.ByID(ctx, user)
+	if err == nil && u.DisabledAt != nil {
+		err = fault.ErrForbidden
+	}
+	return actor.Actor{User: user}, err
 }

@@ -77,15 +77,15 @@ func (s *Service) program(ctx context.Context, id string) (account.User, error) 
 	return u, err
 }
 
-// MyKeys lists the access keys of the caller, newest first.
+// MyKeys lists the access keys of the caller, newest first; a guest has none.
 //
-// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED, PAGE_SIZE, BAD_CURSOR.
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, PAGE_SIZE, BAD_CURSOR.
 func (s *Service) MyKeys(ctx context.Context, args page.Args) (page.Page[session.Key], error) {
-	u, err := s.me(ctx)
+	user, err := whose(ctx)
 	if err != nil {
 		return page.Page[session.Key]{}, err
 	}
-	return s.Sessions.KeysOf(ctx, u.ID, args)
+	return s.Sessions.KeysOf(ctx, user, args)
 }
 
 // KeysOfService lists the access keys of a service account, newest first. Needs account.service.write.

@@ -88,7 +88,13 @@ func (s *Service) DisableUser(ctx context.Context, user string) (account.User, e
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND.
 func (s *Service) SignOutUser(ctx context.Context, user string) (account.User, error) {
-	return s.expel(ctx, user, func(ctx context.Context) (account.User, error) { return s.Accounts.ByID(ctx, user) })
+	return s.expel(ctx, user, func(ctx context.Context) (account.User, error) {
+		u, err := s.Accounts.ByID(ctx, user)
+		if err != nil {
+			return u, err
+		}
+		return u, s.Events.Append(ctx, kindSignedOut, u.Ref(), nil)
+	})
 }
 
 // expel does something to a user, who is signed out everywhere by it.

@@ -1,6 +1,7 @@
 package webauth
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -37,6 +38,15 @@ type VerificationRequired struct {
 func (SignedIn) outcome()             {}
 func (FactorRequired) outcome()       {}
 func (VerificationRequired) outcome() {}
+
+// Format keeps every verb of fmt from the secrets.
+func (s SignedIn) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session ", s.Session.ID) }
+
+// Format keeps every verb of fmt from the flow.
+func (FactorRequired) Format(f fmt.State, _ rune) { fmt.Fprint(f, "factor required") }
+
+// Format keeps every verb of fmt from flow and address.
+func (VerificationRequired) Format(f fmt.State, _ rune) { fmt.Fprint(f, "verification required") }
 
 // LogValue keeps the secrets out of logs.
 func (s SignedIn) LogValue() slog.Value { return slog.StringValue(s.Session.ID) }
@@ -80,6 +90,9 @@ type Proof struct {
 	Password, TOTP, Recovery, EmailCode string
 	Passkey                             []byte // JSON of the browser's PublicKeyCredential
 }
+
+// Format keeps every verb of fmt from the proof.
+func (Proof) Format(f fmt.State, _ rune) { fmt.Fprint(f, "proof") }
 
 // LogValue keeps the proof out of logs.
 func (Proof) LogValue() slog.Value { return slog.StringValue("proof") }

@@ -10,10 +10,8 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/backendbook/backendbook/internal/account"
-	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/rbac"
-	"github.com/backendbook/backendbook/internal/ref"
 )
 
 // bearer is how programs of these tests come in.
@@ -24,7 +22,7 @@ func (w *world) in(o Outcome, err error) SignedIn {
 	w.t.Helper()
 	done, ok := o.(SignedIn)
 	if !ok || err != nil {
-		w.t.Fatalf("outcome %#v, %v; want a session", o, err)
+		w.t.Fatalf("outcome %T, %v; want a session", o, err)
 	}
 	return done
 }
@@ -34,7 +32,7 @@ func (w *world) half(o Outcome, err error) FactorRequired {
 	w.t.Helper()
 	need, ok := o.(FactorRequired)
 	if !ok || err != nil {
-		w.t.Fatalf("outcome %#v, %v; want the wish for a factor", o, err)
+		w.t.Fatalf("outcome %T, %v; want the wish for a factor", o, err)
 	}
 	return need
 }
@@ -43,7 +41,7 @@ func (w *world) half(o Outcome, err error) FactorRequired {
 func (w *world) nobody(what string, o Outcome, err, want error) {
 	w.t.Helper()
 	if w.is(what, err, want); o != nil {
-		w.t.Errorf("%s = %#v beside the error", what, o)
+		w.t.Errorf("%s = %T beside the error", what, o)
 	}
 }
 
@@ -80,7 +78,7 @@ func (w *world) made(email string) account.User {
 	return u
 }
 
-// guest is somebody without a name.
+// visitor is somebody without a name.
 func (w *world) visitor() SignedIn {
 	w.t.Helper()
 	return w.in(w.SignInAnonymously(w.ctx(), bearer))
@@ -225,8 +223,10 @@ func (w *world) answered(ctx context.Context, flow string, k *key) Proof {
 // stale lets a session grow too old for sensitive fields; it does not end.
 func (w *world) stale() { w.clock.Advance(5*time.Minute + time.Millisecond) }
 
-// actorless is ctx without anybody signed in.
-func actorless(ctx context.Context) context.Context { return actor.With(ctx, actor.Actor{}) }
-
-// userRef is a user as the subject of a fact.
-func userRef(u account.User) ref.Ref { return u.Ref() }
+// otherThan is a code, and not that one.
+func otherThan(code string) string {
+	if code == "000000" {
+		return "000001"
+	}
+	return "000000"
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
-	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/ticket"
 )
@@ -35,7 +34,7 @@ type pending struct {
 
 // Register checks what an account would be made of, keeps it, and sends a mail to the address: with a code and a link, or
 // telling its owner that there is an account already. Whoever asked cannot tell which, by the answer or by the work done
-// for it. Cost: 3 reads, 1 hash if there is a password, 2 writes, 1 commit.
+// for it. Cost: 3 reads and 1 more with a username, 1 hash if there is a password, 2 writes, 1 commit.
 //
 // Errors: EMAIL_INVALID, PASSWORD_WEAK, USERNAME_TAKEN, USERNAME_INVALID, REGISTRATION_CLOSED, INVITATION_INVALID,
 // TERMS_VERSION, RATE_LIMITED, TOO_BUSY, BAD_USER_INPUT.
@@ -58,6 +57,9 @@ func (s *Service) Register(ctx context.Context, c RegisterCmd) (VerificationRequ
 		Email: c.Email, Name: c.Name, Password: c.Password, Username: c.Username, Locale: c.Locale, Terms: s.cfg.Terms,
 	})
 	if err != nil {
+		return VerificationRequired{}, err
+	}
+	if err := s.mayBeCalled(ctx, c.Username); err != nil {
 		return VerificationRequired{}, err
 	}
 	guest, err := s.guest(ctx)
@@ -103,6 +105,21 @@ func (s *Service) mayRegister(ctx context.Context, key, secret string) (invitati
 		return "", ErrRegistration.On("input.email")
 	}
 	return "", nil
+}
+
+// mayBeCalled refuses a username that somebody has. It is looked at once more, by the index, when the account is made; here
+// somebody is there to choose another one.
+//
+// Errors: USERNAME_TAKEN.
+func (s *Service) mayBeCalled(ctx context.Context, username string) error {
+	if username == "" {
+		return nil
+	}
+	_, taken, err := s.Accounts.ByUsername(ctx, username)
+	if err == nil && taken {
+		err = account.ErrUsernameTaken.On("input.username")
+	}
+	return err
 }
 
 // guest is the id of the guest that the request comes from; empty when it comes from nobody or from a person.
@@ -233,91 +250,6 @@ func (s *Service) verifyRegistration(ctx context.Context, c VerifyCmd) (ticket.T
 		err = account.ErrCredentials.On("input.password")
 	}
 	return t, p, err
-}
-
-// install stores the new person with all that every user has, in the transaction of ctx. A guest becomes the person in
-// place; whoever else was signed in as that guest is signed out, and their sessions are the answer.
-func (s *Service) install(ctx context.Context, d account.Draft, p pending) (ended []string, err error) {
-	if p.Guest == "" {
-		if err := s.insert(ctx, d, p.Invitation); err != nil {
-			return nil, err
-		}
-		return nil, nil
-	}
-	if _, err := s.Accounts.Upgrade(ctx, p.Guest, p.Account); err != nil {
-		return nil, err
-	}
-	return s.Sessions.EndAllOf(ctx, p.Guest)
-}
-
-// insert stores a user with role and plan, in the transaction of ctx.
-func (s *Service) insert(ctx context.Context, d account.Draft, invitation string) error {
-	u, err := s.Accounts.Insert(ctx, d)
-	if err != nil {
-		return err
-	}
-	var inv invited
-	if invitation != "" {
-		if inv, err = s.accept(ctx, invitation, u); err != nil {
-			return err
-		}
-	}
-	return s.equip(ctx, u, inv)
-}
-
-// equip gives a new user what every user has, and what the invitation brings.
-func (s *Service) equip(ctx context.Context, u account.User, inv invited) error {
-	server := actor.With(ctx, actor.System()) // it decides on plan and role, not the visitor
-	if _, err := s.Plans.Enroll(server, u.Ref(), inv.Plan); err != nil {
-		return err
-	}
-	if err := s.Roles.GrantDefault(server, u.ID); err != nil {
-		return err
-	}
-	return s.grantInvited(ctx, inv, u)
-}
-
-// Create makes an account and signs nobody in. The system vouches for the address. For the command line and for seeds.
-//
-// Errors: FORBIDDEN, EMAIL_TAKEN, EMAIL_INVALID, PASSWORD_WEAK, USERNAME_TAKEN, TOO_BUSY, BAD_USER_INPUT.
-func (s *Service) Create(ctx context.Context, c account.CreateCmd) (account.User, error) {
-	if !actor.From(ctx).System {
-		return account.User{}, fault.ErrForbidden
-	}
-	return s.create(ctx, c)
-}
-
-// Import makes an account as Create does, with a password hash of another system.
-//
-// Errors: those of Create, HASH_UNKNOWN.
-func (s *Service) Import(ctx context.Context, c account.ImportCmd) (account.User, error) {
-	if !actor.From(ctx).System {
-		return account.User{}, fault.ErrForbidden
-	}
-	var u account.User
-	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
-		if u, err = s.Accounts.ImportUser(ctx, c); err != nil {
-			return err
-		}
-		return s.equip(ctx, u, invited{})
-	})
-	if err != nil {
-		return account.User{}, err
-	}
-	s.sync(ctx)
-	return u, nil
-}
-
-func (s *Service) create(ctx context.Context, c account.CreateCmd) (account.User, error) {
-	d, err := s.Accounts.Prepare(ctx, c)
-	if err != nil {
-		return account.User{}, err
-	}
-	if err := s.db.InTx(ctx, func(ctx context.Context) error { return s.insert(ctx, d, "") }); err != nil {
-		return account.User{}, err
-	}
-	s.sync(ctx)
-	return s.Accounts.ByID(ctx, d.Ref().ID)
 }
 
 // SignInAnonymously lets a guest in: a user with an id, a role and a plan, and no way to come back but the session. The

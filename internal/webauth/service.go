@@ -25,6 +25,8 @@ type Plans interface {
 	// Enroll puts a new user on a plan, the default one for "", in the transaction of ctx.
 	Enroll(ctx context.Context, subject ref.Ref, key string) (plan.Membership, error)
 	ByKey(ctx context.Context, key string) (plan.Plan, error)
+	MembershipOf(ctx context.Context, subject ref.Ref) (plan.Membership, error)
+	Change(ctx context.Context, c plan.ChangeCmd) (plan.Membership, error)
 }
 
 // Roles is what the flows need of package rbac.

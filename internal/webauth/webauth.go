@@ -82,6 +82,7 @@ const (
 // The kinds of this package's events. What a domain changes it tells itself.
 const (
 	kindFailed      = "webauth.signin.failed"
+	kindSignedOut   = "webauth.user.signed_out"
 	kindResetAsked  = "webauth.reset.requested"
 	kindResetDone   = "webauth.reset.completed"
 	kindInvited     = "webauth.invitation.created"

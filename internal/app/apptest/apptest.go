@@ -3,14 +3,11 @@
 package apptest
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +27,17 @@ type Setup struct {
 	Clock    clock.Clock  // nil for the machine's
 	Log      io.Writer    // where the log goes, at debug level, as JSON; nil for the test's own log when it fails
 	Password account.Cost // zero for a cheap one
+	// Public is the address that mails and providers lead to, such as "http://book.test": clients of the server get there,
+	// whatever the name, and use it themselves. Empty: one that leads nowhere, and clients use the listener's.
+	Public string
 }
+
+// nowhere is the public address of a server that a test does not give one.
+const nowhere = "http://localhost:8080"
+
+// secretKeys seal what test servers keep, so that no server writes a key of its own somewhere, and two of them on one
+// database read one another's.
+const secretKeys = "test:dGhpcyBpcyBubyBzZWNyZXQsIGJ1dCAzMiBieXRlcy4="
 
 // Server is a running server.
 type Server struct {
@@ -39,6 +46,8 @@ type Server struct {
 	Database string
 
 	t       testing.TB
+	public  string
+	roads   *http.Transport // of all clients: they find the public address
 	stop    context.CancelFunc
 	ended   chan struct{}
 	err     error
@@ -65,7 +74,7 @@ func Start(t testing.TB, setup Setup) *Server {
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	loaded, err := config.Load(config.Input{Out: io.Discard, Args: append([]string{
 		"--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--mongodb-uri=" + storetest.URI(t), "--mongodb-database=" + setup.Database,
-		"--mongodb-pool=20",
+		"--mongodb-pool=20", "--secret-keys=" + secretKeys, "--public-url=" + cmp.Or(setup.Public, nowhere),
 	}, setup.Args...)})
 	if err != nil {
 		t.Fatal(err)
@@ -79,12 +88,13 @@ func Start(t testing.TB, setup Setup) *Server {
 		stop()
 		t.Fatalf("build: %v", err)
 	}
-	s := &Server{App: a, t: t, Database: setup.Database, stop: stop, ended: make(chan struct{})}
+	s := &Server{App: a, t: t, Database: setup.Database, public: setup.Public, stop: stop, ended: make(chan struct{})}
 	if err := a.Listen(ctx); err != nil {
 		stop()
 		t.Fatal(err, a.Close(ctx))
 	}
 	s.URL = a.URL()
+	s.roads = roads(setup.Public, s.URL)
 	go func() {
 		defer close(s.ended)
 		s.err = a.Run(ctx)
@@ -116,104 +126,11 @@ func (s *Server) Cleanup() {
 	if err := s.Close(context.Background()); err != nil {
 		s.t.Errorf("close: %v", err)
 	}
+	s.roads.CloseIdleConnections()
 }
 
 // Ended is closed when the server has drained.
 func (s *Server) Ended() <-chan struct{} { return s.ended }
-
-// Client is somebody who uses the server: a browser with cookies, or a program with a token.
-type Client struct {
-	*http.Client
-	s     *Server
-	Token string // sent as bearer token; empty for none
-}
-
-// Browser is a new client that keeps cookies.
-func (s *Server) Browser() *Client {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return &Client{Client: &http.Client{Jar: jar, Timeout: time.Minute}, s: s}
-}
-
-// At is the same client at another server: its cookies and its token go along.
-func (c *Client) At(s *Server) *Client { return &Client{Client: c.Client, s: s, Token: c.Token} }
-
-// Response is an answer of GraphQL.
-type Response struct {
-	Status int
-	Header http.Header
-	Data   map[string]any
-	Errors []struct {
-		Message    string
-		Path       []any
-		Extensions map[string]any
-	}
-}
-
-// Code is the code of the first error; empty without one.
-func (r Response) Code() string {
-	if len(r.Errors) == 0 {
-		return ""
-	}
-	code, _ := r.Errors[0].Extensions["code"].(string)
-	return code
-}
-
-// Do sends an operation and reads the answer. It does not judge it.
-func (c *Client) Do(query string, variables map[string]any) Response {
-	c.s.t.Helper()
-	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
-	if err != nil {
-		c.s.t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(c.s.t.Context(), http.MethodPost, c.s.URL+"/graphql", bytes.NewReader(body))
-	if err != nil {
-		c.s.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if c.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.Token)
-	}
-	res, err := c.Client.Do(req)
-	if err != nil {
-		c.s.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		c.s.t.Fatal(err)
-	}
-	r := Response{Status: res.StatusCode, Header: res.Header}
-	if err := json.Unmarshal(text, &r); err != nil {
-		c.s.t.Fatalf("answer %d is not JSON: %s", res.StatusCode, text)
-	}
-	return r
-}
-
-// Must is Do for an operation that must not fail; it gives the data.
-func (c *Client) Must(query string, variables map[string]any) map[string]any {
-	c.s.t.Helper()
-	r := c.Do(query, variables)
-	if r.Status != http.StatusOK || len(r.Errors) > 0 {
-		c.s.t.Fatalf("answer %d: %+v to %.200s", r.Status, r.Errors, query)
-	}
-	return r.Data
-}
-
-// Register makes an account and signs in with the cookie. Every call makes another mail address.
-func (c *Client) Register(name string) (email string) {
-	c.s.t.Helper()
-	email = fmt.Sprintf("%s-%s@example.org", name, ref.NewID())
-	c.Must(`mutation($in: RegisterInput!) { register(input: $in) { result { __typename } } }`, map[string]any{
-		"in": map[string]any{"email": email, "password": Password, "name": name},
-	})
-	return email
-}
-
-// Password is that of every user Register makes.
-const Password = "correct horse battery staple"
 
 const tailBytes = 64 << 10
 
