@@ -13,8 +13,8 @@ import (
 const (
 	PermRead    = "account.user.read"
 	PermWrite   = "account.user.write"
-	PermService = "account.service.write"
-	PermInvite  = "account.user.invite" // asked for by the flow of invitations, in webauth
+	PermService = "account.service.write" // asked for here to list; to make one, by the flow in webauth
+	PermInvite  = "account.user.invite"   // asked for by the flow of invitations, in webauth
 )
 
 // Permissions are the rights this package asks for, with what they mean.
@@ -130,11 +130,6 @@ func (u User) EmailKey() string {
 		return ""
 	}
 	return u.Emails[0].Key
-}
-
-// Active reports whether the account can be used: neither disabled nor deactivated, and not on its way to deletion.
-func (u User) Active() bool {
-	return u.DisabledAt == nil && u.DeactivatedAt == nil && u.DeleteAfter == nil
 }
 
 // Ref is the user as a reference.

@@ -102,14 +102,11 @@ func TestAddressesHaveBounds(t *testing.T) {
 	if _, err := e.RemoveAddress(t.Context(), u.ID, "0@example.org"); !errors.Is(err, ErrAddressLast) {
 		t.Errorf("the last: %v", err)
 	}
-	robot, err := e.CreateService(system(t), "Robot")
-	if err != nil {
-		t.Fatal(err)
-	}
+	robot := e.robot(t, "Robot")
 	if _, err := e.AddAddress(t.Context(), robot.ID, "robot@example.org", true); !errors.Is(err, ErrKind) {
 		t.Errorf("a service: %v", err)
 	}
-	if _, err := e.Create(t.Context(), CreateCmd{Email: "5@example.org", Name: "Eve"}); err != nil {
+	if _, err := e.register(t.Context(), CreateCmd{Email: "5@example.org", Name: "Eve"}); err != nil {
 		t.Errorf("a removed address is free: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backendbook/backendbook/internal/label"
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
@@ -55,6 +56,9 @@ func (d Draft) Ref() ref.Ref { return d.user.Ref() }
 // Prepare does what is slow in making a user, for [Service.Insert]: inside a transaction the hash would hold it open for
 // a tenth of a second, and be made again at each retry. Whether the address is free is not looked at.
 //
+// It asks for no permission, whatever the kind. Whether somebody may make a service account ([PermService]) or be a guest
+// is for the flow to ask before. No read, no write; 1 hash with a password.
+//
 // Errors: EMAIL_INVALID, USERNAME_INVALID, PASSWORD_WEAK, BAD_USER_INPUT (name, locale, terms), ACCOUNT_KIND, TOO_BUSY.
 func (s *Service) Prepare(ctx context.Context, c CreateCmd) (Draft, error) {
 	u, err := s.draw(c)
@@ -94,7 +98,7 @@ func (s *Service) draw(c CreateCmd) (User, error) {
 // fill puts everything into a new user that every kind may have.
 func fill(u User, c CreateCmd, now time.Time) (User, error) {
 	var err error
-	if u.Name, err = checkName(c.Name); err != nil {
+	if u.Name, err = label.Check(c.Name, MaxName); err != nil {
 		return User{}, err
 	}
 	u.NameKey = nameKey(u.Name)
@@ -114,7 +118,8 @@ func fill(u User, c CreateCmd, now time.Time) (User, error) {
 }
 
 // Insert stores a prepared user; the event account.user.created commits with it. It joins the transaction of ctx.
-// Whether one may register, and that the address was verified, is for the flow that calls it to decide. Cost: 2 writes.
+// Like [Service.Prepare] it asks for no permission: whether one may register, and that the address was verified, is for
+// the flow that calls it to decide. Cost: 2 writes.
 //
 // Errors: EMAIL_TAKEN, USERNAME_TAKEN.
 func (s *Service) Insert(ctx context.Context, d Draft) (User, error) {
@@ -135,32 +140,6 @@ type created struct {
 	ID   string `bson:"id"`
 	Name string `bson:"name"`
 	Kind Kind   `bson:"kind,omitempty"`
-}
-
-// Create is Prepare and Insert in one.
-//
-// Errors: those of [Service.Prepare] and [Service.Insert].
-func (s *Service) Create(ctx context.Context, c CreateCmd) (User, error) {
-	d, err := s.Prepare(ctx, c)
-	if err != nil {
-		return User{}, err
-	}
-	return s.Insert(ctx, d)
-}
-
-// CreateAnonymous makes a user for a visitor who has not said who they are. Cost: 2 writes.
-func (s *Service) CreateAnonymous(ctx context.Context) (User, error) {
-	return s.Create(ctx, CreateCmd{Kind: KindAnonymous})
-}
-
-// CreateService makes the user that a program acts as. Cost: 2 writes.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT (the name).
-func (s *Service) CreateService(ctx context.Context, name string) (User, error) {
-	if err := s.authz.Require(ctx, PermService, ref.Ref{}); err != nil {
-		return User{}, err
-	}
-	return s.Create(ctx, CreateCmd{Kind: KindService, Name: name})
 }
 
 // Upgrade makes a person of an anonymous user, who keeps the id and with it everything that points there; the event

@@ -15,13 +15,18 @@
 // to be guessed: an offline list of 48,000 passwords and words, plain patterns, and what everybody knows of the user.
 // There is no online provider: no part of a password leaves the server.
 //
+// Making a user ([Service.Prepare], then [Service.Insert] in the transaction of the flow) asks for no permission, whatever
+// the kind: the flows of webauth ask, also for account.service.write before they make a service account. What is asked for
+// here is named with each method: reading of lists and of what is private, and shutting somebody out.
+//
 // Collection: users {_id, kind, emails: [{email, key, verifiedAt}], username, usernameKey, name, nameKey, locale,
-// terms: {version, at}, password, deactivatedAt, disabledAt, deleteAfter, createdAt}; what is empty is absent, but for
-// kind and the names. Indexes: by emails.key and by usernameKey, unique, where there is one; by kind, nameKey and _id for
-// lists; by deleteAfter, where there is one.
+// terms: {version, at}, password, deactivatedAt, disabledAt, deleteAfter, admittedAt, admissions, createdAt}; what is
+// empty is absent, but for kind and the names. admittedAt and admissions, a count, are written by [Service.Admit] and read
+// by nobody: that they change is what they are for. Indexes: by emails.key and by usernameKey, unique, where there is one;
+// by kind, nameKey and _id for lists; by deleteAfter, where there is one.
 //
 // Events: account.user.created {id, name, kind}, .upgraded {id, name}, .updated {fields}, .deactivated, .reactivated,
 // .deletion_scheduled {at}, .disabled, .enabled, .deleted {id}; account.address.added, .removed, .primary_changed
-// {primary, count}; account.password.set (an operator or a reset), .changed (by the user, who knew the old one);
+// {primary, count}; account.password.set (by a reset), .changed (by the user, who knew the old one);
 // account.terms.accepted {version}. None holds an address: the log outlives the user.
 package account

@@ -12,7 +12,8 @@ import (
 // hasher hashes passwords, a few at a time. Whoever cannot begin soon enough is turned away: a crowd at the door must not
 // take the memory and the cores of everybody else.
 type hasher struct {
-	slots  chan struct{}
+	slots  chan struct{} // who hashes
+	door   chan struct{} // who does what leads to a hash: see [Service.Queue]
 	wait   time.Duration
 	cost   Cost
 	derive derive
@@ -33,7 +34,7 @@ func newHasher(cfg Config) *hasher {
 	if n == 0 {
 		n = max(1, runtime.NumCPU()/2)
 	}
-	h.slots = make(chan struct{}, n)
+	h.slots, h.door = make(chan struct{}, n), make(chan struct{}, 2*n) // while one hashes, the next gets ready
 	return h
 }
 
@@ -69,20 +70,43 @@ func (h *hasher) dummy() phc {
 
 // alone runs do in one of the slots.
 func (h *hasher) alone(ctx context.Context, do func()) error {
-	select {
-	case h.slots <- struct{}{}:
-	default:
-		t := time.NewTimer(h.wait)
-		defer t.Stop()
-		select {
-		case h.slots <- struct{}{}:
-		case <-t.C:
-			return ErrTooBusy
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := h.take(ctx, h.slots); err != nil {
+		return err
 	}
 	defer func() { <-h.slots }()
 	do()
 	return nil
+}
+
+// take waits for a place, which the caller gives back by receiving.
+//
+// Errors: TOO_BUSY.
+func (h *hasher) take(ctx context.Context, places chan struct{}) error {
+	select {
+	case places <- struct{}{}:
+		return nil
+	default:
+	}
+	t := time.NewTimer(h.wait)
+	defer t.Stop()
+	select {
+	case places <- struct{}{}:
+		return nil
+	case <-t.C:
+		return ErrTooBusy
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Queue waits for a place among the few who do the work around a hash, and gives leave to end it. A flow that anybody may
+// begin takes it before its first read: a crowd then waits here, and not in the database, where everybody else would wait
+// behind it.
+//
+// Errors: TOO_BUSY after Config.HashWait.
+func (s *Service) Queue(ctx context.Context) (leave func(), err error) {
+	if err := s.hasher.take(ctx, s.hasher.door); err != nil {
+		return nil, err
+	}
+	return func() { <-s.hasher.door }, nil
 }

@@ -70,13 +70,62 @@ func setUp(t testing.TB, cfg Config, allowed ...string) env {
 	return env{New(db, event.NewLog(db, c.Now), c.Now, readers(allowed), cfg), db, c}
 }
 
+// register prepares and inserts a user, as the flows do.
+func (e env) register(ctx context.Context, c CreateCmd) (User, error) {
+	d, err := e.Prepare(ctx, c)
+	if err != nil {
+		return User{}, err
+	}
+	return e.Insert(ctx, d)
+}
+
 func (e env) create(t testing.TB, email string) User {
 	t.Helper()
-	u, err := e.Create(t.Context(), CreateCmd{Email: email, Name: "Ada Lovelace", Password: goodPassword})
+	u, err := e.register(t.Context(), CreateCmd{Email: email, Name: "Ada Lovelace", Password: goodPassword})
 	if err != nil {
 		t.Fatalf("create %s: %v", email, err)
 	}
 	return u
+}
+
+// guest makes an anonymous user.
+func (e env) guest(t testing.TB) User {
+	t.Helper()
+	u, err := e.register(t.Context(), CreateCmd{Kind: KindAnonymous})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// robot makes a service account.
+func (e env) robot(t testing.TB, name string) User {
+	t.Helper()
+	u, err := e.register(t.Context(), CreateCmd{Kind: KindService, Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// verify signs in where no registration waits.
+func (e env) verify(ctx context.Context, identifier, password string) (User, error) {
+	v, err := e.VerifyAny(ctx, identifier, password, func(context.Context, string) (Hashed, bool, error) {
+		return Hashed{}, false, nil
+	})
+	if v.Pending {
+		return v.User, errors.New("a registration waits, though there is none")
+	}
+	return v.User, err
+}
+
+// changePassword prepares and commits a change.
+func (e env) changePassword(ctx context.Context, user, current, password string) error {
+	c, err := e.PrepareChange(ctx, user, current, password)
+	if err != nil {
+		return err
+	}
+	return e.CommitChange(ctx, c)
 }
 
 const goodPassword = "a tune for nine harpsichords"

@@ -39,7 +39,7 @@ func TestImportUser(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			e := setUp(t, Config{})
-			if _, err := e.Create(t.Context(), CreateCmd{Email: "bob@example.org", Name: "Bob", Username: "bob"}); err != nil {
+			if _, err := e.register(t.Context(), CreateCmd{Email: "bob@example.org", Name: "Bob", Username: "bob"}); err != nil {
 				t.Fatal(err)
 			}
 			u, err := e.ImportUser(system(t), tc.cmd)
@@ -80,11 +80,11 @@ func TestReq9ImportedHashes(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if _, err := e.Verify(t.Context(), email, goodPassword+"!"); !errors.Is(err, ErrCredentials) || e.storedHash(t, u.ID) != text {
+		if _, err := e.verify(t.Context(), email, goodPassword+"!"); !errors.Is(err, ErrCredentials) || e.storedHash(t, u.ID) != text {
 			t.Errorf("%s: a wrong password: %v", name, err)
 		}
 		for range 2 {
-			if _, err := e.Verify(t.Context(), email, goodPassword); err != nil {
+			if _, err := e.verify(t.Context(), email, goodPassword); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -102,14 +102,14 @@ func TestReq9RehashLosesToAChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := New(e.db, e.Service.events, e.clock.Now, readers{}, Config{Cost: cheap})
+	other := env{New(e.db, e.Service.events, e.clock.Now, readers{}, Config{Cost: cheap}), e.db, e.clock}
 	e.hasher.derive = func(p, s []byte, c Cost, n uint32) []byte { // the first argon2id of the sign-in is the new hash
-		if err := other.ChangePassword(t.Context(), u.ID, goodPassword, fresh); err != nil {
+		if err := other.changePassword(t.Context(), u.ID, goodPassword, fresh); err != nil {
 			t.Error(err)
 		}
 		return argon(p, s, c, n)
 	}
-	if _, err := e.Verify(t.Context(), u.Email(), goodPassword); err != nil {
+	if _, err := e.verify(t.Context(), u.Email(), goodPassword); err != nil {
 		t.Fatal(err)
 	}
 	if err := other.CheckPassword(t.Context(), u.ID, fresh); err != nil {

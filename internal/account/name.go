@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/label"
 )
 
 // EmailKey checks a bare mail address and gives the form addresses are compared in: NFKC and case fold, so `A@x.io`,
@@ -82,21 +83,6 @@ func takeUsername(username string) (written, key string, err error) {
 	return strings.TrimSpace(username), key, nil
 }
 
-// checkName trims a display name.
-//
-// Errors: BAD_USER_INPUT.
-func checkName(name string) (string, error) {
-	name = strings.TrimSpace(name)
-	n := utf8.RuneCountInString(name)
-	if n < 1 || n > MaxName || !utf8.ValidString(name) {
-		return "", fault.ErrInput.Saying("the name must have 1 to %d characters", MaxName).On("input.name")
-	}
-	if strings.ContainsFunc(name, isUnprintable) {
-		return "", fault.ErrInput.Saying("the name must not hold control characters").On("input.name")
-	}
-	return name, nil
-}
-
 const maxLocale = 35 // bytes: what RFC 5646 asks everybody to have room for
 
 // checkLocale gives the canonical form of a language tag; an empty one stays empty.
@@ -118,20 +104,15 @@ func checkLocale(tag string) (string, error) {
 //
 // Errors: BAD_USER_INPUT.
 func checkTerms(version string) error {
-	if version == "" || len(version) > MaxTerms || !utf8.ValidString(version) || strings.ContainsFunc(version, isUnprintable) {
+	if version == "" || len(version) > MaxTerms || !utf8.ValidString(version) || strings.ContainsFunc(version, label.IsUnprintable) {
 		return fault.ErrInput.Saying("the version of the terms must have 1 to %d characters", MaxTerms).On("input.terms")
 	}
 	return nil
 }
 
-// isUnprintable covers controls, line ends and the marks that turn the direction of the text around them.
-func isUnprintable(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
-}
-
 // isHidden covers everything that takes no room on a screen, so that two addresses cannot look the same by it.
 func isHidden(r rune) bool {
-	return isUnprintable(r) || unicode.In(r, unicode.Cf, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return label.IsUnprintable(r) || unicode.In(r, unicode.Cf, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // fold is the normal form for comparing: what looks the same up to case and compatibility becomes the same. Folding can

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/label"
 )
 
 func TestEmailKey(t *testing.T) {
@@ -102,9 +103,9 @@ func TestCheckName(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := checkName(tc.in)
+			got, err := label.Check(tc.in, MaxName)
 			if got != tc.want || (tc.want == "") != errors.Is(err, fault.ErrInput) {
-				t.Errorf("checkName(%q) = %q, %v; want %q", tc.in, got, err, tc.want)
+				t.Errorf("label.Check(%q) = %q, %v; want %q", tc.in, got, err, tc.want)
 			}
 		})
 	}

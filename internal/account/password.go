@@ -3,9 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-
-	"github.com/backendbook/backendbook/internal/actor"
-	"github.com/backendbook/backendbook/internal/fault"
 )
 
 // errNoHash is a mistake of the programmer: nobody's password is taken away by an empty one.
@@ -53,22 +50,6 @@ func (s *Service) SetHash(ctx context.Context, user string, h Hashed) error {
 	})
 }
 
-// SetPassword gives a user a new password; the event account.password.set commits with it. Only an operator at the
-// command line may: administrators start a reset instead and never know the password. It does not end the user's
-// sessions; the flow that calls it does.
-//
-// Errors: FORBIDDEN, NOT_FOUND, ACCOUNT_KIND, PASSWORD_WEAK, TOO_BUSY.
-func (s *Service) SetPassword(ctx context.Context, user, password string) error {
-	if !actor.From(ctx).System {
-		return fault.ErrForbidden
-	}
-	h, err := s.PreparePassword(ctx, user, password)
-	if err != nil {
-		return err
-	}
-	return s.SetHash(ctx, user, h)
-}
-
 // CheckPassword tells whether this is the user's password: for a fresh proof of who they are. Cost: 1 read and 1 hash.
 //
 // Errors: BAD_CREDENTIALS, also for a user without a password; NOT_FOUND, TOO_BUSY.
@@ -84,28 +65,17 @@ func (s *Service) CheckPassword(ctx context.Context, user, password string) erro
 	return err
 }
 
-// ChangePassword exchanges a password for a new one; the event account.password.changed commits with it. Of several
-// changes at once that name the same current password, one wins. A user without a password gives an empty current one.
-// It joins the transaction of ctx but should not: it hashes. Cost: 1 read, 2 hashes (1 without a current one), 2 writes.
-//
-// Errors: BAD_CREDENTIALS (the current one is wrong), PASSWORD_WEAK, NOT_FOUND, ACCOUNT_KIND, TOO_BUSY.
-func (s *Service) ChangePassword(ctx context.Context, user, current, password string) error {
-	change, err := s.PrepareChange(ctx, user, current, password)
-	if err != nil {
-		return err
-	}
-	return s.CommitChange(ctx, change)
-}
-
-// Change is a checked change of a password, ready to be stored.
+// Change is a checked exchange of a password for a new one, ready to be stored.
 type Change struct {
 	user     string
 	old, new Hashed
 }
 
-// PrepareChange does what is slow in [Service.ChangePassword], so that a flow can commit more with it.
+// PrepareChange does what is slow when a user who knows the current password takes a new one, for
+// [Service.CommitChange]. A user without a password gives an empty current one. Cost: 1 read and 2 hashes; 1 hash
+// without a current one.
 //
-// Errors: BAD_CREDENTIALS, PASSWORD_WEAK, NOT_FOUND, ACCOUNT_KIND, TOO_BUSY.
+// Errors: BAD_CREDENTIALS (the current one is wrong), PASSWORD_WEAK, NOT_FOUND, ACCOUNT_KIND (not a person), TOO_BUSY.
 func (s *Service) PrepareChange(ctx context.Context, user, current, password string) (Change, error) {
 	r, err := s.store.byID(ctx, user)
 	if err != nil {
@@ -127,8 +97,9 @@ func (s *Service) PrepareChange(ctx context.Context, user, current, password str
 	return Change{user, hashed(r.Password), next}, err
 }
 
-// CommitChange stores a change, if the password is still the one it was prepared for. It joins the transaction of ctx.
-// Cost: 2 writes.
+// CommitChange stores a change, if the password is still the one it was prepared for: of several at once that name the
+// same current password, one wins. The event account.password.changed commits with it. It joins the transaction of ctx.
+// It ends no sessions; the flow does. Cost: 2 writes.
 //
 // Errors: BAD_CREDENTIALS: somebody was faster, so the current password is no longer right.
 func (s *Service) CommitChange(ctx context.Context, c Change) error {

@@ -55,8 +55,8 @@ func TestPendingWaitsAndBecomesAUser(t *testing.T) {
 			if !reflect.DeepEqual(e.stored(t, u.ID), u) {
 				t.Errorf("stored %#v, want %#v", e.stored(t, u.ID), u)
 			}
-			if _, err := e.Verify(t.Context(), "ada@example.org", goodPassword); (err == nil) != (tc.cmd.Password != "") {
-				t.Errorf("Verify() = %v", err)
+			if _, err := e.verify(t.Context(), "ada@example.org", goodPassword); (err == nil) != (tc.cmd.Password != "") {
+				t.Errorf("verify() = %v", err)
 			}
 		})
 	}

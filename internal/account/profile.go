@@ -6,6 +6,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/label"
 )
 
 // ProfileCmd changes what a user says of themselves. A nil field stays as it is; an empty Username or Locale removes it.
@@ -46,7 +47,7 @@ type updated struct {
 func (c ProfileCmd) apply(u *User) (changed []string, err error) {
 	before := *u
 	if c.Name != nil {
-		if u.Name, err = checkName(*c.Name); err != nil {
+		if u.Name, err = label.Check(*c.Name, MaxName); err != nil {
 			return nil, err
 		}
 		u.NameKey = nameKey(u.Name)
@@ -98,8 +99,8 @@ type accepted struct {
 	Version string `bson:"version"`
 }
 
-// Export is this package's part of "my data": everything stored about the user, but for the password hash. Times are
-// time.Time; absent values are left out. Cost: 1 read.
+// Export is this package's part of "my data": everything stored about the user, but for the password hash and the mark of
+// [Service.Admit], of which the sessions tell more. Times are time.Time; absent values are left out. Cost: 1 read.
 //
 // Errors: NOT_FOUND.
 func (s *Service) Export(ctx context.Context, user string) (map[string]any, error) {

@@ -46,11 +46,11 @@ func TestUpdateProfile(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			e := setUp(t, Config{})
-			u, err := e.Create(t.Context(), CreateCmd{Email: "ada@example.org", Name: "Ada Lovelace", Username: "ada", Locale: "en", Password: goodPassword})
+			u, err := e.register(t.Context(), CreateCmd{Email: "ada@example.org", Name: "Ada Lovelace", Username: "ada", Locale: "en", Password: goodPassword})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := e.Create(t.Context(), CreateCmd{Email: "bob@example.org", Name: "Bob", Username: "bob"}); err != nil {
+			if _, err := e.register(t.Context(), CreateCmd{Email: "bob@example.org", Name: "Bob", Username: "bob"}); err != nil {
 				t.Fatal(err)
 			}
 			tc.cmd.User = u.ID
@@ -88,10 +88,7 @@ func TestUpdateProfileOfWhom(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{}, "admin")
 	u := e.create(t, "ada@example.org")
-	robot, err := e.CreateService(system(t), "Robot")
-	if err != nil {
-		t.Fatal(err)
-	}
+	robot := e.robot(t, "Robot")
 	for _, tc := range []struct {
 		name string
 		ctx  context.Context
@@ -160,7 +157,7 @@ func TestAcceptTerms(t *testing.T) {
 func TestExport(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{})
-	u, err := e.Create(t.Context(), CreateCmd{Email: "Ada@example.org", Name: "Ada", Username: "ada", Locale: "de", Terms: "1", Password: goodPassword})
+	u, err := e.register(t.Context(), CreateCmd{Email: "Ada@example.org", Name: "Ada", Username: "ada", Locale: "de", Terms: "1", Password: goodPassword})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,10 +194,7 @@ func TestExport(t *testing.T) {
 			t.Errorf("the field %s is not in the export", f)
 		}
 	}
-	guest, err := e.CreateAnonymous(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	guest := e.guest(t)
 	got, err = e.Export(t.Context(), guest.ID)
 	want = map[string]any{"id": "user:" + guest.ID, "name": "Guest", "kind": "anonymous", "emails": []map[string]any{}, "hasPassword": false, "createdAt": t0}
 	if err != nil || !reflect.DeepEqual(got, want) {

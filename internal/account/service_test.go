@@ -70,17 +70,13 @@ func TestList(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{}, "reader")
 	for _, n := range []string{"émile", "Zoe", "ada", "Bob"} {
-		if _, err := e.Create(t.Context(), CreateCmd{Email: n[len(n)-3:] + "@example.org", Name: n}); err != nil {
+		if _, err := e.register(t.Context(), CreateCmd{Email: n[len(n)-3:] + "@example.org", Name: n}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := e.CreateAnonymous(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	e.guest(t)
 	for _, n := range []string{"Robot", "Android"} {
-		if _, err := e.CreateService(system(t), n); err != nil {
-			t.Fatal(err)
-		}
+		e.robot(t, n)
 	}
 	two := 2
 	ctx, count := store.WithCounter(as(t, "reader"))
@@ -125,7 +121,7 @@ func names(p page.Page[User]) string {
 func TestByIDAndUsername(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{})
-	u, err := e.Create(t.Context(), CreateCmd{Email: "ada@example.org", Name: "Ada", Username: "Ada"})
+	u, err := e.register(t.Context(), CreateCmd{Email: "ada@example.org", Name: "Ada", Username: "Ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +147,7 @@ func TestLookupsUseTheirIndexes(t *testing.T) {
 	e := setUp(t, Config{})
 	for i := range 20 {
 		c := CreateCmd{Email: fmt.Sprintf("u%d@example.org", i), Name: "U", Username: fmt.Sprintf("user%d", i)}
-		if _, err := e.Create(t.Context(), c); err != nil {
+		if _, err := e.register(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 	}

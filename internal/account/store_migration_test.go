@@ -61,16 +61,16 @@ func TestMigration(t *testing.T) {
 	}
 	c := clock.NewManual(t0)
 	e := env{New(db, event.NewLog(db, c.Now), c.Now, readers{}, Config{Cost: cheap}), db, c}
-	u, err := e.Verify(t.Context(), "ADA@example.org", goodPassword)
+	u, err := e.verify(t.Context(), "ADA@example.org", goodPassword)
 	want := User{ID: "1", Emails: []Address{{"Ada@example.org", "ada@example.org", t0}}, Name: "Ada", NameKey: "ada", HasPassword: true, CreatedAt: t0}
 	if err != nil || !reflect.DeepEqual(u, want) {
-		t.Errorf("Verify() = %#v, %v\nwant %#v", u, err, want)
+		t.Errorf("verify() = %#v, %v\nwant %#v", u, err, want)
 	}
 	if p, err := e.List(system(t), page.Args{}); err != nil || names(p) != "Ada Bob" {
 		t.Errorf("List() = %s, %v", names(p), err)
 	}
-	if _, err := e.Create(t.Context(), CreateCmd{Email: "BOB@example.org", Name: "Eve"}); !errors.Is(err, ErrEmailTaken) {
-		t.Errorf("Create() = %v", err)
+	if _, err := e.register(t.Context(), CreateCmd{Email: "BOB@example.org", Name: "Eve"}); !errors.Is(err, ErrEmailTaken) {
+		t.Errorf("register() = %v", err)
 	}
 	if n := storetest.Count(t, db, collection, there("emailKey")); n != 0 {
 		t.Errorf("%d users still have the old field", n)

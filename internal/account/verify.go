@@ -17,24 +17,14 @@ type Verified struct {
 // was given is none). It is called for every attempt, so that a known address costs the reads that an unknown one does.
 type PendingHash func(ctx context.Context, emailKey string) (h Hashed, found bool, err error)
 
-// Verify gives the user whose mail address or username, and password, these are. An unknown user and a wrong password
-// are told apart neither by the answer nor by the work done for it; that the account is disabled is told only to who has
-// the password. A user who is deactivated or waits for deletion is given: what follows is for the flow to decide.
+// VerifyAny gives the user, or the registration that waits, whose mail address or username, and password, these are.
+// Where there are both, the user counts: the address is proved to be theirs. Somebody unknown and a wrong password are
+// told apart neither by the answer nor by the work done for it; that the account is disabled is told only to who has the
+// password. A user who is deactivated or waits for deletion is given: what follows is for the flow to decide.
 //
 // A hash made in another way than new ones is made anew; until then an imported one costs what it costs.
-// Cost: 1 read and 1 hash; 1 more hash and 1 write after the parameters changed.
-//
-// Errors: BAD_CREDENTIALS, ACCOUNT_DISABLED, TOO_BUSY.
-func (s *Service) Verify(ctx context.Context, identifier, password string) (User, error) {
-	v, err := s.VerifyAny(ctx, identifier, password, func(context.Context, string) (Hashed, bool, error) {
-		return Hashed{}, false, nil
-	})
-	return v.User, err
-}
-
-// VerifyAny is [Service.Verify] for users and for registrations that wait. Where there are both, the user counts: the
-// address is proved to be theirs. Exactly one hash, and one read and one call of pending, for all three cases: a user, a
-// registration, nobody.
+// Cost: 1 read, 1 call of pending and 1 hash, for a user, a registration and nobody alike; 1 more hash and 1 write after
+// the parameters changed.
 //
 // Errors: BAD_CREDENTIALS, ACCOUNT_DISABLED, TOO_BUSY, those of pending.
 func (s *Service) VerifyAny(ctx context.Context, identifier, password string, pending PendingHash) (Verified, error) {

@@ -16,14 +16,14 @@ import (
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{})
-	u, err := e.Create(t.Context(), CreateCmd{Email: "ada@example.org", Name: "Ada", Username: "Ada", Password: goodPassword})
+	u, err := e.register(t.Context(), CreateCmd{Email: "ada@example.org", Name: "Ada", Username: "Ada", Password: goodPassword})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if u, err = e.AddAddress(t.Context(), u.ID, "second@example.org", false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Create(t.Context(), CreateCmd{Email: "social@example.org", Name: "S"}); err != nil {
+	if _, err := e.register(t.Context(), CreateCmd{Email: "social@example.org", Name: "S"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -52,9 +52,9 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := e.Verify(t.Context(), tc.identifier, tc.password)
+			got, err := e.verify(t.Context(), tc.identifier, tc.password)
 			if !errors.Is(err, tc.err) || (err == nil) != reflect.DeepEqual(got, u) {
-				t.Errorf("Verify() = %v, %v; want %v", got, err, tc.err)
+				t.Errorf("verify() = %v, %v; want %v", got, err, tc.err)
 			}
 			if err != nil && err.Error() != ErrCredentials.Error() {
 				t.Errorf("this refusal can be told apart: %v", err)
@@ -79,12 +79,12 @@ func TestVerifyByStatus(t *testing.T) {
 		if err := tc.change(u.ID); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Verify(t.Context(), u.Email(), "wrong"); !errors.Is(err, ErrCredentials) || err.Error() != ErrCredentials.Error() {
+		if _, err := e.verify(t.Context(), u.Email(), "wrong"); !errors.Is(err, ErrCredentials) || err.Error() != ErrCredentials.Error() {
 			t.Errorf("%s: a wrong password hears %v", name, err)
 		}
-		got, err := e.Verify(t.Context(), u.Email(), goodPassword)
-		if !errors.Is(err, tc.err) || got.Active() != (tc.err != nil) || (err == nil) != (got.ID == u.ID) {
-			t.Errorf("%s: Verify() = %#v, %v; want %v", name, got, err, tc.err)
+		got, err := e.verify(t.Context(), u.Email(), goodPassword)
+		if !errors.Is(err, tc.err) || (len(got.times()) == 1) != (tc.err == nil) || (err == nil) != (got.ID == u.ID) {
+			t.Errorf("%s: verify() = %#v, %v; want %v", name, got, err, tc.err)
 		}
 	}
 }
@@ -148,7 +148,7 @@ func TestReq2VerifyDoesTheSameWork(t *testing.T) {
 	t.Parallel()
 	e := setUp(t, Config{})
 	e.create(t, "ada@example.org")
-	if _, err := e.Create(t.Context(), CreateCmd{Email: "social@example.org", Name: "S", Username: "social"}); err != nil {
+	if _, err := e.register(t.Context(), CreateCmd{Email: "social@example.org", Name: "S", Username: "social"}); err != nil {
 		t.Fatal(err)
 	}
 	asked := 0
@@ -226,8 +226,8 @@ func TestVerifyTooBusy(t *testing.T) {
 	e := setUp(t, Config{HashSlots: 1, HashWait: 1})
 	e.hasher.slots <- struct{}{} // taken
 	for _, email := range []string{"ada@example.org", "eve@example.org", "eve"} {
-		if _, err := e.Verify(t.Context(), email, goodPassword); !errors.Is(err, ErrTooBusy) {
-			t.Errorf("Verify(%s) = %v", email, err)
+		if _, err := e.verify(t.Context(), email, goodPassword); !errors.Is(err, ErrTooBusy) {
+			t.Errorf("verify(%s) = %v", email, err)
 		}
 	}
 }
@@ -244,11 +244,11 @@ func TestReq9Rehash(t *testing.T) {
 		e := setUp(t, Config{})
 		u := e.create(t, "ada@example.org")
 		e.putHash(t, u.ID, old)
-		if _, err := e.Verify(t.Context(), "ada@example.org", "wrong"); err == nil || e.storedHash(t, u.ID) != old {
+		if _, err := e.verify(t.Context(), "ada@example.org", "wrong"); err == nil || e.storedHash(t, u.ID) != old {
 			t.Fatalf("a wrong password changed the hash, or was taken: %v", err)
 		}
 		for range 2 {
-			if _, err := e.Verify(t.Context(), "ada@example.org", goodPassword); err != nil {
+			if _, err := e.verify(t.Context(), "ada@example.org", goodPassword); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -268,8 +268,8 @@ func TestReq9Rehash(t *testing.T) {
 			}
 			return argon(p, s, c, n)
 		}
-		if _, err := e.Verify(t.Context(), "ada@example.org", goodPassword); err != nil || e.storedHash(t, u.ID) != "changed" {
-			t.Errorf("Verify() = %v, and the newer password became %s", err, e.storedHash(t, u.ID))
+		if _, err := e.verify(t.Context(), "ada@example.org", goodPassword); err != nil || e.storedHash(t, u.ID) != "changed" {
+			t.Errorf("verify() = %v, and the newer password became %s", err, e.storedHash(t, u.ID))
 		}
 	})
 	t.Run("later when busy", func(t *testing.T) {
@@ -288,8 +288,8 @@ func TestReq9Rehash(t *testing.T) {
 		e := setUp(t, Config{})
 		u := e.create(t, "ada@example.org")
 		e.putHash(t, u.ID, "not a hash")
-		if _, err := e.Verify(t.Context(), "ada@example.org", goodPassword); fault.From(err).Code != "INTERNAL" || strings.Contains(err.Error(), "not a hash") {
-			t.Errorf("Verify() = %v", err)
+		if _, err := e.verify(t.Context(), "ada@example.org", goodPassword); fault.From(err).Code != "INTERNAL" || strings.Contains(err.Error(), "not a hash") {
+			t.Errorf("verify() = %v", err)
 		}
 	})
 }

@@ -48,13 +48,13 @@ func TestReq22OneEventForARefusalThatGoesOn(t *testing.T) {
 	if got := len(n.events(t)); got != 2 {
 		t.Errorf("%d events; somebody was let through in between, so want 2", got)
 	}
-	if err := n.Reset(t.Context(), b); err != nil {
+	if err := n.fill(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	n.mustTake(t, 5, b)
 	n.refused(t, b)
 	if got := len(n.events(t)); got != 3 {
-		t.Errorf("%d events; the bucket was reset in between, so want 3", got)
+		t.Errorf("%d events; the bucket was filled in between, so want 3", got)
 	}
 }
 

@@ -70,6 +70,16 @@ func (n node) takes(t testing.TB, limit int, buckets ...Bucket) int {
 	return limit
 }
 
+// fill gives back what a bucket can hold.
+func (n node) fill(ctx context.Context, b Bucket) error {
+	for range b.Limit.Burst {
+		if err := n.Refund(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (n node) mustTake(t testing.TB, times int, buckets ...Bucket) {
 	t.Helper()
 	if got := n.takes(t, times, buckets...); got != times {

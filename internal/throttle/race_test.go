@@ -117,7 +117,7 @@ func TestReq21CountersHoldOverNodesAndRestarts(t *testing.T) {
 	if got := len(n.events(t)); got != 1 {
 		t.Errorf("%d events: nodes share the mark too", got)
 	}
-	if err := other.Reset(t.Context(), ada); err != nil {
+	if err := other.Refund(t.Context(), ada); err != nil {
 		t.Fatal(err)
 	}
 	n.mustTake(t, 1, ada)

@@ -100,13 +100,3 @@ func (s *Service) Refund(ctx context.Context, buckets ...Bucket) error {
 	}
 	return s.store.give(store.Outside(ctx), buckets, s.now())
 }
-
-// Reset fills the buckets: the owner has proved who they are. It works outside the transaction of ctx, so it belongs after
-// the commit. Cost: 1 write for all.
-func (s *Service) Reset(ctx context.Context, buckets ...Bucket) error {
-	buckets, err := known(buckets)
-	if err != nil {
-		return err
-	}
-	return s.store.remove(store.Outside(ctx), buckets)
-}

@@ -107,12 +107,12 @@ func TestReq17OneBucketIsNotClearedByAnother(t *testing.T) {
 	n := setUp(t)
 	net := ip("203.0.113.5")
 	n.mustTake(t, 3, net, user("mallory"))
-	if err := n.Reset(t.Context(), user("mallory")); err != nil { // he knows his own password
+	if err := n.fill(t.Context(), user("mallory")); err != nil { // he knows his own password
 		t.Fatal(err)
 	}
 	n.refused(t, net, user("mallory"))
 	if got := n.takes(t, 9, user("mallory")); got != 5 {
-		t.Errorf("%d left after Reset", got)
+		t.Errorf("%d left after fill", got)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestReq18UnknownIsNoBucket(t *testing.T) {
 	n.mustTake(t, 5, ip("garbage"), user("ada"))
 	n.refused(t, ip("garbage"), user("ada"))
 	n.mustTake(t, 3) // no bucket, no limit
-	if err := errors.Join(n.Refund(t.Context(), ip("")), n.Reset(t.Context(), ip("")), n.Refund(t.Context()), n.Reset(t.Context())); err != nil {
+	if err := errors.Join(n.Refund(t.Context(), ip("")), n.Refund(t.Context())); err != nil {
 		t.Error(err)
 	}
 }
@@ -149,7 +149,7 @@ func TestMistakesAreNoRefusals(t *testing.T) {
 	n := setUp(t)
 	bad := Bucket{Limit: Limit{Name: "bad", Burst: 0, Every: time.Second}, Key: "k"}
 	for name, err := range map[string]error{
-		"Take": n.Take(t.Context(), user("ada"), bad), "Refund": n.Refund(t.Context(), bad), "Reset": n.Reset(t.Context(), bad),
+		"Take": n.Take(t.Context(), user("ada"), bad), "Refund": n.Refund(t.Context(), bad),
 	} {
 		if err == nil || fault.From(err).Kind != fault.Internal {
 			t.Errorf("%s() of a limit that makes no sense = %v", name, err)
@@ -194,21 +194,6 @@ func TestRefund(t *testing.T) {
 	}
 }
 
-func TestReset(t *testing.T) {
-	t.Parallel()
-	n := setUp(t)
-	ada, eve := user("ada"), user("eve")
-	n.mustTake(t, 5, ada)
-	n.mustTake(t, 5, eve)
-	if err := n.Reset(t.Context(), ada); err != nil {
-		t.Fatal(err)
-	}
-	if got := n.takes(t, 9, ada); got != 5 {
-		t.Errorf("%d after Reset", got)
-	}
-	n.refused(t, eve)
-}
-
 func TestNoAttemptIsGivenBackByARollback(t *testing.T) {
 	t.Parallel()
 	n := setUp(t)
@@ -235,9 +220,9 @@ func TestNoAttemptIsGivenBackByARollback(t *testing.T) {
 	if got := len(n.events(t)); got != 2 {
 		t.Errorf("%d events, want 2", got)
 	}
-	// And so do the other two ways: what holds for one node must not wait for the commit of another.
+	// And so does what is given back: what holds for one node must not wait for the commit of another.
 	n.rolledBack(t, func(ctx context.Context) error { return n.Refund(ctx, ada) })
-	n.rolledBack(t, func(ctx context.Context) error { return n.Reset(ctx, eve) })
+	n.rolledBack(t, func(ctx context.Context) error { return n.fill(ctx, eve) })
 	if a, e := n.takes(t, 9, ada), n.takes(t, 9, eve); a != 1 || e != 5 {
 		t.Errorf("ada has %d, eve %d; want 1 and 5", a, e)
 	}

@@ -102,14 +102,6 @@ func (m *mongoStore) passed(ctx context.Context, buckets []Bucket) error {
 	return store.Wrap("unmark limits", err)
 }
 
-func (m *mongoStore) remove(ctx context.Context, buckets []Bucket) error {
-	if len(buckets) == 0 {
-		return nil
-	}
-	_, err := m.throttles.DeleteMany(ctx, these(buckets))
-	return store.Wrap("reset limits", err)
-}
-
 func these(buckets []Bucket) bson.D {
 	ids := make([]string, len(buckets))
 	for i, b := range buckets {

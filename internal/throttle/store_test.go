@@ -21,7 +21,7 @@ func TestNoAnswerIsNoRefusal(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, err := range map[string]error{
-		"Take": n.Take(ctx, user("ada")), "Refund": n.Refund(ctx, user("ada")), "Reset": n.Reset(ctx, user("ada")),
+		"Take": n.Take(ctx, user("ada")), "Refund": n.Refund(ctx, user("ada")),
 	} {
 		if !errors.Is(err, fault.ErrCanceled) || errors.Is(err, ErrLimited) {
 			t.Errorf("%s() = %v", name, err)
@@ -46,7 +46,6 @@ func TestCosts(t *testing.T) {
 	take := func(ctx context.Context) error { return n.Take(ctx, ada, net) }
 	cost(2, take)
 	cost(1, func(ctx context.Context) error { return n.Refund(ctx, ada, net) })
-	cost(1, func(ctx context.Context) error { return n.Reset(ctx, ada, net) })
 	n.mustTake(t, 3, net)
 	cost(6, take) // two, one to give back; update, insert and commit for the event
 	cost(3, take)

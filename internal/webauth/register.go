@@ -46,6 +46,11 @@ func (s *Service) Register(ctx context.Context, c RegisterCmd) (VerificationRequ
 	if c.AcceptTerms != s.cfg.Terms {
 		return VerificationRequired{}, ErrTerms.On("input.acceptTerms")
 	}
+	leave, err := s.Accounts.Queue(ctx)
+	if err != nil {
+		return VerificationRequired{}, err
+	}
+	defer leave()
 	invitation, err := s.mayRegister(ctx, key, c.Invitation)
 	if err != nil {
 		return VerificationRequired{}, err

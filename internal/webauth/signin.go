@@ -29,6 +29,11 @@ func (s *Service) SignIn(ctx context.Context, c SignInCmd) (Outcome, error) {
 	if err := c.Transport.check(ctx); err != nil {
 		return nil, err
 	}
+	leave, err := s.Accounts.Queue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	who, err := s.whoIs(ctx, c.Identifier)
 	if err != nil {
 		return nil, err
