@@ -1491,8 +1491,6 @@ type AddPasskeyPayload {
 type RenameFactorPayload {
   "The factor."
   factor: Factor!
-  "Recovery codes, with the first factor: shown this once."
-  recoveryCodes: [String!]
 }
 
 "Answer of ` + "`" + `makeRecoveryCodes` + "`" + `."
@@ -2877,8 +2875,6 @@ func childFields_RenameFactorPayload(ctx context.Context, ec *executionContext, 
 	switch field.Name {
 	case "factor":
 		return fieldContext_RenameFactorPayload_factor(ctx, ec, field)
-	case "recoveryCodes":
-		return fieldContext_RenameFactorPayload_recoveryCodes(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RenameFactorPayload", field.Name)
 }

@@ -817,29 +817,6 @@ func fieldContext_RenameFactorPayload_factor(_ context.Context, ec *executionCon
 	return fc, nil
 }
 
-func _RenameFactorPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_RenameFactorPayload_recoveryCodes(ctx, ec, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.RecoveryCodes, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return marshalOString2ᚕstringᚄ(ctx, ec, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func fieldContext_RenameFactorPayload_recoveryCodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RenameFactorPayload", field, false, false, "String")
-}
-
 func _SetPrimaryEmailPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2078,11 +2055,6 @@ func _RenameFactorPayload(ctx context.Context, ec *executionContext, sel ast.Sel
 		case "factor":
 			out.Values[i] = _RenameFactorPayload_factor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "recoveryCodes":
-			out.Values[i] = _RenameFactorPayload_recoveryCodes(ctx, ec, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

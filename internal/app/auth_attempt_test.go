@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,12 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/backendbook/backendbook/internal/app/apptest"
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
+
+// frozen is a clock that stands still, so that no bucket fills up again while a slow machine works.
+func frozen() clock.Clock { return clock.NewManual(time.Now()).Now }
 
 // codes are the codes of an answer by its aliases, in their order.
 func codes(r apptest.Response) (all []string) {
@@ -32,7 +37,7 @@ func aliased(n int, field string) string {
 	var b strings.Builder
 	b.WriteString("mutation {")
 	for i := range n {
-		fmt.Fprintf(&b, " a%d: %s", i, strings.ReplaceAll(field, "#", fmt.Sprint(i)))
+		fmt.Fprintf(&b, " a%d: %s", i, strings.ReplaceAll(field, "#", strconv.Itoa(i)))
 	}
 	return b.String() + " }"
 }
@@ -50,7 +55,7 @@ func count(all []string, code string) (n int) {
 // account and from the network.
 func TestReq16AliasesAreAttempts(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Setup{Args: []string{"--auth-per-account=10", "--auth-per-network=25"}})
+	s := apptest.Start(t, apptest.Setup{Clock: frozen(), Args: []string{"--auth-per-account=10", "--auth-per-network=25"}})
 	p := newPerson(t, s, "victim")
 	guess := `signIn(input: {identifier: "` + p.Email + `", password: "guess #"}) { result { __typename } }`
 	if got := codes(s.Browser().Do(aliased(30, guess), nil)); len(got) != 1 || got[0] != "QUERY_TOO_COMPLEX" {
@@ -106,7 +111,7 @@ func TestReq16AliasesAreAttempts(t *testing.T) {
 // TestReq21CountersAreShared: what one node counts, the other and the next know.
 func TestReq21CountersAreShared(t *testing.T) {
 	t.Parallel()
-	setup := apptest.Setup{Args: []string{"--auth-per-account=3"}}
+	setup := apptest.Setup{Clock: frozen(), Args: []string{"--auth-per-account=3"}}
 	a := apptest.Start(t, setup)
 	setup.Database = a.Database
 	b := apptest.Start(t, setup)
@@ -134,7 +139,7 @@ func guessFrom(s *apptest.Server, addresses ...string) (all []string) {
 // TestReq18ForgedAddress: without proxies to trust the peer counts, in the limiter, the session and the log of events.
 func TestReq18ForgedAddress(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Setup{Args: []string{"--auth-per-network=3"}})
+	s := apptest.Start(t, apptest.Setup{Clock: frozen(), Args: []string{"--auth-per-network=3"}})
 	p := newPerson(t, s, "forger")
 	in := payload[result](t, mutate(s.Browser(), "signIn", credentials(p.Email), outcomes, "X-Forwarded-For", "203.0.113.9"), "signIn")
 	if in.Result.Session.IP != "127.0.0.1" {
@@ -152,7 +157,7 @@ func TestReq18ForgedAddress(t *testing.T) {
 // TestReq18TrustedProxies: with them the address that the proxy saw counts, and what stands before it is still forged.
 func TestReq18TrustedProxies(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Setup{Args: []string{"--auth-per-network=3", "--trusted-proxies=1"}})
+	s := apptest.Start(t, apptest.Setup{Clock: frozen(), Args: []string{"--auth-per-network=3", "--trusted-proxies=1"}})
 	p := newPerson(t, s, "proxied")
 	in := payload[result](t, mutate(s.Browser(), "signIn", credentials(p.Email), outcomes, "X-Forwarded-For", "1.2.3.4, 203.0.113.9"), "signIn")
 	if in.Result.Session.IP != "203.0.113.9" {

@@ -120,8 +120,13 @@ func TestReq5Req6NoOtherFields(t *testing.T) {
 				t.Errorf("%s with %s as a variable: %q %v", name, field, r.Code(), r.Data)
 			}
 		}
-		if r := p.Do(`mutation { updateMe(input: {name: "Eve", `+field+`: "admin"}) { user { name } } }`, nil); r.Code() != "GRAPHQL_VALIDATION_FAILED" {
-			t.Errorf("updateMe with %s in the document: %q %v", field, r.Code(), r.Data)
+		for _, doc := range []string{
+			`mutation { updateMe(input: {name: "Eve", FIELD: "admin"}) { user { name } } }`,
+			`mutation { register(input: {email: "evil@example.org", name: "Eve", FIELD: "admin"}) { result { __typename } } }`,
+		} {
+			if r := p.Do(strings.Replace(doc, "FIELD", field, 1), nil); r.Code() != "GRAPHQL_VALIDATION_FAILED" {
+				t.Errorf("%s in the document: %q %v", field, r.Code(), r.Data)
+			}
 		}
 	}
 	viewer := at(t, p.Must(`{ me { user { id name kind } membership { plan { key } } } }`, nil), "me")

@@ -24,7 +24,18 @@ type process struct {
 	cmd *exec.Cmd
 	url string
 	mu  sync.Mutex
-	out bytes.Buffer
+	out bytes.Buffer // all it says
+	res bytes.Buffer // on standard output alone
+}
+
+// results is the part of a process that takes its standard output.
+type results struct{ *process }
+
+func (r results) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	r.res.Write(b)
+	r.mu.Unlock()
+	return r.process.Write(b)
 }
 
 func (p *process) Write(b []byte) (int, error) {
@@ -48,7 +59,7 @@ func program(t *testing.T, environ []string, args ...string) *process {
 	}
 	p := &process{t: t, cmd: exec.CommandContext(t.Context(), self, args...)}
 	p.cmd.Env = append([]string{mainEnv + "=1", "HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}, environ...)
-	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.Stdout, p.cmd.Stderr = results{p}, p
 	return p
 }
 
@@ -60,6 +71,19 @@ func run(t *testing.T, environ []string, args ...string) (int, string) {
 		t.Fatal(err)
 	}
 	return p.wait(), p.said()
+}
+
+// print runs a command that must succeed and gives what it printed on standard output.
+func print(t *testing.T, environ []string, args ...string) string {
+	t.Helper()
+	p := program(t, environ, args...)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.wait(); code != 0 {
+		t.Fatalf("%s: exit code %d\n%s", strings.Join(args, " "), code, p.said())
+	}
+	return p.res.String()
 }
 
 func (p *process) wait() int {
@@ -199,7 +223,11 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown flag", nil, []string{"serve", "--nope"}, 2, []string{"--nope", "--help"}},
 		{"an unknown command", nil, []string{"dance"}, 2, []string{"dance"}},
 		{"bad settings, all told", []string{"BACKENDBOOK_LOG_LEVEL=loud", "BACKENDBOOK_NOPE=1"}, []string{"serve"}, 2, []string{"log.level", "BACKENDBOOK_NOPE"}},
-		{"an unsafe production", []string{"BACKENDBOOK_ENVIRONMENT=production"}, nil, 2, []string{"MONGODB_URI", "public-url"}},
+		{"an unsafe production", []string{"BACKENDBOOK_ENVIRONMENT=production"}, nil, 2, []string{"MONGODB_URI", "public-url", "secret-keys", "mail.host"}},
+		{"a production without keys and mail", []string{
+			"BACKENDBOOK_ENVIRONMENT=production", "BACKENDBOOK_PUBLIC_URL=https://book.example", "MONGODB_URI=mongodb://u:k9$x@" + nobody + "/?replicaSet=r",
+		}, []string{"serve"}, 2, []string{"config new-key", "without mail nobody can register"}},
+		{"a new key", nil, []string{"config", "new-key", "--id", "k7"}, 0, []string{"k7:"}},
 		{"config check", nil, []string{"config", "check"}, 0, []string{"good"}},
 		{"config print masks", []string{"MONGODB_URI=mongodb://u:hunter2@h/?replicaSet=r"}, []string{"config", "print"}, 0, []string{`"********"`}},
 		{"the schema", nil, []string{"schema"}, 0, []string{"type Viewer"}},
@@ -244,12 +272,18 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
+// commandsOn is the environment of commands that work on a database of the tests' MongoDB.
+func commandsOn(t *testing.T, database string) []string {
+	t.Helper()
+	return []string{"MONGODB_URI=" + storetest.URI(t), "BACKENDBOOK_MONGODB_DATABASE=" + database, "BACKENDBOOK_DATA_DIR=" + t.TempDir()}
+}
+
 // TestCommands: an operator makes an administrator, ingests a table, and reads a report of it.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	db := storetest.DB(t)
 	storetest.Insert(t, db, "metrics", analytics.Metric{Key: "hits", Event: "hit", Dimensions: []string{"page"}, Version: 1})
-	environ := []string{"MONGODB_URI=" + storetest.URI(t), "BACKENDBOOK_MONGODB_DATABASE=" + db.Database().Name(), "BACKENDBOOK_LOG_LEVEL=error"}
+	environ := append(commandsOn(t, db.Database().Name()), "BACKENDBOOK_LOG_LEVEL=error")
 	file := filepath.Join(t.TempDir(), "hits.json")
 	if err := os.WriteFile(file, []byte("{\"at\":\"2026-01-02T03:04:05Z\",\"page\":\"/a\",\"ms\":3}\n{\"at\":\"2026-01-02T03:04:06Z\",\"page\":\"/b\",\"ms\":5}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -264,10 +298,12 @@ func TestCommands(t *testing.T) {
 		says string
 	}{
 		{[]string{"migrate", "--dry-run"}, 0, "create users"},
-		{[]string{"user", "create-admin", "eve@example.org"}, 0, "shown this once"},
-		{[]string{"user", "create-admin", "EVE@example.org"}, 1, "EMAIL_TAKEN"},
-		{[]string{"user", "set-password", "eve@example.org"}, 0, "all sessions"},
-		{[]string{"user", "set-password", "who@example.org"}, 1, "NOT_FOUND"},
+		{[]string{"user", "create-admin", "eve@example.org"}, 0, "/reset#token=bbl_"},
+		{[]string{"user", "create-admin", "EVE@example.org"}, 0, "/reset#token=bbl_"}, // another link for the same account
+		{[]string{"user", "create-admin", "eve"}, 1, "EMAIL_INVALID"},
+		{[]string{"user", "reset", "eve@example.org"}, 0, "good once"},
+		{[]string{"user", "reset", "who@example.org"}, 1, "NOT_FOUND"},
+		{[]string{"user", "set-password", "eve@example.org"}, 2, "set-password"}, // nobody chooses a password for somebody else
 		{[]string{"user", "list"}, 0, "eve@example.org"},
 		{[]string{"role", "list"}, 0, "admin"},
 		{[]string{"role", "grant", "eve@example.org", "member"}, 0, "holds member"},
@@ -288,5 +324,8 @@ func TestCommands(t *testing.T) {
 	}
 	if n := storetest.Count(t, db, "analytics_events"); n != 2 {
 		t.Errorf("%d events are stored", n)
+	}
+	if n := storetest.Count(t, db, "users"); n != 1 {
+		t.Errorf("%d users after the same administrator was made twice", n)
 	}
 }

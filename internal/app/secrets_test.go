@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,64 +64,67 @@ func raw(t *testing.T, c *http.Client, method, target, body string, headers ...s
 	return string(b)
 }
 
+// cookiesOf are the values of a browser's cookies.
+func cookiesOf(t *testing.T, c *apptest.Client) (values []string) {
+	t.Helper()
+	at, err := url.Parse(c.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range c.Jar.Cookies(at) {
+		values = append(values, k.Value)
+	}
+	return values
+}
+
 // TestSecrets plants secrets wherever a client can put one and looks for them in the whole log at debug level, in the
 // answers, and in the event log.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	log := &buffer{}
 	s := apptest.Start(t, apptest.Setup{Log: log})
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &http.Client{Jar: jar, Timeout: time.Minute}
+	browser := s.Browser()
+	c := browser.Client
 	const isJSON = "application/json"
 	post := func(body string, headers ...string) string {
 		return raw(t, c, http.MethodPost, s.URL+"/graphql", body, append([]string{"Content-Type", isJSON}, headers...)...)
 	}
-	register := func(password, name string) string {
-		b, err := json.Marshal(map[string]any{
-			"query":     `mutation($in: RegisterInput!) { register(input: $in) { result { __typename } } }`,
-			"variables": map[string]any{"in": map[string]any{"email": "sam@example.org", "password": password, "name": name}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	const signIn = `{"query":"mutation($in: SignInInput!) { signIn(input: $in) { result { ... on SignedIn { token } } } }","variables":{"in":{"email":"sam@example.org","password":"PASS","transport":"BEARER"}}}`
-
 	var answers []string
 	note := func(body string) string { answers = append(answers, body); return body }
-	if got := note(post(register(canary("password"), "Sam"))); !strings.Contains(got, "SignedIn") {
-		t.Fatalf("register: %s", got)
+	sam := map[string]any{"email": "sam@example.org", "password": canary("password"), "name": "Sam"}
+	asked := step(t, browser, "register", sam)
+	mail := s.Mail("sam@example.org", "verify_email")
+	step(t, browser, "verifyEmail", map[string]any{"flow": asked.Flow, "code": mail.Code})
+	in := step(t, s.Browser(), "signIn", map[string]any{"identifier": "sam@example.org", "password": canary("password"), "transport": "BEARER"})
+	token := in.Token
+	secrets := append(cookiesOf(t, browser), asked.Flow, mail.Secret, token, in.Device)
+	if len(secrets) != 6 || slices.Contains(secrets, "") {
+		t.Fatalf("secrets: %q", secrets)
 	}
-	at, err := url.Parse(s.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cookies := jar.Cookies(at)
-	if len(cookies) != 1 {
-		t.Fatalf("cookies: %v", cookies)
-	}
-	secrets := []string{cookies[0].Value}
-	var bearer struct {
-		Data struct {
-			SignIn struct{ Result struct{ Token string } }
+	const signIn = `{"query":"mutation($in: SignInInput!) { signIn(input: $in) { result { ... on SignedIn { token } } } }","variables":{"in":{"identifier":"sam@example.org","password":"PASS","transport":"BEARER"}}}`
+	for name, in := range map[string]map[string]any{ // each refused, with what the refusal must not repeat
+		"register":          {"email": "x@example.org", "password": "password", "name": "X", "invitation": canary("invitation")},
+		"verifyEmail":       {"flow": canary("flow"), "code": canary("code"), "token": canary("link"), "password": canary("verify"), "device": canary("device")},
+		"signInWithMail":    {"token": canary("mail")},
+		"resetPassword":     {"token": canary("reset"), "password": canary("new")},
+		"completeSignIn":    {"flow": canary("half"), "proof": map[string]any{"totp": canary("totp")}},
+		"changePassword":    {"current": canary("current"), "password": canary("change")},
+		"confirmTotp":       {"factor": canary("factor"), "code": canary("confirm")},
+		"signInWithPasskey": {"flow": canary("passkey"), "credential": map[string]any{"id": canary("credential")}},
+		"completeElevation": {"flow": canary("elevation"), "proof": map[string]any{"recoveryCode": canary("recovery")}},
+	} {
+		r := mutate(browser, name, in, "__typename")
+		if b, _ := json.Marshal(r.Errors); r.Code() == "" || note(string(b)) == "" {
+			t.Errorf("%s was not refused: %v", name, r.Data)
 		}
 	}
-	if err := json.Unmarshal([]byte(post(strings.Replace(signIn, "PASS", canary("password"), 1))), &bearer); err != nil || bearer.Data.SignIn.Result.Token == "" {
-		t.Fatalf("signIn: %v", err)
-	}
-	token := bearer.Data.SignIn.Result.Token
-	secrets = append(secrets, token)
-
-	note(post(register(canary("password"), "Sam again")))                                                                                      // EMAIL_TAKEN
-	note(post(strings.Replace(signIn, "PASS", canary("wrong"), 1)))                                                                            // BAD_CREDENTIALS
-	note(post(strings.Replace(signIn, `"PASS"`, `{"$ne":"`+canary("operator")+`"}`, 1)))                                                       // a wrong type
-	note(post(`{"query":"mutation { signIn(input: {email: \"sam@example.org\", password: \"` + canary("literal") + `\", nope: 1}) { x } }"}`)) // not valid
-	note(post(`{"query":"mutation { signIn(input: {password: \"` + canary("syntax")))                                                          // not JSON
-	note(post(`{"query":"{ me { user { name } } ` + canary("grammar") + `("}`))                                                                // not GraphQL
+	note(raw(t, c, http.MethodGet, s.URL+"/auth/callback/mock?state="+canary("state")+"&code="+canary("oauth")+"&iss="+canary("iss")+"&error="+canary("error"), ""))
+	step(t, s.Browser(), "register", sam)                                                                                                           // there is an account already
+	note(post(strings.Replace(signIn, "PASS", canary("wrong"), 1)))                                                                                 // BAD_CREDENTIALS
+	note(post(strings.Replace(signIn, `"PASS"`, `{"$ne":"`+canary("operator")+`"}`, 1)))                                                            // a wrong type
+	note(post(`{"query":"mutation { signIn(input: {identifier: \"sam@example.org\", password: \"` + canary("literal") + `\", nope: 1}) { x } }"}`)) // not valid
+	note(post(`{"query":"mutation { signIn(input: {password: \"` + canary("syntax")))                                                               // not JSON
+	note(post(`{"query":"{ me { user { name } } ` + canary("grammar") + `("}`))                                                                     // not GraphQL
 	note(post(`["` + canary("batch") + `"]`))
 	note(post(`{"query":"{ __typename }","extensions":{"x":"` + canary("extension") + `"},"operationName":"\r\n{\"level\":\"ERROR\"}"}`))
 	note(post(`{"query":"{ __typename }","operationName":"` + canary("operation") + `"}`))

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/webauth"
@@ -29,7 +30,7 @@ func (c *MailDeadCmd) Run(ctx context.Context, env *Env) error {
 	}
 	cells := [][]string{{"ID", "TO", "TEMPLATE", "TRIES", "GIVEN UP", "BECAUSE"}}
 	for _, l := range dead {
-		cells = append(cells, []string{l.ID, l.To, l.Template, fmt.Sprint(l.Tries), l.DeadAt.Format(time.DateTime), l.Error})
+		cells = append(cells, []string{l.ID, l.To, l.Template, strconv.Itoa(l.Tries), l.DeadAt.Format(time.DateTime), l.Error})
 	}
 	return table(env.Out, cells)
 }

@@ -88,7 +88,7 @@ type Auth struct {
 // Mail is how mails leave.
 type Mail struct {
 	Host      string `type:"setting" help:"SMTP server. Empty in development: mails stay in the development mailbox of the console."`
-	Port      int    `type:"setting" def:"587" min:"1" max:"65535" help:"Port of the SMTP server."`
+	Port      int    `type:"setting" def:"0" min:"0" max:"65535" help:"Port of the SMTP server. 0: 587 for starttls, 465 for tls, 25 for none."`
 	User      string `type:"setting" help:"User at the SMTP server. Empty: none is asked for."`
 	Password  string `type:"setting" secret:"" help:"Password at the SMTP server."`
 	TLS       string `type:"setting" name:"tls" def:"starttls" oneof:"starttls,tls,none" help:"How the connection is protected."`

@@ -75,6 +75,7 @@ A secret can also be given as a file: the variable with ` + "`_FILE`" + ` at its
 setting with the place its value comes from and masks secrets; ` + "`backendbook config check`" + ` only tells whether all is well.
 
 In production (` + "`environment: production`" + `) the server refuses to start with a public URL that is not https, with a managed
-MongoDB that was not asked for by name, with a connection string without a user or with a password from an example, and
-with the demo.
+MongoDB that was not asked for by name, with a connection string without a user or with a password from an example, without
+keys of its own (` + "`backendbook config new-key`" + ` makes one), without a mail server, with password hashes cheaper than OWASP's least,
+and with the demo.
 `

@@ -24,6 +24,10 @@ const finishTimeout = 20 * time.Second
 // OAuth has it; what protects it is the state, which is good once and only together with a cookie of this browser. What
 // comes of it the page is told in the fragment, which no server or log ever sees.
 func (s *Server) serveProvider(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet { // a HEAD, which is to change nothing
+		notFound(w, r)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), finishTimeout)
 	defer cancel()
 	q := r.URL.Query()

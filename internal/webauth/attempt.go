@@ -106,7 +106,8 @@ func (s *Service) failed(ctx context.Context, on ref.Ref, method string, cause e
 }
 
 // Authenticate turns the secret a request or a socket came with into who is asking. Warm, a good one costs no read; one
-// that is not good is an attempt like any other.
+// that is not good is an attempt like any other, but for a cookie: a browser sends it unasked, and a whole office may come
+// back to sessions that have ended over night.
 //
 // Errors: SESSION_ENDED, RATE_LIMITED.
 func (s *Service) Authenticate(ctx context.Context, secret string) (actor.Actor, error) {
@@ -114,7 +115,7 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (actor.Actor,
 	if err == nil {
 		return actorOf(found), nil
 	}
-	if isWrong(err) {
+	if b := browserFrom(ctx); isWrong(err) && (b == nil || b.Get(SessionCookie) != secret) {
 		if limited := s.Throttle.Take(ctx, s.network(ctx)); errors.Is(limited, throttle.ErrLimited) {
 			return actor.Actor{}, limited
 		}

@@ -40,13 +40,15 @@ func (FactorRequired) outcome()       {}
 func (VerificationRequired) outcome() {}
 
 // Format keeps every verb of fmt from the secrets.
-func (s SignedIn) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session ", s.Session.ID) }
+func (s SignedIn) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "session ", s.Session.ID) }
 
 // Format keeps every verb of fmt from the flow.
-func (FactorRequired) Format(f fmt.State, _ rune) { fmt.Fprint(f, "factor required") }
+func (FactorRequired) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "factor required") }
 
 // Format keeps every verb of fmt from flow and address.
-func (VerificationRequired) Format(f fmt.State, _ rune) { fmt.Fprint(f, "verification required") }
+func (VerificationRequired) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprint(f, "verification required")
+}
 
 // LogValue keeps the secrets out of logs.
 func (s SignedIn) LogValue() slog.Value { return slog.StringValue(s.Session.ID) }
@@ -92,7 +94,7 @@ type Proof struct {
 }
 
 // Format keeps every verb of fmt from the proof.
-func (Proof) Format(f fmt.State, _ rune) { fmt.Fprint(f, "proof") }
+func (Proof) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "proof") }
 
 // LogValue keeps the proof out of logs.
 func (Proof) LogValue() slog.Value { return slog.StringValue("proof") }

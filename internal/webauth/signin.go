@@ -249,7 +249,7 @@ func (s *Service) SignInWithPasskey(ctx context.Context, c PasskeyCmd) (Outcome,
 		s.failed(ctx, ref.Ref{}, methodPasskey, err)
 		return nil, err
 	}
-	u, err := s.Accounts.ByID(ctx, a.Factor.User)
+	u, err := s.Accounts.ByID(ctx, a.User)
 	if err != nil {
 		return nil, err
 	}
