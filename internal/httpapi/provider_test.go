@@ -81,7 +81,7 @@ func TestProviderCallbackIsAGet(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Config{}, nil)
 	s.providers.err = fault.ErrInternal
-	for _, method := range []string{"POST", "PUT", "DELETE"} {
+	for _, method := range []string{"POST", "PUT", "DELETE", "HEAD"} {
 		if w := s.ask(method, "/auth/callback/mock?state=st", "", "Content-Type", "application/json"); w.Code < 400 || s.providers.got.State != "" {
 			t.Errorf("%s: %d", method, w.Code)
 		}
