@@ -52,10 +52,10 @@ func Parse(prefix, token string) (Digest, bool) {
 func checksum(prefix string, secret []byte) uint32 {
 	sum := ^uint32(0)
 	for i := range len(prefix) {
-		sum = crc32.IEEETable[byte(sum)^prefix[i]] ^ (sum >> 8)
+		sum = crc32.IEEETable[byte(sum&0xff)^prefix[i]] ^ (sum >> 8)
 	}
 	for _, b := range secret {
-		sum = crc32.IEEETable[byte(sum)^b] ^ (sum >> 8)
+		sum = crc32.IEEETable[byte(sum&0xff)^b] ^ (sum >> 8)
 	}
 	return ^sum
 }
