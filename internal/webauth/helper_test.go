@@ -49,7 +49,6 @@ type options struct {
 	start   time.Time // of the clock; default one so far ahead that no index deletes what has expired by it
 	hashing account.Config
 	social  social.Config
-	watch   func(now clock.Clock) clock.Clock // what the accounts see of the clock
 }
 
 // world is one node with everything the flows stand on, on a database of its own.
@@ -105,12 +104,9 @@ func (w *world) node(cfg Config) *Service {
 	events, tickets := event.NewLog(db, now), ticket.New(db, now)
 	roles := rbac.New(db, events, now, all, func() time.Duration { return 0 }, log, rbac.Config{})
 	w.must(roles.Load(w.t.Context()))
-	hashing, accountClock := w.opts.hashing, clock.Clock(now)
+	hashing := w.opts.hashing
 	if hashing.Cost == (account.Cost{}) {
 		hashing.Cost, hashing.HashWait = account.Cost{MemoryKiB: 64, Passes: 1, Threads: 1}, time.Minute
-	}
-	if w.opts.watch != nil {
-		accountClock = w.opts.watch(now)
 	}
 	mails, err := mail.New(db, now, log, w.ring, mail.Config{PublicURL: publicURL, Keep: 10_000})
 	w.must(err)
@@ -121,7 +117,7 @@ func (w *world) node(cfg Config) *Service {
 	w.must(err)
 	cfg.PublicURL = publicURL
 	return New(db, Deps{
-		Accounts: account.New(db, events, accountClock, roles, hashing),
+		Accounts: account.New(db, events, now, roles, hashing),
 		Sessions: session.New(db, events, now, log, session.Config{}),
 		Factors:  factors, Social: others, Tickets: tickets, Throttle: throttle.New(db, events, now), Mail: mails, Events: events,
 		Plans: plan.New(db, events, now, roles, roles, plan.Config{}), Roles: roles, Now: now, Log: log,
@@ -311,9 +307,9 @@ func (w *world) forget(kind string) {
 	w.must(err)
 }
 
-func (w *world) count(coll string, filter ...bson.D) int {
+func (w *world) count(coll string) int {
 	w.t.Helper()
-	return storetest.Count(w.t, w.db, coll, filter...)
+	return storetest.Count(w.t, w.db, coll)
 }
 
 // race runs fn n times at once and counts those that went well; the others must fail with one of the errors wanted.

@@ -104,6 +104,11 @@ func TestRegisterRefuses(t *testing.T) {
 	if n := w.count("tickets"); n != 0 {
 		t.Errorf("%d tickets", n)
 	}
+	for range 5 {
+		w.asked(w.ctx(), registration("often@example.org"))
+	}
+	_, err = w.Register(from(w.ctx(), "203.0.113.9"), registration("Often@example.org"))
+	w.is("a sixth mail to an address", err, throttle.ErrLimited)
 	c := registration("ada@book.example")
 	if _, err := servers["domain"].Register(w.ctx(), c); err != nil {
 		t.Errorf("the right domain: %v", err)
