@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/backendbook/backendbook/graph/generated"
@@ -12,7 +11,6 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/ref"
-	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -75,16 +73,6 @@ func (r *queryResolver) MyData(ctx context.Context) (map[string]any, error) {
 	return r.Auth.MyData(ctx)
 }
 
-// Methods is the resolver for the methods field.
-func (r *sessionResolver) Methods(ctx context.Context, obj *session.Session) ([]string, error) {
-	return strings.Fields(obj.Methods), nil
-}
-
-// Current is the resolver for the current field.
-func (r *sessionResolver) Current(ctx context.Context, obj *session.Session) (bool, error) {
-	return justSignedIn(ctx) || obj.ID == actor.From(ctx).Session, nil
-}
-
 // Kind is the resolver for the kind field.
 func (r *userResolver) Kind(ctx context.Context, obj *account.User) (model.UserKind, error) {
 	switch obj.Kind {
@@ -144,9 +132,6 @@ func (r *viewerResolver) Entitlements(ctx context.Context, obj *model.Viewer) ([
 	return r.Plans.Entitlements(ctx, obj.User.Ref())
 }
 
-// Session returns generated.SessionResolver implementation.
-func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
-
 // User returns generated.UserResolver implementation.
 func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
 
@@ -154,7 +139,6 @@ func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
 func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
 
 type (
-	sessionResolver struct{ *Resolver }
-	userResolver    struct{ *Resolver }
-	viewerResolver  struct{ *Resolver }
+	userResolver   struct{ *Resolver }
+	viewerResolver struct{ *Resolver }
 )

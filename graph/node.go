@@ -23,6 +23,8 @@ func (r *Resolver) findNodes(ctx context.Context, typ string, ids []string) (map
 		return asNodes(r.knownUsers(ctx, ids))
 	case ref.Session:
 		return asNodes(r.Sessions.ByIDs(ctx, ids))
+	case ref.Device:
+		return asNodes(r.Auth.DevicesByIDs(ctx, ids))
 	case ref.Key:
 		return asNodes(r.Sessions.KeysByIDs(ctx, ids))
 	case ref.Factor:

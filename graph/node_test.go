@@ -36,9 +36,10 @@ func (w *world) objects(owner *apptest.Client) map[string]string {
 		}},
 	})
 	doc := owner.Must(`mutation { createDocument(input: {type: "note", data: {title: "one"}}) { document { id } } }`, nil)
+	devices := owner.Must(`{ myDevices { id client } }`, nil)
 	key := owner.Must(`mutation { createAccessKey(input: {name: "ci", scopes: ["registry.document.read"]}) { key { id } } }`, nil)
 	return map[string]string{
-		"AccessKey": w.text(key, "createAccessKey", "key", "id"), "Factor": w.authenticator(owner), "Identity": w.identity(user),
+		"Device": w.text(devices, "myDevices", 0, "id"), "AccessKey": w.text(key, "createAccessKey", "key", "id"), "Factor": w.authenticator(owner), "Identity": w.identity(user),
 		"User": user, "Session": w.text(me, "me", "session", "id"), "Membership": w.text(me, "me", "membership", "id"),
 		"Plan": w.text(me, "me", "membership", "plan", "id"), "Role": w.text(role, "createRole", "role", "id"),
 		"Grant": w.text(grant, "grantRole", "grant", "id"), "ContentType": w.text(typ, "defineContentType", "contentType", "id"),
@@ -84,7 +85,7 @@ func TestNodes(t *testing.T) {
 	}
 	// Who sees what: of what lets the owner in, of the membership and of the administrator's grant nobody else does.
 	seen := map[string][]*apptest.Client{
-		"User": {owner, w.admin, stranger}, "Session": {owner}, "AccessKey": {owner}, "Factor": {owner}, "Identity": {owner}, "Membership": {owner, w.admin}, "Plan": {owner, w.admin, stranger, nobody},
+		"User": {owner, w.admin, stranger}, "Session": {owner}, "Device": {owner}, "AccessKey": {owner}, "Factor": {owner}, "Identity": {owner}, "Membership": {owner, w.admin}, "Plan": {owner, w.admin, stranger, nobody},
 		"Role": {w.admin}, "Grant": {w.admin}, "ContentType": {owner, w.admin, stranger}, "Document": {owner, w.admin, stranger},
 	}
 	names := map[*apptest.Client]string{owner: "its owner", w.admin: "the administrator", stranger: "a stranger", nobody: "nobody"}

@@ -48,8 +48,10 @@ func (r *mutationResolver) Challenge(ctx context.Context, input model.ChallengeI
 
 // CompleteSignIn is the resolver for the completeSignIn field.
 func (r *mutationResolver) CompleteSignIn(ctx context.Context, input model.CompleteSignInInput) (*model.SignInPayload, error) {
+	in := entry(input.Transport, input.Device)
+	in.Trust = input.TrustDevice
 	return signIn(r.Auth.CompleteSignIn(ctx, webauth.CompleteCmd{
-		Entry: entry(input.Transport, input.Device), Flow: input.Flow, Proof: proof(input.Proof),
+		Entry: in, Flow: input.Flow, Proof: proof(input.Proof),
 	}))
 }
 

@@ -24,6 +24,7 @@ type ResolverRoot interface {
 	AccessKey() AccessKeyResolver
 	Backlink() BacklinkResolver
 	Decision() DecisionResolver
+	Device() DeviceResolver
 	Document() DocumentResolver
 	Factor() FactorResolver
 	Grant() GrantResolver
@@ -86,7 +87,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentListInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentListInput)),
 			graphql.NewInputUnmarshaler("EnableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputEnableUserInput)),
+			graphql.NewInputUnmarshaler("EndSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputEndSessionInput)),
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
+			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
 			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
 			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
@@ -94,6 +97,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RemoveEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveEmailInput)),
 			graphql.NewInputUnmarshaler("RemoveFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveFactorInput)),
 			graphql.NewInputUnmarshaler("RenameFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameFactorInput)),
+			graphql.NewInputUnmarshaler("RenameSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameSessionInput)),
 			graphql.NewInputUnmarshaler("ReportInput", graphql.BindUnmarshaler(ec, unmarshalInputReportInput)),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestPasswordResetInput)),
 			graphql.NewInputUnmarshaler("RequestSignInMailInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestSignInMailInput)),
@@ -261,28 +265,6 @@ type EmailAddress {
   primary: Boolean!
   "When the owner showed that mails arrive."
   verifiedAt: Time!
-}
-
-"One sign-in of a user on one device."
-type Session implements Node {
-  "Global id."
-  id: ID!
-  "When the user signed in."
-  createdAt: Time!
-  "When the session was last used, to the minute."
-  lastSeenAt: Time!
-  "When the session ends at the latest."
-  expiresAt: Time!
-  "When its user last showed who they are, by signing in or by ` + "`" + `elevate` + "`" + `. Sensitive fields want it recent."
-  authenticatedAt: Time!
-  "How, as values of RFC 8176 (` + "`" + `amr` + "`" + `): ` + "`" + `pwd` + "`" + `, ` + "`" + `otp` + "`" + `, ` + "`" + `hwk` + "`" + `, ` + "`" + `mail` + "`" + `, ` + "`" + `fed` + "`" + `, ` + "`" + `kba` + "`" + ` for a recovery code."
-  methods: [String!]!
-  "User agent of the device at sign-in; empty when it sent none."
-  userAgent: String!
-  "Network address at sign-in."
-  ip: String!
-  "Whether this is the session of the request."
-  current: Boolean!
 }
 
 "Who is asking."
@@ -1639,6 +1621,165 @@ extend type Mutation {
   deleteMe(input: DeleteMeInput!): DeleteMePayload! @access(rule: SESSION)
 }
 `, BuiltIn: false},
+	{Name: "../../schema/session.graphqls", Input: `"One sign-in of a user on one device."
+type Session implements Node {
+  "Global id."
+  id: ID!
+  "When the user signed in."
+  createdAt: Time!
+  "When the session was last used, to the minute."
+  lastSeenAt: Time!
+  "When the session ends at the latest."
+  expiresAt: Time!
+  "When its user last showed who they are, by signing in or by ` + "`" + `elevate` + "`" + `. Sensitive fields want it recent."
+  authenticatedAt: Time!
+  "How, as values of RFC 8176 (` + "`" + `amr` + "`" + `): ` + "`" + `pwd` + "`" + `, ` + "`" + `otp` + "`" + `, ` + "`" + `hwk` + "`" + `, ` + "`" + `mail` + "`" + `, ` + "`" + `fed` + "`" + `, ` + "`" + `kba` + "`" + ` for a recovery code."
+  methods: [String!]!
+  "Name its owner gave it; null for none."
+  label: String
+  "What the device calls itself, in words such as ` + "`" + `Firefox on Linux` + "`" + `; empty when it tells nothing."
+  client: String!
+  "User agent of the device at sign-in; empty when it sent none."
+  userAgent: String!
+  "Network address at sign-in."
+  ip: String!
+  "Whether this is the session of the request."
+  current: Boolean!
+}
+
+"One page of sessions."
+type SessionConnection {
+  "The sessions with their cursors."
+  edges: [SessionEdge!]!
+  "The sessions alone."
+  nodes: [Session!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A session in a list."
+type SessionEdge {
+  "Position of this session in the list."
+  cursor: String!
+  "The session."
+  node: Session!
+}
+
+"A browser or an app somebody has signed in from. To know one proves nothing; a trusted one stands in for the second factor."
+type Device implements Node {
+  "Global id."
+  id: ID!
+  "What it calls itself, in words such as ` + "`" + `Firefox on Linux` + "`" + `; empty when it tells nothing."
+  client: String!
+  "Network address at the last sign-in."
+  ip: String!
+  "When its user first signed in from it."
+  createdAt: Time!
+  "When its user last signed in from it."
+  lastSeenAt: Time!
+  "Until when it stands in for the second factor; null when it does not."
+  trustedUntil: Time
+}
+
+"A fact about the security of an account, from the log nobody can change."
+type SecurityEvent {
+  "Id."
+  id: String!
+  "What happened, such as ` + "`" + `session.session.started` + "`" + `."
+  kind: String!
+  "When."
+  at: Time!
+  "Network address it was done from; null when another person did it."
+  ip: String
+  "Whether the account's owner did it; false for an administrator, the server, or somebody who was not let in."
+  own: Boolean!
+}
+
+"One page of security events."
+type SecurityEventConnection {
+  "The events with their cursors."
+  edges: [SecurityEventEdge!]!
+  "The events alone."
+  nodes: [SecurityEvent!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A security event in a list."
+type SecurityEventEdge {
+  "Position of this event in the list."
+  cursor: String!
+  "The event."
+  node: SecurityEvent!
+}
+
+"Input of ` + "`" + `endSession` + "`" + `."
+input EndSessionInput {
+  "Global id of the session."
+  session: ID!
+}
+
+"Answer of ` + "`" + `endSession` + "`" + `."
+type EndSessionPayload {
+  "Global id of the session that has ended; its sockets are cut."
+  session: ID!
+}
+
+"Answer of ` + "`" + `endOtherSessions` + "`" + `."
+type EndOtherSessionsPayload {
+  "How many have ended; their sockets are cut."
+  ended: Int!
+}
+
+"Input of ` + "`" + `renameSession` + "`" + `."
+input RenameSessionInput {
+  "Global id of the session."
+  session: ID!
+  "The new name, at most 60 characters; empty for none."
+  label: String!
+}
+
+"Answer of ` + "`" + `renameSession` + "`" + `."
+type RenameSessionPayload {
+  "The session."
+  session: Session!
+}
+
+"Input of ` + "`" + `forgetDevice` + "`" + `."
+input ForgetDeviceInput {
+  "Global id of the device."
+  device: ID!
+}
+
+"Answer of ` + "`" + `forgetDevice` + "`" + `."
+type ForgetDevicePayload {
+  "Global id of the device that is unknown now."
+  device: ID!
+}
+
+extend type Query {
+  "Where the caller is signed in, the newest sign-in first."
+  mySessions(first: Int, after: String, last: Int, before: String): SessionConnection! @access(rule: SESSION)
+  "Where a user is signed in, the newest sign-in first."
+  userSessions(user: ID!, first: Int, after: String, last: Int, before: String): SessionConnection!
+    @access(rule: PERMISSION, permission: "account.user.write")
+  "Browsers and apps the caller has signed in from, the newest first."
+  myDevices: [Device!]! @access(rule: SESSION)
+  "What happened to the caller's account and what its owner did to it, the newest first."
+  mySecurityEvents(first: Int, after: String, last: Int, before: String): SecurityEventConnection! @access(rule: SESSION)
+}
+
+extend type Mutation {
+  "End one of the caller's sessions, or one of anybody's with ` + "`" + `account.user.write` + "`" + `. Errors: NOT_FOUND."
+  endSession(input: EndSessionInput!): EndSessionPayload! @access(rule: SESSION)
+  "End all sessions of the caller but this one. Access keys stay."
+  endOtherSessions: EndOtherSessionsPayload! @access(rule: SESSION)
+  "Name one of the caller's sessions. Errors: NOT_FOUND, BAD_USER_INPUT."
+  renameSession(input: RenameSessionInput!): RenameSessionPayload! @access(rule: SESSION)
+  "Make a device of the caller an unknown one: the next sign-in from it wants every factor. Errors: NOT_FOUND."
+  forgetDevice(input: ForgetDeviceInput!): ForgetDevicePayload! @access(rule: SESSION)
+}
+`, BuiltIn: false},
 	{Name: "../../schema/webauth.graphqls", Input: `"What one may do here before signing in, for pages to show the right buttons."
 type AuthSettings @shareable {
   "Who may register."
@@ -1799,6 +1940,8 @@ input CompleteSignInInput {
   flow: String!
   "The further factor."
   proof: ProofInput!
+  "Whether this device is to stand in for the second factor for 30 days. It never does for sensitive fields."
+  trustDevice: Boolean! = false
   "How the new session's secret travels."
   transport: SessionTransport! = COOKIE
   "Secret of a known device, with transport BEARER."
@@ -2403,6 +2546,24 @@ func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, fiel
 	return nil, fmt.Errorf("no field named %q was found under type DeleteMePayload", field.Name)
 }
 
+func childFields_Device(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Device_id(ctx, ec, field)
+	case "client":
+		return fieldContext_Device_client(ctx, ec, field)
+	case "ip":
+		return fieldContext_Device_ip(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Device_createdAt(ctx, ec, field)
+	case "lastSeenAt":
+		return fieldContext_Device_lastSeenAt(ctx, ec, field)
+	case "trustedUntil":
+		return fieldContext_Device_trustedUntil(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Device", field.Name)
+}
+
 func childFields_DisableUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -2487,6 +2648,22 @@ func childFields_EnableUserPayload(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type EnableUserPayload", field.Name)
 }
 
+func childFields_EndOtherSessionsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ended":
+		return fieldContext_EndOtherSessionsPayload_ended(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndOtherSessionsPayload", field.Name)
+}
+
+func childFields_EndSessionPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return fieldContext_EndSessionPayload_session(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
+}
+
 func childFields_Entitlement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "feature":
@@ -2539,6 +2716,14 @@ func childFields_Factors(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Factors_recoveryCodesLeft(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Factors", field.Name)
+}
+
+func childFields_ForgetDevicePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "device":
+		return fieldContext_ForgetDevicePayload_device(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ForgetDevicePayload", field.Name)
 }
 
 func childFields_Grant(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2879,6 +3064,14 @@ func childFields_RenameFactorPayload(ctx context.Context, ec *executionContext, 
 	return nil, fmt.Errorf("no field named %q was found under type RenameFactorPayload", field.Name)
 }
 
+func childFields_RenameSessionPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return fieldContext_RenameSessionPayload_session(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenameSessionPayload", field.Name)
+}
+
 func childFields_Report(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "metric":
@@ -3023,6 +3216,44 @@ func childFields_RoleEdge(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type RoleEdge", field.Name)
 }
 
+func childFields_SecurityEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_SecurityEvent_id(ctx, ec, field)
+	case "kind":
+		return fieldContext_SecurityEvent_kind(ctx, ec, field)
+	case "at":
+		return fieldContext_SecurityEvent_at(ctx, ec, field)
+	case "ip":
+		return fieldContext_SecurityEvent_ip(ctx, ec, field)
+	case "own":
+		return fieldContext_SecurityEvent_own(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SecurityEvent", field.Name)
+}
+
+func childFields_SecurityEventConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_SecurityEventConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_SecurityEventConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_SecurityEventConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SecurityEventConnection", field.Name)
+}
+
+func childFields_SecurityEventEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_SecurityEventEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_SecurityEventEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SecurityEventEdge", field.Name)
+}
+
 func childFields_Session(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3037,6 +3268,10 @@ func childFields_Session(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Session_authenticatedAt(ctx, ec, field)
 	case "methods":
 		return fieldContext_Session_methods(ctx, ec, field)
+	case "label":
+		return fieldContext_Session_label(ctx, ec, field)
+	case "client":
+		return fieldContext_Session_client(ctx, ec, field)
 	case "userAgent":
 		return fieldContext_Session_userAgent(ctx, ec, field)
 	case "ip":
@@ -3045,6 +3280,28 @@ func childFields_Session(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Session_current(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
+}
+
+func childFields_SessionConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_SessionConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_SessionConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_SessionConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionConnection", field.Name)
+}
+
+func childFields_SessionEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_SessionEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_SessionEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
 }
 
 func childFields_SetPrimaryEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1435,11 +1435,14 @@ func unmarshalInputCompleteSignInInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
+	if _, present := asMap["trustDevice"]; !present {
+		asMap["trustDevice"] = false
+	}
 	if _, present := asMap["transport"]; !present {
 		asMap["transport"] = "COOKIE"
 	}
 
-	fieldsInOrder := [...]string{"flow", "proof", "transport", "device"}
+	fieldsInOrder := [...]string{"flow", "proof", "trustDevice", "transport", "device"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1460,6 +1463,13 @@ func unmarshalInputCompleteSignInInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.Proof = data
+		case "trustDevice":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("trustDevice"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.TrustDevice = data
 		case "transport":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
 			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)

@@ -206,6 +206,8 @@ type CompleteSignInInput struct {
 	Flow string `json:"flow"`
 	// The further factor.
 	Proof ProofInput `json:"proof"`
+	// Whether this device is to stand in for the second factor for 30 days. It never does for sensitive fields.
+	TrustDevice bool `json:"trustDevice"`
 	// How the new session's secret travels.
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
@@ -369,6 +371,24 @@ type EnableUserInput struct {
 	User ref.Ref `json:"user"`
 }
 
+// Answer of `endOtherSessions`.
+type EndOtherSessionsPayload struct {
+	// How many have ended; their sockets are cut.
+	Ended int `json:"ended"`
+}
+
+// Input of `endSession`.
+type EndSessionInput struct {
+	// Global id of the session.
+	Session ref.Ref `json:"session"`
+}
+
+// Answer of `endSession`.
+type EndSessionPayload struct {
+	// Global id of the session that has ended; its sockets are cut.
+	Session ref.Ref `json:"session"`
+}
+
 // One event. It is stored once, whatever happens to the request.
 type EventInput struct {
 	// Made by the client and unique: 8 to 64 letters, digits, dashes, dots or underscores. The same id again counts once.
@@ -411,6 +431,18 @@ type Forbidden struct {
 }
 
 func (Forbidden) IsRefTarget() {}
+
+// Input of `forgetDevice`.
+type ForgetDeviceInput struct {
+	// Global id of the device.
+	Device ref.Ref `json:"device"`
+}
+
+// Answer of `forgetDevice`.
+type ForgetDevicePayload struct {
+	// Global id of the device that is unknown now.
+	Device ref.Ref `json:"device"`
+}
 
 // Input of `grantRole`.
 type GrantRoleInput struct {
@@ -564,6 +596,20 @@ type RenameFactorInput struct {
 	Name string `json:"name"`
 }
 
+// Input of `renameSession`.
+type RenameSessionInput struct {
+	// Global id of the session.
+	Session ref.Ref `json:"session"`
+	// The new name, at most 60 characters; empty for none.
+	Label string `json:"label"`
+}
+
+// Answer of `renameSession`.
+type RenameSessionPayload struct {
+	// The session.
+	Session session.Session `json:"session"`
+}
+
 // What a report is to show.
 type ReportInput struct {
 	// Key of the metric.
@@ -668,6 +714,56 @@ type RoleEdge struct {
 	Cursor string `json:"cursor"`
 	// The role.
 	Node rbac.Role `json:"node"`
+}
+
+// A fact about the security of an account, from the log nobody can change.
+type SecurityEvent struct {
+	// Id.
+	ID string `json:"id"`
+	// What happened, such as `session.session.started`.
+	Kind string `json:"kind"`
+	// When.
+	At time.Time `json:"at"`
+	// Network address it was done from; null when another person did it.
+	IP *string `json:"ip,omitempty"`
+	// Whether the account's owner did it; false for an administrator, the server, or somebody who was not let in.
+	Own bool `json:"own"`
+}
+
+// One page of security events.
+type SecurityEventConnection struct {
+	// The events with their cursors.
+	Edges []SecurityEventEdge `json:"edges"`
+	// The events alone.
+	Nodes []SecurityEvent `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A security event in a list.
+type SecurityEventEdge struct {
+	// Position of this event in the list.
+	Cursor string `json:"cursor"`
+	// The event.
+	Node SecurityEvent `json:"node"`
+}
+
+// One page of sessions.
+type SessionConnection struct {
+	// The sessions with their cursors.
+	Edges []SessionEdge `json:"edges"`
+	// The sessions alone.
+	Nodes []session.Session `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A session in a list.
+type SessionEdge struct {
+	// Position of this session in the list.
+	Cursor string `json:"cursor"`
+	// The session.
+	Node session.Session `json:"node"`
 }
 
 // Input of `setPrimaryEmail`.

@@ -99,6 +99,7 @@ type Mail struct {
 // Session is how long a sign-in lasts.
 type Session struct {
 	Idle     time.Duration `type:"setting" def:"336h" min:"1m" max:"8760h" help:"A session ends when it was not used for so long."`
+	Max      int           `type:"setting" def:"50" min:"1" max:"1000" help:"Most sessions of one user at once: beyond it the least recently used ends."`
 	Absolute time.Duration `type:"setting" def:"720h" min:"1m" max:"8760h" help:"A session ends after so long, whatever happens."`
 }
 

@@ -84,7 +84,7 @@ func (c *Config) ForSocial() (social.Config, error) {
 
 // ForSession is the Config of package session.
 func (c *Config) ForSession() session.Config {
-	return session.Config{Idle: c.Session.Idle, Absolute: c.Session.Absolute}
+	return session.Config{Idle: c.Session.Idle, Absolute: c.Session.Absolute, MaxSessions: c.Session.Max}
 }
 
 // ForHTTP is the Config of package httpapi.

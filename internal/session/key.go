@@ -155,7 +155,7 @@ func (s *Service) RevokeKey(ctx context.Context, owner, id string) (Key, error) 
 		case !ok, found.Kind != KindKey, found.User != owner:
 			return fault.ErrNotFound
 		}
-		at, err := s.end(ctx, found.Session)
+		at, err := s.end(ctx, found.Session, "")
 		found.EndedAt = &at
 		revoked = found.key()
 		return err

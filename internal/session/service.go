@@ -37,6 +37,7 @@ type about struct {
 	User    string `bson:"user"`
 	Methods string `bson:"methods,omitempty"`
 	Device  string `bson:"device,omitempty"`
+	Reason  string `bson:"reason,omitempty"`
 }
 
 // StartCmd asks for a session.
@@ -44,11 +45,19 @@ type StartCmd struct {
 	User    string
 	Methods string // what the user has just proved: RFC 8176 values with a space between, such as "pwd otp"
 	Device  string // id of the [Device]; empty when it is not known
+	// Evicted, if not nil, gets the ids of the sessions that had to make room. A caller with a transaction of its own gives
+	// them to [Service.Forget] after the commit.
+	Evicted *[]string
 }
 
 // Start begins a session for the request of ctx and gives its token, which is kept nowhere else. It counts as a full proof
 // of identity. It joins the transaction of ctx and asks for no permission: that somebody may sign in is for the flow that
-// calls it to decide. The event session.session.started commits with it. Cost: 2 writes.
+// calls it to decide. The event session.session.started commits with it.
+//
+// A user has at most Config.MaxSessions live sessions: those beyond it end, the least recently used first, each with the
+// event session.session.ended and the reason "limit". Starts for one user wait for one another, so this holds however many
+// sign in at once. Cost: 3 writes. At the first start, and when as many have begun since the last count as there was room
+// for then, the live ones are counted: 1 find and 1 write more, and 2 writes for each that ends.
 func (s *Service) Start(ctx context.Context, c StartCmd) (Session, string, error) {
 	now, r := s.now(), actor.RequestFrom(ctx)
 	secret, d := token.New(sessionPrefix)
@@ -56,14 +65,24 @@ func (s *Service) Start(ctx context.Context, c StartCmd) (Session, string, error
 		ID: ref.NewID(), User: c.User, CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(s.cfg.Absolute),
 		Device: c.Device, UserAgent: cleanAgent(r.UserAgent), IP: r.IP,
 	}.used(now, s.cfg.Idle).elevated(now, c.Methods)
-	err := s.db.InTx(ctx, func(ctx context.Context) error {
+	var evicted []string
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		if evicted, err = s.makeRoom(ctx, c.User, now); err != nil {
+			return err
+		}
 		if err := s.store.insert(ctx, record{Session: started, TokenHash: d[:]}); err != nil {
 			return err
 		}
-		return s.events.Append(ctx, kindStarted, started.Ref(), about{c.User, started.Methods, c.Device})
+		return s.events.Append(ctx, kindStarted, started.Ref(), about{User: c.User, Methods: started.Methods, Device: c.Device})
 	})
 	if err != nil {
 		return Session{}, "", err
+	}
+	if len(evicted) > 0 {
+		s.told(ctx, evicted...)
+	}
+	if c.Evicted != nil {
+		*c.Evicted = evicted
 	}
 	return started, secret, nil
 }
@@ -128,7 +147,7 @@ func (s *Service) End(ctx context.Context, id string) error {
 		case !ok, found.Kind != Interactive, !a.System && found.User != a.User:
 			return fault.ErrNotFound
 		}
-		_, err = s.end(ctx, found.Session)
+		_, err = s.end(ctx, found.Session, "")
 		return err
 	})
 	if err == nil {
@@ -169,7 +188,7 @@ func (s *Service) endEach(ctx context.Context, user string, which func(Session) 
 			if !which(one) {
 				continue
 			}
-			if _, err := s.end(ctx, one); err != nil {
+			if _, err := s.end(ctx, one, ""); err != nil {
 				return err
 			}
 			ended = append(ended, one.ID)
@@ -202,8 +221,8 @@ func (s *Service) DeleteAllOf(ctx context.Context, user string) ([]string, error
 	return ended, nil
 }
 
-// end writes the end and its event. It gives the time of the end: an earlier one, if it had ended before.
-func (s *Service) end(ctx context.Context, one Session) (time.Time, error) {
+// end writes the end and its event, with the reason if there is one to tell. It gives the time of the end: an earlier one, if it had ended before.
+func (s *Service) end(ctx context.Context, one Session, reason string) (time.Time, error) {
 	if one.EndedAt != nil {
 		return *one.EndedAt, nil
 	}
@@ -214,7 +233,7 @@ func (s *Service) end(ctx context.Context, one Session) (time.Time, error) {
 	if err := s.store.end(ctx, one.ID, now); err != nil {
 		return now, err
 	}
-	return now, s.events.Append(ctx, kind, one.Ref(), about{User: one.User})
+	return now, s.events.Append(ctx, kind, one.Ref(), about{User: one.User, Reason: reason})
 }
 
 // told makes this node act on ends that have committed. Inside a transaction they have not.

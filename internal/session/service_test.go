@@ -46,7 +46,7 @@ func TestStart(t *testing.T) {
 	if err != nil || len(log) != 1 || log[0].Kind != "session.session.started" || log[0].On != s.Ref() || log[0].IP != "192.0.2.7" {
 		t.Errorf("events: %+v, %v", log, err)
 	}
-	if got := data[about](t, log[0]); got != (about{"ada", "pwd otp", "d1"}) {
+	if got := data[about](t, log[0]); got != (about{User: "ada", Methods: "pwd otp", Device: "d1"}) {
 		t.Errorf("the event says %+v", got)
 	}
 }

@@ -23,10 +23,12 @@ var (
 const (
 	kindStarted         = "session.session.started"
 	kindElevated        = "session.session.elevated"
+	kindRenamed         = "session.session.renamed"
 	kindEnded           = "session.session.ended"
 	kindKeyCreated      = "session.key.created"
 	kindKeyRevoked      = "session.key.revoked"
 	kindDeviceAdded     = "session.device.added"
+	kindDeviceTrusted   = "session.device.trusted"
 	kindDeviceForgotten = "session.device.forgotten"
 )
 
@@ -59,6 +61,7 @@ type Session struct {
 	AuthAt     time.Time    `bson:"authAt,omitempty"`  // last full proof of identity, at sign-in or elevation; zero for keys
 	Methods    string       `bson:"methods,omitempty"` // what was proved so far, RFC 8176 values with a space between: "pwd otp"
 	Device     string       `bson:"device,omitempty"`  // id of the [Device]; empty when it is not known
+	Label      string       `bson:"label,omitempty"`   // the name its owner gave it; empty for none
 	UserAgent  string       `bson:"userAgent"`         // at sign-in, at most 256 bytes
 	IP         string       `bson:"ip"`                // at sign-in
 	Scope      *actor.Scope `bson:"-"`                 // what a key is limited to; nil for the sessions of people
@@ -122,13 +125,14 @@ func cleanAgent(s string) string {
 
 // Config tunes the service. Zero values mean the defaults written beside them.
 type Config struct {
-	Idle       time.Duration // a session unused for so long has ended; default 14 days
-	Absolute   time.Duration // a session has ended after so long, used or not; default 30 days
-	Fresh      time.Duration // how old a proof of identity may be where a fresh one is asked for; default 5 min
-	TouchEvery time.Duration // how exactly the last use is known; default 1 min, at most half of Idle
-	Recheck    time.Duration // how long an answer from memory is good without asking the database; default 5 s
-	Tick       time.Duration // how often Run looks after things; default 1 s
-	MaxCached  int           // sessions kept in memory, about 700 bytes each; default 50,000
+	Idle        time.Duration // a session unused for so long has ended; default 14 days
+	Absolute    time.Duration // a session has ended after so long, used or not; default 30 days
+	Fresh       time.Duration // how old a proof of identity may be where a fresh one is asked for; default 5 min
+	TouchEvery  time.Duration // how exactly the last use is known; default 1 min, at most half of Idle
+	Recheck     time.Duration // how long an answer from memory is good without asking the database; default 5 s
+	Tick        time.Duration // how often Run looks after things; default 1 s
+	MaxSessions int           // live sessions of a user, keys apart: a sign-in ends those beyond it; default 50
+	MaxCached   int           // sessions kept in memory, about 700 bytes each; default 50,000
 }
 
 func (c Config) withDefaults() Config {
@@ -144,6 +148,9 @@ func (c Config) withDefaults() Config {
 	set(&c.TouchEvery, min(time.Minute, c.Idle/2))
 	set(&c.Recheck, 5*time.Second)
 	set(&c.Tick, time.Second)
+	if c.MaxSessions <= 0 {
+		c.MaxSessions = 50
+	}
 	if c.MaxCached == 0 {
 		c.MaxCached = 50_000
 	}

@@ -24,6 +24,7 @@ func Collections() []store.Collection {
 		{Name: collection, Indexes: []store.Index{
 			{Name: "tokenHash", Keys: []string{"tokenHash"}, Unique: true},
 			{Name: "user", Keys: []string{"user", "_id"}},
+			{Name: "open", Keys: []string{"user", "expiresAt"}, Partial: bson.D{notEnded()}},
 			{Name: "keys", Keys: []string{"user", "_id"}, Partial: bson.D{{Key: "kind", Value: KindKey}}},
 		}},
 		{Name: ownerCollection},
@@ -42,7 +43,7 @@ func (s *Service) Follower() event.Follower {
 			switch e.Kind {
 			case kindEnded, kindKeyRevoked:
 				s.cache.forget(e.On.ID)
-			case kindElevated:
+			case kindElevated, kindRenamed:
 				s.cache.refresh(e.On.ID)
 			}
 		},
@@ -105,24 +106,27 @@ func (m *mongoStore) byIDs(ctx context.Context, ids []string) (map[string]record
 
 // openOf reads the sessions and keys of a user that nobody has ended and whose time is not up.
 func (m *mongoStore) openOf(ctx context.Context, user string, at time.Time) ([]Session, error) {
-	return store.Find[Session](ctx, m.sessions, bson.D{
-		store.Eq("user", user), notEnded(), {Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: at}}},
-	})
+	return store.Find[Session](ctx, m.sessions, openAt(user, at))
+}
+
+// openAt is served by the index "open", however many sessions of the user are history.
+func openAt(user string, at time.Time) bson.D {
+	return bson.D{store.Eq("user", user), notEnded(), {Key: "expiresAt", Value: bson.D{{Key: "$gt", Value: at}}}}
 }
 
 // end marks a session that was read in the same transaction as ended.
 func (m *mongoStore) end(ctx context.Context, id string, at time.Time) error {
-	return m.set(ctx, "end", id, bson.D{{Key: "endedAt", Value: at}})
+	return m.change(ctx, "end", id, "$set", bson.D{{Key: "endedAt", Value: at}})
 }
 
 // elevate writes down what was proved of a session that was read in the same transaction.
 func (m *mongoStore) elevate(ctx context.Context, s Session) error {
-	return m.set(ctx, "elevate", s.ID, bson.D{{Key: "authAt", Value: s.AuthAt}, {Key: "methods", Value: s.Methods}})
+	return m.change(ctx, "elevate", s.ID, "$set", bson.D{{Key: "authAt", Value: s.AuthAt}, {Key: "methods", Value: s.Methods}})
 }
 
-// set changes a session that nobody has ended. Somebody has when none is changed: that aborts the transaction.
-func (m *mongoStore) set(ctx context.Context, what, id string, fields bson.D) error {
-	res, err := m.sessions.UpdateOne(ctx, bson.D{store.Eq("_id", id), notEnded()}, bson.D{{Key: "$set", Value: fields}})
+// change changes a session that nobody has ended. Somebody has when none is changed: that aborts the transaction.
+func (m *mongoStore) change(ctx context.Context, what, id, op string, fields bson.D) error {
+	res, err := m.sessions.UpdateOne(ctx, bson.D{store.Eq("_id", id), notEnded()}, bson.D{{Key: op, Value: fields}})
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s session %s: %w", what, id, store.Translate(err))
@@ -158,4 +162,5 @@ func (m *mongoStore) touch(ctx context.Context, uses map[string]Session) error {
 	return nil
 }
 
-func notEnded() bson.E { return bson.E{Key: "endedAt", Value: bson.D{{Key: "$exists", Value: false}}} }
+// notEnded is in the form that a partial index may have as well.
+func notEnded() bson.E { return store.Eq("endedAt", nil) }

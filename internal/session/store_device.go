@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/token"
 )
@@ -62,6 +64,40 @@ func (m *mongoStore) seeDevice(ctx context.Context, d token.Digest, seen Device)
 func (m *mongoStore) addDevice(ctx context.Context, d token.Digest, dev Device) error {
 	if _, err := m.devices.InsertOne(ctx, deviceRecord{dev, d[:]}); err != nil {
 		return fmt.Errorf("insert device %s: %w", dev.ID, store.Translate(err))
+	}
+	return nil
+}
+
+// trust writes down until when a device of the user is trusted.
+//
+// Errors: NOT_FOUND.
+func (m *mongoStore) trust(ctx context.Context, user, id string, until time.Time) error {
+	res, err := m.devices.UpdateOne(ctx, bson.D{store.Eq("_id", id), store.Eq("user", user)},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "trustedUntil", Value: until}}}})
+	switch {
+	case err != nil:
+		return fmt.Errorf("trust device %s: %w", id, store.Translate(err))
+	case res.MatchedCount == 0:
+		return fault.ErrNotFound
+	}
+	return nil
+}
+
+func (m *mongoStore) devicesOf(ctx context.Context, user string) ([]Device, error) {
+	return store.Find[Device](ctx, m.devices, bson.D{store.Eq("user", user)},
+		options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(MaxDevices))
+}
+
+// deleteDevice deletes a device of the user.
+//
+// Errors: NOT_FOUND.
+func (m *mongoStore) deleteDevice(ctx context.Context, user, id string) error {
+	res, err := m.devices.DeleteOne(ctx, bson.D{store.Eq("_id", id), store.Eq("user", user)})
+	switch {
+	case err != nil:
+		return fmt.Errorf("delete device %s: %w", id, store.Translate(err))
+	case res.DeletedCount == 0:
+		return fault.ErrNotFound
 	}
 	return nil
 }

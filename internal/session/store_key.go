@@ -12,7 +12,7 @@ import (
 	"github.com/backendbook/backendbook/internal/store"
 )
 
-const ownerCollection = "key_owners"
+const ownerCollection = "key_owners" // who starts sessions queues there as well: see countStart
 
 // key is the access key that the record holds.
 func (r record) key() Key {

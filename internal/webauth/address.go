@@ -61,7 +61,7 @@ func (s *Service) AddEmail(ctx context.Context, email string, primary bool) (Mai
 // ConfirmEmail makes an address the caller's, who has added it and reads it. If it becomes the primary one, the one so far
 // is told, and the mailed secrets that were sent there are void.
 //
-// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, TICKET_INVALID, EMAIL_TAKEN, ADDRESS_LIMIT, RATE_LIMITED.
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED, TICKET_INVALID, EMAIL_TAKEN, ADDRESS_LIMIT, RATE_LIMITED.
 func (s *Service) ConfirmEmail(ctx context.Context, p MailProof) (account.User, error) {
 	u, err := s.me(ctx)
 	if err != nil {
@@ -161,7 +161,8 @@ type UpdateCmd struct {
 
 // UpdateMe changes the profile of the person of the request.
 //
-// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, USERNAME_TAKEN, USERNAME_INVALID, TERMS_VERSION, ACCOUNT_KIND, BAD_USER_INPUT.
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED, USERNAME_TAKEN, USERNAME_INVALID, TERMS_VERSION,
+// BAD_USER_INPUT.
 func (s *Service) UpdateMe(ctx context.Context, c UpdateCmd) (account.User, error) {
 	u, err := s.me(ctx)
 	if err != nil {

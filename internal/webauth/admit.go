@@ -44,6 +44,13 @@ func (s *Service) admit(ctx context.Context, u account.User, method string, in E
 	if len(wanted) == 0 || method == methodPasskey { // a passkey whose holder was verified is two factors in one
 		return outcomeOf(s.enter(ctx, u.ID, method, in, proof))
 	}
+	d, known, err := s.Sessions.Recognize(ctx, u.ID, in.device(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if known && d.Trusted(s.now()) {
+		return outcomeOf(s.enter(ctx, u.ID, method, in, proof))
+	}
 	var t ticket.Issued
 	err = s.db.InTx(ctx, func(ctx context.Context) (err error) {
 		if err := proof(ctx); err != nil {
@@ -98,6 +105,7 @@ func nothing(context.Context) error { return nil }
 // Errors: ACCOUNT_DISABLED, and those of the proof.
 func (s *Service) enter(ctx context.Context, user string, methods string, in Entry, proof step) (SignedIn, error) {
 	var done SignedIn
+	var gone []string // sessions that make room for this one
 	old := actor.From(ctx).Session
 	shown := in.device(ctx)
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
@@ -118,14 +126,22 @@ func (s *Service) enter(ctx context.Context, user string, methods string, in Ent
 		if d, done.Device, err = s.meet(ctx, done.User, shown, methods); err != nil {
 			return err
 		}
-		done.Session, done.Token, err = s.Sessions.Start(ctx, session.StartCmd{User: user, Methods: methods, Device: d.ID})
+		if in.Trust {
+			if d, done.Device, err = s.trust(ctx, d); err != nil {
+				return err
+			}
+		}
+		done.Session, done.Token, err = s.Sessions.Start(ctx, session.StartCmd{User: user, Methods: methods, Device: d.ID, Evicted: &gone})
 		return err
 	})
 	if err != nil {
 		return SignedIn{}, err
 	}
 	if old != "" {
-		s.Sessions.Forget(old)
+		gone = append(gone, old)
+	}
+	if len(gone) > 0 {
+		s.Sessions.Forget(gone...)
 	}
 	return done.hand(ctx, in.Transport), nil
 }
@@ -160,6 +176,19 @@ func (s *Service) meet(ctx context.Context, u account.User, shown, methods strin
 		return d, secret, err
 	}
 	return d, secret, s.notify(ctx, u, "notice_new_device", nil)
+}
+
+// trust lets a device stand in for the second factor. It becomes a new one, with a new secret: the one it has shown may
+// have been planted by somebody who knows it.
+func (s *Service) trust(ctx context.Context, d session.Device) (session.Device, string, error) {
+	if err := s.Sessions.ForgetDevice(ctx, d.User, d.ID); err != nil {
+		return d, "", err
+	}
+	d, secret, _, err := s.Sessions.Remember(ctx, d.User, "")
+	if err != nil {
+		return d, "", err
+	}
+	return d, secret, s.Sessions.Trust(ctx, d.User, d.ID, s.now().Add(trustTTL))
 }
 
 // SignOut ends the session of the request and clears the cookie. It reports whether there was a session: signing out

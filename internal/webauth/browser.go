@@ -64,6 +64,7 @@ func (t Transport) check(ctx context.Context) error {
 type Entry struct {
 	Transport Transport
 	Device    string // secret of a known device, with Bearer; a cookie else
+	Trust     bool   // let the device stand in for the second factor from now on
 }
 
 // device is the secret of the device the request comes from; empty when it shows none.

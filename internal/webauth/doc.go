@@ -18,6 +18,6 @@
 //
 // The package keeps no collection of its own: what waits is a ticket (package ticket).
 // Tickets: register, sign-in, sign-in-mail, reset, address, elevate, invitation.
-// Events: webauth.signin.failed {method, code}; webauth.reset.requested, webauth.reset.completed; webauth.user.signed_out;
+// Events: webauth.signin.failed {method, code}; webauth.reset.requested, webauth.reset.completed; webauth.user.signed_out, webauth.session.ended (by an administrator);
 // webauth.invitation.created, .revoked, .accepted {id, role, plan}; webauth.data.exported.
 package webauth

@@ -74,7 +74,8 @@ func (s *Service) BeginPasskey(ctx context.Context) (flow string, options []byte
 
 // AddPasskey keeps it. The first factor brings recovery codes, which are shown this once.
 //
-// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED, REAUTH_REQUIRED, PASSKEY_INVALID, TICKET_INVALID.
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED, REAUTH_REQUIRED, PASSKEY_INVALID, PASSKEY_TAKEN, FACTOR_LIMIT,
+// BAD_USER_INPUT.
 func (s *Service) AddPasskey(ctx context.Context, flow string, credential []byte, name string) (factor.Factor, []string, error) {
 	u, err := s.meFresh(ctx)
 	if err != nil {

@@ -25,7 +25,7 @@ type CreateKeyCmd struct {
 // owner holds then.
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED, REAUTH_REQUIRED, FORBIDDEN, UNKNOWN_PERMISSION, POLICY_STALE,
-// KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT.
+// KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT; ACCOUNT_DISABLED for a program that is.
 func (s *Service) CreateKey(ctx context.Context, c CreateKeyCmd) (session.Key, string, error) {
 	u, err := s.meFresh(ctx)
 	if err != nil {

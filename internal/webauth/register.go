@@ -192,7 +192,8 @@ type VerifyCmd struct {
 // follow it although a stranger has registered, with a password the stranger knows: it takes the browser that registered
 // or the password. All that a user has commits together, or nothing does.
 //
-// Errors: TICKET_INVALID, BAD_CREDENTIALS, EMAIL_TAKEN, USERNAME_TAKEN, RATE_LIMITED, TOO_BUSY.
+// Errors: TICKET_INVALID, BAD_CREDENTIALS, EMAIL_TAKEN, USERNAME_TAKEN, RATE_LIMITED, TOO_BUSY, BAD_USER_INPUT;
+// INVITATION_INVALID for one that was used or taken back meanwhile, ACCOUNT_KIND for a guest who is a person by now.
 func (s *Service) VerifyEmail(ctx context.Context, c VerifyCmd) (Outcome, error) {
 	if err := c.Transport.check(ctx); err != nil {
 		return nil, err

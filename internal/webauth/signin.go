@@ -235,7 +235,7 @@ type PasskeyCmd struct {
 // SignInWithPasskey lets somebody in by a passkey alone. The authenticator has verified who holds it, so it counts for two
 // factors.
 //
-// Errors: PASSKEY_INVALID, TICKET_INVALID, ACCOUNT_DISABLED, RATE_LIMITED, BAD_USER_INPUT.
+// Errors: PASSKEY_INVALID, ACCOUNT_DISABLED, RATE_LIMITED, BAD_USER_INPUT.
 func (s *Service) SignInWithPasskey(ctx context.Context, c PasskeyCmd) (Outcome, error) {
 	if err := c.Transport.check(ctx); err != nil {
 		return nil, err

@@ -81,12 +81,13 @@ const (
 
 // The kinds of this package's events. What a domain changes it tells itself.
 const (
-	kindFailed      = "webauth.signin.failed"
-	kindSignedOut   = "webauth.user.signed_out"
-	kindResetAsked  = "webauth.reset.requested"
-	kindResetDone   = "webauth.reset.completed"
-	kindInvited     = "webauth.invitation.created"
-	kindInviteGone  = "webauth.invitation.revoked"
-	kindInviteTaken = "webauth.invitation.accepted"
-	kindExported    = "webauth.data.exported"
+	kindFailed       = "webauth.signin.failed"
+	kindSignedOut    = "webauth.user.signed_out"
+	kindSessionEnded = "webauth.session.ended" // by an administrator
+	kindResetAsked   = "webauth.reset.requested"
+	kindResetDone    = "webauth.reset.completed"
+	kindInvited      = "webauth.invitation.created"
+	kindInviteGone   = "webauth.invitation.revoked"
+	kindInviteTaken  = "webauth.invitation.accepted"
+	kindExported     = "webauth.data.exported"
 )

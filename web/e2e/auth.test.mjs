@@ -313,6 +313,57 @@ describe('ways in', { timeout: 14 * timeout }, () => {
     await page.setViewportSize(desktop);
   });
 
+  step('one sees where one is signed in, ends it from afar, and a trusted device asks for less', async ({ page }) => {
+    const other = await openPage(browser, server.url);
+    const there = other.page;
+    await there.goto('/');
+    await enterPassword(there, vera);
+    await choose(there, 'TOTP', 'Authenticator app');
+    await there.getByLabel('Do not ask again on this device').check();
+    await screenshot(there, 'factor-trust');
+    await proveByApp(there);
+    await there.getByTestId('user').waitFor();
+    await signOut(there);
+    await signIn(there, vera);
+    await there.evaluate(() => (globalThis.sameDocument = true));
+
+    await page.reload();
+    const sessions = page.getByTestId('panel-sessions').getByTestId('session');
+    await sessions.nth(1).waitFor();
+    assert.equal(await sessions.count(), 2);
+    const here = sessions.filter({ hasText: 'This session' });
+    const away = sessions.filter({ hasNotText: 'This session' });
+    assert.deepEqual([await here.count(), await away.count()], [1, 1]);
+    await away.getByRole('button', { name: /^Rename/ }).click();
+    const dialog = page.getByTestId('rename-session');
+    await dialog.locator('input[name=session-label]').fill('The other browser');
+    await dialog.getByRole('button', { name: 'Rename', exact: true }).click();
+    await away.getByText('The other browser').waitFor();
+    const trusted = page.getByTestId('panel-devices').getByTestId('device').filter({ hasText: 'trusted until' });
+    await trusted.waitFor();
+    await screenshot(page, 'sessions', { fullPage: true });
+
+    await away.getByRole('button', { name: 'Sign out The other browser' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Sign out', exact: true }).click();
+    await there.getByTestId('sign-in').getByText('Your session has ended').waitFor();
+    assert.equal(await there.evaluate(() => globalThis.sameDocument), true, 'it took a reload');
+    await away.waitFor({ state: 'detached' });
+    const activity = page.getByTestId('panel-activity').getByTestId('activity');
+    await activity.first().getByText('Session ended').waitFor();
+    await activity.first().getByText('by you').waitFor();
+    assert.equal(await activity.count(), 10);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await activity.nth(10).waitFor();
+
+    await trusted.getByRole('button', { name: /^Forget/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Forget', exact: true }).click();
+    await trusted.waitFor({ state: 'detached' });
+    await enterPassword(there, vera);
+    await there.getByTestId('factor-step').waitFor();
+    assert.deepEqual(other.offences, []);
+    await other.context.close();
+  });
+
   test('a guest looks around, and keeps id and all by registering', { timeout }, async () => {
     const { page, context, offences } = await openPage(browser, server.url);
     await page.goto('/');

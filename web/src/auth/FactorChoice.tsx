@@ -12,12 +12,16 @@ interface Props {
   prove: (proof: Proof) => Promise<Problem | null>;
   /** What to do when the attempt itself is no longer good. */
   lapsed: ReactNode;
+  /** What else is asked along with the proof, whichever it is. */
+  extra?: ReactNode;
 }
 
 export interface FactorFormProps {
   flow: string;
   busy: boolean;
   prove: (proof: Proof) => Promise<void>;
+  /** Stands before the button that sends the proof. */
+  extra: ReactNode;
   onFailure: (failure: Problem | null) => void;
 }
 
@@ -30,7 +34,7 @@ const forms: Record<FactorKind, (props: FactorFormProps) => ReactNode> = {
 };
 
 /** One of several proofs, with the way to the others. */
-export function FactorChoice({ required, prove, lapsed }: Props) {
+export function FactorChoice({ required, prove, lapsed, extra }: Props) {
   const { flow, factors } = required;
   const [chosen, setChosen] = useState(() => firstFactor(factors));
   const [failure, setFailure] = useState<Problem | null>(null);
@@ -49,7 +53,7 @@ export function FactorChoice({ required, prove, lapsed }: Props) {
   return (
     <Stack data-testid="factor" data-factor={chosen}>
       {failure && <ProblemNote problem={failure}>{failure.code === 'TICKET_INVALID' && lapsed}</ProblemNote>}
-      <Form key={chosen} flow={flow} busy={busy} prove={send} onFailure={setFailure} />
+      <Form key={chosen} flow={flow} busy={busy} prove={send} extra={extra} onFailure={setFailure} />
       {others.length > 0 && (
         <Group gap="xs" component="section" aria-label="Other ways">
           <Text size="sm" c="dimmed">

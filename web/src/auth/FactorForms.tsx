@@ -9,20 +9,20 @@ import { CHALLENGE } from './operations';
 import { getPasskey, passkeyProblem } from './webauthn';
 
 /** Six digits of an authenticator app. */
-export function TotpForm({ busy, prove }: FactorFormProps) {
+export function TotpForm({ busy, prove, extra }: FactorFormProps) {
   const [totp, setTotp] = useState('');
   return (
-    <ProofForm busy={busy} onSubmit={() => prove({ totp })}>
+    <ProofForm busy={busy} extra={extra} onSubmit={() => prove({ totp })}>
       <CodeInput label="Code of your authenticator app" value={totp} onChange={setTotp} />
     </ProofForm>
   );
 }
 
 /** The password. */
-export function PasswordForm({ busy, prove }: FactorFormProps) {
+export function PasswordForm({ busy, prove, extra }: FactorFormProps) {
   const [password, setPassword] = useState('');
   return (
-    <ProofForm busy={busy} onSubmit={() => prove({ password })}>
+    <ProofForm busy={busy} extra={extra} onSubmit={() => prove({ password })}>
       <PasswordInput
         label="Password"
         name="password"
@@ -39,10 +39,10 @@ export function PasswordForm({ busy, prove }: FactorFormProps) {
 }
 
 /** A recovery code, each good once. */
-export function RecoveryForm({ busy, prove }: FactorFormProps) {
+export function RecoveryForm({ busy, prove, extra }: FactorFormProps) {
   const [recoveryCode, setRecoveryCode] = useState('');
   return (
-    <ProofForm busy={busy} onSubmit={() => prove({ recoveryCode })}>
+    <ProofForm busy={busy} extra={extra} onSubmit={() => prove({ recoveryCode })}>
       <TextInput
         label="Recovery code"
         description="One of the codes you kept. Each is good once."
@@ -61,7 +61,7 @@ export function RecoveryForm({ busy, prove }: FactorFormProps) {
 }
 
 /** A code by mail, which is sent on demand. */
-export function EmailCodeForm({ flow, busy, prove, onFailure }: FactorFormProps) {
+export function EmailCodeForm({ flow, busy, prove, extra, onFailure }: FactorFormProps) {
   const challenge = useAct(CHALLENGE);
   const [sent, setSent] = useState(false);
   const [emailCode, setEmailCode] = useState('');
@@ -79,7 +79,7 @@ export function EmailCodeForm({ flow, busy, prove, onFailure }: FactorFormProps)
     );
   }
   return (
-    <ProofForm busy={busy} onSubmit={() => prove({ emailCode })}>
+    <ProofForm busy={busy} extra={extra} onSubmit={() => prove({ emailCode })}>
       <Text size="sm">A code is on its way to your primary address.</Text>
       <CodeInput label="Code of the mail" value={emailCode} onChange={setEmailCode} />
       <MailboxLink />
@@ -88,7 +88,7 @@ export function EmailCodeForm({ flow, busy, prove, onFailure }: FactorFormProps)
 }
 
 /** A passkey, which the browser asks for. */
-export function PasskeyForm({ flow, busy, prove, onFailure }: FactorFormProps) {
+export function PasskeyForm({ flow, busy, prove, extra, onFailure }: FactorFormProps) {
   const challenge = useAct(CHALLENGE);
   const use = async () => {
     const answer = await challenge.run({ input: { flow, factor: 'PASSKEY' } }, onFailure);
@@ -98,13 +98,23 @@ export function PasskeyForm({ flow, busy, prove, onFailure }: FactorFormProps) {
     if (passkey) await prove({ passkey });
   };
   return (
-    <Button onClick={() => void use()} loading={busy || challenge.busy} fullWidth data-autofocus>
-      Use a passkey
-    </Button>
+    <Stack>
+      {extra}
+      <Button onClick={() => void use()} loading={busy || challenge.busy} fullWidth data-autofocus>
+        Use a passkey
+      </Button>
+    </Stack>
   );
 }
 
-function ProofForm({ busy, onSubmit, children }: { busy: boolean; onSubmit: () => Promise<void>; children: ReactNode }) {
+interface ProofFormProps {
+  busy: boolean;
+  extra: ReactNode;
+  onSubmit: () => Promise<void>;
+  children: ReactNode;
+}
+
+function ProofForm({ busy, extra, onSubmit, children }: ProofFormProps) {
   const send = (event: SubmitEvent) => {
     event.preventDefault();
     void onSubmit();
@@ -113,6 +123,7 @@ function ProofForm({ busy, onSubmit, children }: { busy: boolean; onSubmit: () =
     <form onSubmit={send}>
       <Stack>
         {children}
+        {extra}
         <Button type="submit" loading={busy} fullWidth>
           Continue
         </Button>

@@ -1,4 +1,5 @@
-import { Anchor, Button } from '@mantine/core';
+import { Anchor, Button, Checkbox } from '@mantine/core';
+import { useState } from 'react';
 
 import { problem } from '../api/problem';
 import { useAct } from '../api/useAct';
@@ -39,9 +40,10 @@ export function NextStep({ step, arrival }: { step: Step; arrival: Arrival }) {
 
 function FactorStep({ required, arrival }: { required: RequiredFactor; arrival: Arrival }) {
   const complete = useAct(COMPLETE_SIGN_IN);
+  const [trustDevice, setTrustDevice] = useState(false);
   const prove = async (proof: Proof) => {
     let failure = null;
-    const input = { flow: required.flow, proof, transport: 'COOKIE' as const };
+    const input = { flow: required.flow, proof, trustDevice, transport: 'COOKIE' as const };
     const answer = await complete.run({ input }, (f) => (failure = f));
     if (answer) arrival.arrive(answer.completeSignIn.result);
     return failure;
@@ -53,7 +55,20 @@ function FactorStep({ required, arrival }: { required: RequiredFactor; arrival: 
       foot={<StartAgain onClick={arrival.restart} />}
       data-testid="factor-step"
     >
-      <FactorChoice key={required.flow} required={required} prove={prove} lapsed={<StartAgain onClick={arrival.restart} />} />
+      <FactorChoice
+        key={required.flow}
+        required={required}
+        prove={prove}
+        lapsed={<StartAgain onClick={arrival.restart} />}
+        extra={
+          <Checkbox
+            label="Do not ask again on this device for 30 days"
+            name="trustDevice"
+            checked={trustDevice}
+            onChange={(e) => setTrustDevice(e.currentTarget.checked)}
+          />
+        }
+      />
     </Frame>
   );
 }

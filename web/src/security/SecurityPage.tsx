@@ -1,9 +1,12 @@
 import { Skeleton, Stack, Text, Title } from '@mantine/core';
+import { useReducer } from 'react';
 import { useQuery } from 'urql';
 
 import { problemOf } from '../api/problem';
 import { useSession } from '../session/viewer';
 import { ProblemNote } from '../ui/ProblemNote';
+import { ActivityPanel } from './ActivityPanel';
+import { DevicesPanel } from './DevicesPanel';
 import { EmailsPanel } from './EmailsPanel';
 import { FactorsPanel } from './FactorsPanel';
 import { GuestPanel } from './GuestPanel';
@@ -15,13 +18,16 @@ import { SECURITY } from './operations';
 import { PasswordPanel } from './PasswordPanel';
 import { ProfilePanel } from './ProfilePanel';
 import classes from './SecurityPage.module.css';
+import { SessionsPanel } from './SessionsPanel';
 
 /** How one gets in, and everything that belongs to the account. */
 export default function SecurityPage() {
   const { recheck } = useSession();
   const [{ data, error }, again] = useQuery({ query: SECURITY, requestPolicy: 'cache-and-network' });
+  const [changes, changed] = useReducer((n: number) => n + 1, 0);
   const reload = () => {
     again({ requestPolicy: 'network-only' });
+    changed();
     // The shell shows a part of it, too.
     recheck();
   };
@@ -33,7 +39,7 @@ export default function SecurityPage() {
           Security
         </Title>
         <Text size="sm" c="dimmed">
-          Who you are here, how you get in, and what may act in your name.
+          Who you are here, how and where you get in, and what may act in your name.
         </Text>
       </div>
       <LinkNote />
@@ -46,12 +52,16 @@ export default function SecurityPage() {
             <ProfilePanel key={`${me.user.name} ${me.user.username} ${me.locale}`} me={me} reload={reload} />
             <EmailsPanel emails={me.emails} reload={reload} />
             <PasswordPanel hasPassword={me.hasPassword} email={me.user.email} reload={reload} />
+            <SessionsPanel sessions={data.mySessions.nodes} reload={reload} />
             <LeavePanel email={me.user.email} />
           </Stack>
           <Stack>
             <FactorsPanel factors={data.myFactors} wanted={me.factorRequired} reload={reload} />
             <IdentitiesPanel identities={data.myIdentities} reload={reload} />
             <KeysPanel />
+            <DevicesPanel devices={data.myDevices} reload={reload} />
+            {/* Each change is one more fact: it begins anew at the newest. */}
+            <ActivityPanel key={changes} />
           </Stack>
         </div>
       )}

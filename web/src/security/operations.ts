@@ -11,6 +11,8 @@ export const SECURITY = graphql(`
     }
     myFactors { items { id kind name createdAt lastUsedAt } recoveryCodesLeft }
     myIdentities { id provider email createdAt lastUsedAt }
+    mySessions(first: 100) { nodes { id label client ip createdAt lastSeenAt current methods } }
+    myDevices { id client lastSeenAt trustedUntil }
   }
 `);
 
@@ -92,6 +94,36 @@ export const UNLINK_IDENTITY = graphql(`
   }
 `);
 
+export const END_SESSION = graphql(`
+  mutation EndSession($input: EndSessionInput!) {
+    endSession(input: $input) { session }
+  }
+`);
+
+export const END_OTHER_SESSIONS = graphql(`
+  mutation EndOtherSessions {
+    endOtherSessions { ended }
+  }
+`);
+
+export const RENAME_SESSION = graphql(`
+  mutation RenameSession($input: RenameSessionInput!) {
+    renameSession(input: $input) { session { id label } }
+  }
+`);
+
+export const FORGET_DEVICE = graphql(`
+  mutation ForgetDevice($input: ForgetDeviceInput!) {
+    forgetDevice(input: $input) { device }
+  }
+`);
+
+export const MY_SECURITY_EVENTS = graphql(`
+  query MySecurityEvents($after: String) {
+    mySecurityEvents(first: 10, after: $after) { nodes { id kind at ip own } pageInfo { hasNextPage endCursor } }
+  }
+`);
+
 export const MY_DATA = graphql(`
   query MyData {
     myData
@@ -116,3 +148,6 @@ export type Factors = Security['myFactors'];
 export type Factor = Factors['items'][number];
 export type Identity = Security['myIdentities'][number];
 export type Enrollment = ResultOf<typeof BEGIN_TOTP>['beginTotp'];
+export type Session = Security['mySessions']['nodes'][number];
+export type Device = Security['myDevices'][number];
+export type SecurityEvent = ResultOf<typeof MY_SECURITY_EVENTS>['mySecurityEvents']['nodes'][number];
