@@ -1,4 +1,4 @@
-import { Button, Skeleton } from '@mantine/core';
+import { Button, Divider, Skeleton } from '@mantine/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 
@@ -45,6 +45,7 @@ function ActivityPage({ after, onMore }: PageProps) {
   if (nodes.length === 0 && !after) return <Empty title="Nothing yet" icon="security" />;
   return (
     <>
+      {after && <Divider mb={8} color="var(--mantine-color-default-border)" />}
       <Rows label={after ? 'Earlier activity' : 'Newest activity'}>
         {nodes.map((event) => (
           <Row key={event.id} title={eventWords(event.kind)} detail={detail(event)} data-testid="activity" />

@@ -27,30 +27,26 @@ export function SessionsPanel({ sessions, reload }: { sessions: Session[]; reloa
     reload();
   };
   return (
-    <Panel
-      title="Where you are signed in"
-      hint="Whoever you sign out has to sign in again, at once"
-      data-testid="panel-sessions"
-      aside={
-        sessions.some((s) => !s.current) && (
-          <ConfirmButton
-            label="Sign out everywhere else"
-            question="Sign out everywhere but here? Access keys stay."
-            loading={others.busy}
-            onConfirm={() => void endOthers()}
-          />
-        )
-      }
-    >
+    <Panel title="Where you are signed in" hint="What you sign out is out at once" data-testid="panel-sessions">
       {others.failure && <ProblemNote problem={others.failure} mb="sm" />}
       <Rows label="Sessions">
         {sessions.map((session) => (
           <SessionRow key={session.id} session={session} reload={reload} />
         ))}
       </Rows>
-      <Text size="sm" c="teal" role="status">
-        {ended !== null && `${plural(ended, 'other session')} ended.`}
-      </Text>
+      <Group justify="space-between" gap="xs" mt={4}>
+        <Text size="sm" c="teal" role="status">
+          {ended !== null && `${plural(ended, 'other session')} ended.`}
+        </Text>
+        {sessions.some((s) => !s.current) && (
+          <ConfirmButton
+            label="Sign out everywhere else"
+            question="Sign out everywhere but here? Access keys stay."
+            loading={others.busy}
+            onConfirm={() => void endOthers()}
+          />
+        )}
+      </Group>
     </Panel>
   );
 }

@@ -29,7 +29,7 @@ const events: Record<string, string> = {
   'session.device.trusted': 'Device trusted',
   'session.key.created': 'Access key made',
   'session.key.revoked': 'Access key revoked',
-  'session.session.elevated': 'Showed who they are once more',
+  'session.session.elevated': 'Identity confirmed again',
   'session.session.ended': 'Session ended',
   'session.session.renamed': 'Session renamed',
   'session.session.started': 'Signed in',
@@ -55,7 +55,7 @@ const methods: Record<string, string> = {
   mail: 'mail',
   fed: 'linked account',
   kba: 'recovery code',
-  guest: 'nothing, as a guest',
+  guest: 'guest access',
 };
 
 const list = new Intl.ListFormat('en');
