@@ -20,7 +20,7 @@
 // here is named with each method: reading of lists and of what is private, and shutting somebody out.
 //
 // Collection: users {_id, kind, emails: [{email, key, verifiedAt}], username, usernameKey, name, nameKey, locale,
-// terms: {version, at}, password, deactivatedAt, disabledAt, deleteAfter, admittedAt, admissions, createdAt}; what is
+// terms: {version, at}, password, deactivatedAt, disabledAt, deleteAfter, admittedAt, admissions, passwordRev, createdAt}; what is
 // empty is absent, but for kind and the names. admittedAt and admissions, a count, are written by [Service.Admit] and read
 // by nobody: that they change is what they are for. Indexes: by emails.key and by usernameKey, unique, where there is one;
 // by kind, nameKey and _id for lists; by deleteAfter, where there is one.

@@ -104,7 +104,7 @@ func (s *Service) PrepareChange(ctx context.Context, user, current, password str
 // Errors: BAD_CREDENTIALS: somebody was faster, so the current password is no longer right.
 func (s *Service) CommitChange(ctx context.Context, c Change) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		swapped, err := s.store.swapPassword(ctx, c.user, c.old.reveal(), c.new.reveal())
+		swapped, err := s.store.swapPassword(ctx, c.user, c.old.reveal(), c.new.reveal(), 1)
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,8 @@ func there(field string) bson.D {
 type record struct {
 	User     `bson:",inline"`
 	Password string `bson:"password,omitempty"` // argon2id as a PHC string, or an imported hash; absent when there is none
+
+	PasswordRev int64 `bson:"passwordRev,omitempty"` // how often another one was set
 }
 
 // user is the record without what must not leave the package.
@@ -176,25 +178,29 @@ func (m *mongoStore) save(ctx context.Context, u User) error {
 //
 // Errors: NOT_FOUND.
 func (m *mongoStore) setPassword(ctx context.Context, id, hash string) error {
-	n, err := m.writeHash(ctx, bson.D{store.Eq("_id", id)}, hash)
+	n, err := m.writeHash(ctx, bson.D{store.Eq("_id", id)}, hash, 1)
 	if err == nil && n == 0 {
 		return fault.ErrNotFound
 	}
 	return err
 }
 
-// swapPassword writes a hash over the old one, empty for none. If another change came first, that one stays.
-func (m *mongoStore) swapPassword(ctx context.Context, id, old, hash string) (swapped bool, err error) {
+// swapPassword writes a hash over the old one, empty for none; others is 1 if it is of another password, 0 if of the same.
+// If another change came first, that one stays.
+func (m *mongoStore) swapPassword(ctx context.Context, id, old, hash string, others int) (swapped bool, err error) {
 	was := store.Eq(fieldPassword, old)
 	if old == "" {
 		was = bson.E{Key: fieldPassword, Value: bson.D{{Key: "$exists", Value: false}}}
 	}
-	n, err := m.writeHash(ctx, bson.D{store.Eq("_id", id), was}, hash)
+	n, err := m.writeHash(ctx, bson.D{store.Eq("_id", id), was}, hash, others)
 	return n == 1, err
 }
 
-func (m *mongoStore) writeHash(ctx context.Context, filter bson.D, hash string) (int64, error) {
-	res, err := m.users.UpdateOne(ctx, filter, bson.D{{Key: "$set", Value: bson.D{{Key: fieldPassword, Value: hash}}}})
+func (m *mongoStore) writeHash(ctx context.Context, filter bson.D, hash string, others int) (int64, error) {
+	res, err := m.users.UpdateOne(ctx, filter, bson.D{
+		{Key: "$set", Value: bson.D{{Key: fieldPassword, Value: hash}}},
+		{Key: "$inc", Value: bson.D{{Key: "passwordRev", Value: int64(others)}}},
+	})
 	if err != nil {
 		return 0, fmt.Errorf("write password: %w", store.Translate(err))
 	}

@@ -11,6 +11,8 @@ import (
 type Verified struct {
 	User    User
 	Pending bool // the password is that of a registration whose address is not verified yet; then User is empty
+
+	rev int64 // of the password that was compared
 }
 
 // PendingHash finds the password hash of a registration that waits for that address (its normal form; empty when what
@@ -56,7 +58,20 @@ func (s *Service) VerifyAny(ctx context.Context, identifier, password string, pe
 	if r.DisabledAt != nil {
 		return Verified{}, ErrDisabled
 	}
-	return Verified{User: r.user()}, nil
+	return Verified{User: r.user(), rev: r.PasswordRev}, nil
+}
+
+// StillHas refuses a user whose password is no longer the one that was compared. A flow asks it in the transaction that
+// lets the user in, beside [Service.Admit]: a password that was reset meanwhile lets nobody in, however close the two
+// were. Cost: 1 read.
+//
+// Errors: BAD_CREDENTIALS, NOT_FOUND.
+func (s *Service) StillHas(ctx context.Context, v Verified) error {
+	r, err := s.store.byID(ctx, v.User.ID)
+	if err == nil && r.PasswordRev != v.rev {
+		err = ErrCredentials
+	}
+	return err
 }
 
 // VerifyHash reports whether a password is the one of a hash. Cost: 1 hash, also for the zero Hashed, which no password
@@ -109,6 +124,6 @@ func (s *Service) rehash(ctx context.Context, r record, password string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.store.swapPassword(ctx, r.ID, r.Password, hash)
+	_, err = s.store.swapPassword(ctx, r.ID, r.Password, hash, 0)
 	return err
 }

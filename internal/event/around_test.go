@@ -81,7 +81,8 @@ func TestAroundIsMerged(t *testing.T) {
 				{Key: "$or", Value: bson.A{store.Points("on", me), bson.D{store.Eq("actor.user", me.ID)}}},
 				{Key: "kind", Value: bson.D{{Key: "$in", Value: bson.A{bson.Regex{Pattern: `^account\.`}}}}},
 			}},
-			{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}, {Key: "limit", Value: 6},
+			{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}},
+			{Key: "limit", Value: 6},
 		}},
 		{Key: "verbosity", Value: "executionStats"},
 	}).Raw()

@@ -178,6 +178,9 @@ func TestReq23MailedSecretsAreBoundToTheAddress(t *testing.T) {
 	}
 	_, err := w.RemoveEmail(me, spare)
 	w.must(err)
+	if left, err := w.Tickets.Of(w.ctx(), in.User.ID); err != nil || len(left) != 0 { // gone, and not only refused
+		t.Errorf("tickets left: %v, %v", left, err)
+	}
 	void("the address is removed", reset, mailed)
 	w.addSpare(in, false)
 	reset, mailed = ask(ada)

@@ -56,6 +56,9 @@ func (s *Service) admit(ctx context.Context, u account.User, method string, in E
 		if err := proof(ctx); err != nil {
 			return err
 		}
+		if _, err := s.Accounts.Admit(ctx, u.ID); err != nil { // so that a reset beside it voids the attempt or is seen by it
+			return err
+		}
 		t, err = s.Tickets.Issue(ctx, ticket.Request{
 			Kind: kindSignIn, Subject: u.ID, TTL: attemptTTL, Mailed: true, Data: begun{User: u.ID, Methods: method},
 		})

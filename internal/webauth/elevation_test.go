@@ -130,6 +130,10 @@ func TestElevationRefuses(t *testing.T) {
 		_, err := w.CompleteElevation(tc.ctx, tc.flow, tc.proof)
 		w.is(name, err, tc.err)
 	}
+	for range 15 { // no guess, and not counted as one
+		_, err = w.CompleteElevation(me, up.Flow, Proof{TOTP: "123456"})
+		w.is("a factor one has not", err, fault.ErrInput)
+	}
 	if n := len(w.told(kindFailed)); n != 1 {
 		t.Errorf("%d facts of failures; only the wrong password is one", n)
 	}

@@ -130,6 +130,44 @@ func TestReq28AResetLetsNobodyIn(t *testing.T) {
 	w.in(w.CompleteSignIn(w.ctx(), CompleteCmd{bearer, half.Flow, Proof{TOTP: w.next(a)}}))
 }
 
+// Requirement 28: a device that stands in for the second factor does so no longer, for its user alone, and for thirty days.
+func TestReq28TrustedDevicesEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	a, _ := w.addApp(w.as(w.person(ada).Token))
+	b, _ := w.addApp(w.as(w.person(bob).Token))
+	trust := func(email string, a app, shown string) string {
+		in := Entry{Transport: Bearer, Device: shown, Trust: true}
+		return w.in(w.CompleteSignIn(w.ctx(), CompleteCmd{in, w.halfway(email).Flow, Proof{TOTP: w.next(a)}})).Device
+	}
+	enter := func(email, password, device string) (Outcome, error) {
+		return w.SignIn(w.ctx(), SignInCmd{Entry{Transport: Bearer, Device: device}, email, password})
+	}
+	known := w.in(w.CompleteSignIn(w.ctx(), CompleteCmd{bearer, w.halfway(ada).Flow, Proof{TOTP: w.next(a)}})).Device
+	w.half(enter(ada, goodPassword, known)) // to be known is not to be trusted
+	device := trust(ada, a, known)
+	if device == known {
+		t.Error("a secret of before the trust is good for it")
+	}
+	if in := w.in(enter(ada, goodPassword, device)); in.Session.Methods != "pwd" {
+		t.Errorf("methods %q", in.Session.Methods)
+	}
+	w.half(enter(bob, goodPassword, device))
+	w.half(enter(ada, goodPassword, known))
+	w.half(enter(ada, goodPassword, ""))
+	o, err := enter(ada, newPassword, device)
+	w.nobody("a wrong password", o, err, account.ErrCredentials)
+	_, l := w.asksReset(ada)
+	_, err = w.ResetPassword(w.ctx(), ResetCmd{MailProof{Token: l.Link}, newPassword})
+	w.must(err)
+	w.half(enter(ada, newPassword, device))
+	device = trust(bob, b, "")
+	w.clock.Advance(30*24*time.Hour - time.Second)
+	w.in(enter(bob, goodPassword, device))
+	w.clock.Advance(time.Second)
+	w.half(enter(bob, goodPassword, device)) // the sign-in of a second ago has renewed nothing
+}
+
 // Requirement 29: a password is set by the secret of the very reset it was asked with.
 func TestReq29OnlyTheSecretOfThatReset(t *testing.T) {
 	t.Parallel()

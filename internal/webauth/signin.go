@@ -57,7 +57,7 @@ func (s *Service) SignIn(ctx context.Context, c SignInCmd) (Outcome, error) {
 	if v.Pending {
 		return s.remind(ctx, waiting, p)
 	}
-	return s.admit(ctx, v.User, methodPassword, c.Entry, nothing)
+	return s.admit(ctx, v.User, methodPassword, c.Entry, func(ctx context.Context) error { return s.Accounts.StillHas(ctx, v) })
 }
 
 // waiting is the newest registration of an address that waits for its mail.
