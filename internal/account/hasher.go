@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"crypto/rand"
-	"runtime"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -30,10 +29,7 @@ func newHasher(cfg Config) *hasher {
 	if h.cost == (Cost{}) {
 		h.cost = DefaultCost()
 	}
-	n := cfg.HashSlots
-	if n == 0 {
-		n = max(1, runtime.NumCPU()/2)
-	}
+	n := cfg.Slots()
 	h.slots, h.door = make(chan struct{}, n), make(chan struct{}, 2*n) // while one hashes, the next gets ready
 	return h
 }
@@ -74,7 +70,7 @@ func (h *hasher) alone(ctx context.Context, do func()) error {
 		return err
 	}
 	defer func() { <-h.slots }()
-	do()
+	gently(do)
 	return nil
 }
 

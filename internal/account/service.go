@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
@@ -20,6 +21,14 @@ type Config struct {
 	HashWait  time.Duration // how long one waits for a slot before TOO_BUSY; default 1 s
 	Cost      Cost          // of a hash; default DefaultCost. Less is for tests, see Cost.Acceptable
 	Product   string        // what this server is called: no good password; default "backendbook"
+}
+
+// Slots is how many passwords are hashed at once.
+func (c Config) Slots() int {
+	if c.HashSlots == 0 {
+		return max(1, runtime.NumCPU()/2)
+	}
+	return c.HashSlots
 }
 
 // Authorizer is what account needs of rbac.

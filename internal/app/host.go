@@ -25,6 +25,7 @@ type host struct {
 // Serve implements [cli.Host].
 func (h *host) Serve(ctx context.Context) (err error) {
 	ctx = actor.With(ctx, actor.Actor{}) // requests descend from it, and must be nobody's until they say whose they are
+	Tune(&h.cfg.Config)
 	a, err := Build(ctx, &h.cfg.Config, h.log, Options{})
 	if err != nil {
 		return startError(ctx, err)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/httpapi"
 )
 
@@ -39,12 +41,19 @@ func (a *App) closeListeners() {
 	}
 }
 
+// Tune sets what the runtime is to do in a process that serves: how much memory it may trade for work, and a processor more
+// for each password that is hashed at once, so that a hash, which the system lets wait for everybody else, never holds one
+// that requests are waiting for.
+func Tune(cfg *config.Config) {
+	if cfg.GCPercent > 0 {
+		debug.SetGCPercent(cfg.GCPercent)
+	}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + cfg.ForAccount().Slots())
+}
+
 // Run serves until ctx ends or something the server cannot do without has failed, and then drains: the server says that
 // it is not ready, sockets are told to come back elsewhere, requests that have begun are finished. Call Close afterwards.
 func (a *App) Run(ctx context.Context) error {
-	if a.cfg.GCPercent > 0 {
-		debug.SetGCPercent(a.cfg.GCPercent)
-	}
 	base, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	failed := make(chan error, 2)

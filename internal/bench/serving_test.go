@@ -69,6 +69,7 @@ func serve(kind, uri, database string) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // lines are made, as in production, but go nowhere
+	app.Tune(&loaded.Config)
 	a, err := app.Build(ctx, &loaded.Config, app.WithRequest(log), app.Options{})
 	if err != nil {
 		return err

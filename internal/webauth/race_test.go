@@ -14,7 +14,7 @@ func TestReq28APasswordOfBeforeLetsNobodyIn(t *testing.T) {
 	w := newWorld(t, options{})
 	w.made(ada)
 	var between atomic.Pointer[func()] // runs after the password was compared, before anybody is let in
-	w.Service.Accounts = account.New(w.db, w.Events, func() time.Time {
+	w.Accounts = account.New(w.db, w.Events, func() time.Time {
 		if f := between.Swap(nil); f != nil {
 			(*f)()
 		}
