@@ -2,9 +2,11 @@ package rbac
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
 )
@@ -91,6 +93,16 @@ func TestHoldsAny(t *testing.T) {
 		if got := w.HoldsAny(tc.user, tc.keys); got != tc.want {
 			t.Errorf("HoldsAny(%q, %v) = %t", tc.user, tc.keys, got)
 		}
+	}
+}
+
+// TestHoldsAnyOfALostPolicy: what a role obliges to is not forgotten because a node cannot see it.
+func TestHoldsAnyOfALostPolicy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	blind := New(w.db, event.NewLog(w.db, w.clock.Now), w.clock.Now, testCatalogue(), fresh, slog.New(slog.DiscardHandler), Config{}) // not loaded
+	if !blind.HoldsAny("u", []string{"admin"}) || blind.HoldsAny("u", nil) {
+		t.Error("a node that has no policy says that nothing is asked of anybody")
 	}
 }
 

@@ -89,8 +89,9 @@ func (c Config) args(f folder, port int) []string {
 		"scramSHA256IterationCount=5000", // slows down guessing; a random password needs no more, and each connection pays
 	}
 	if c.TestCommands {
-		// Tests set clocks of their own: what has expired by the machine's may not have by theirs.
-		params = append(params, "enableTestCommands=1", "ttlMonitorEnabled=false")
+		// Tests set clocks of their own: what has expired by the machine's may not have by theirs. And they drop databases by the
+		// hundred, whose files would stay open for as long as old snapshots may be read.
+		params = append(params, "enableTestCommands=1", "ttlMonitorEnabled=false", "minSnapshotHistoryWindowInSeconds=0")
 	}
 	args := []string{
 		"--dbpath", f.db(), "--port", strconv.Itoa(port), "--bind_ip", "127.0.0.1",
