@@ -21,7 +21,7 @@ var shownOnce = map[string]string{
 	"SignedIn.token": "shown this once", "SignedIn.device": "", "CreateAccessKeyPayload.token": "shown this once",
 	"BeginTotpPayload.secret": "", "ConfirmTotpPayload.recoveryCodes": "shown this once",
 	"AddPasskeyPayload.recoveryCodes": "shown this once", "MakeRecoveryCodesPayload.codes": "shown this once",
-	"Viewer.hasPassword": "", "Factors.recoveryCodesLeft": "",
+	"Viewer.hasPassword": "", "Factors.recoveryCodesLeft": "", "ForgetDevicePayload.device": "Global id",
 }
 
 // TestReq40NoFieldForSecrets: nothing in the schema, as the server tells it, could give out a hash, a seed or a token but

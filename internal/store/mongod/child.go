@@ -90,8 +90,8 @@ func (c Config) args(f folder, port int) []string {
 	}
 	if c.TestCommands {
 		// Tests set clocks of their own: what has expired by the machine's may not have by theirs. And they drop databases by the
-		// hundred, whose files would stay open for as long as old snapshots may be read.
-		params = append(params, "enableTestCommands=1", "ttlMonitorEnabled=false", "minSnapshotHistoryWindowInSeconds=0")
+		// hundred, whose files stay open for as long as old snapshots may be read: some seconds will do.
+		params = append(params, "enableTestCommands=1", "ttlMonitorEnabled=false", "minSnapshotHistoryWindowInSeconds=15")
 	}
 	args := []string{
 		"--dbpath", f.db(), "--port", strconv.Itoa(port), "--bind_ip", "127.0.0.1",
