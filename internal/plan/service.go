@@ -256,7 +256,8 @@ func (s *Service) Enroll(ctx context.Context, subject ref.Ref, key string) (Memb
 }
 
 // Change moves a subject to another plan at once: the plan's role is granted and the old one's revoked in the same
-// transaction, and both count when Change returns. One moves oneself, or others with plan.membership.write. Nothing that
+// transaction, and both count when Change returns; in a transaction of the caller's that is for the caller to see to, by
+// the Sync of rbac after the commit. One moves oneself, or others with plan.membership.write. Nothing that
 // is in use is taken away. A subject that was never enrolled can only move itself, or be moved by the system. The event
 // plan.membership.changed commits with it. Cost: 1 read, 2 writes, those of the grants, 1 commit.
 //
@@ -303,8 +304,10 @@ func (s *Service) Change(ctx context.Context, c ChangeCmd) (Membership, error) {
 	if err != nil {
 		return Membership{}, err
 	}
-	// The change is committed: a node that can't follow refuses checks by itself, and the answer is still this.
-	_ = s.roles.Sync(ctx)
+	if !store.InTransaction(ctx) { // else the caller's is yet to commit, and syncing is the caller's
+		// The change is committed: a node that can't follow refuses checks by itself, and the answer is still this.
+		_ = s.roles.Sync(ctx)
+	}
 	return next, nil
 }
 

@@ -37,7 +37,7 @@ func (s *Service) admit(ctx context.Context, u account.User, method string, in E
 	if u.DisabledAt != nil {
 		return nil, account.ErrDisabled
 	}
-	wanted, err := s.second(ctx, u.ID)
+	wanted, err := s.second(ctx, u)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,8 @@ func outcomeOf(done SignedIn, err error) (Outcome, error) {
 
 // second is the kinds of second factor the user has now, by what is stored and not by any summary of it; none for an
 // account without second factors. Cost: 1 or 2 reads.
-func (s *Service) second(ctx context.Context, user string) ([]FactorKind, error) {
-	all, err := s.Factors.Of(ctx, user)
+func (s *Service) second(ctx context.Context, u account.User) ([]FactorKind, error) {
+	all, err := s.Factors.Of(ctx, u.ID)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (s *Service) second(ctx context.Context, user string) ([]FactorKind, error)
 	if slices.ContainsFunc(all, func(f factor.Factor) bool { return f.Kind == factor.TOTP }) {
 		kinds = append(kinds, TOTP)
 	}
-	left, err := s.Factors.RecoveryLeft(ctx, user)
+	left, err := s.Factors.RecoveryLeft(ctx, u.ID)
 	if left > 0 {
 		kinds = append(kinds, Recovery)
 	}

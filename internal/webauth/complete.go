@@ -66,17 +66,27 @@ func (s *Service) Challenge(ctx context.Context, flow string, kind FactorKind) (
 // wants refuses a kind of proof that the attempt cannot use. What it can is asked for anew each time: a factor that was
 // removed meanwhile is of no use.
 func (s *Service) wants(ctx context.Context, t ticket.Ticket, u account.User, kind FactorKind) error {
-	kinds, err := s.second(ctx, u.ID)
+	ask := s.second
+	if t.Kind == kindElevate {
+		ask = s.strongest
+	}
+	kinds, err := ask(ctx, u)
 	if err != nil {
 		return err
-	}
-	if t.Kind == kindElevate && len(kinds) == 0 {
-		kinds = first(u)
 	}
 	if !slices.Contains(kinds, kind) {
 		return fault.ErrInput.Saying("this factor is of no use here").On("input.proof")
 	}
 	return nil
+}
+
+// strongest is what an elevation wants: second factors, or without any what proves the identity otherwise.
+func (s *Service) strongest(ctx context.Context, u account.User) ([]FactorKind, error) {
+	kinds, err := s.second(ctx, u)
+	if err == nil && len(kinds) == 0 {
+		kinds = first(u)
+	}
+	return kinds, err
 }
 
 // first is what proves the identity of a user without second factors.
@@ -171,12 +181,9 @@ func (s *Service) Elevate(ctx context.Context) (FactorRequired, error) {
 	if err != nil {
 		return FactorRequired{}, err
 	}
-	kinds, err := s.second(ctx, u.ID)
+	kinds, err := s.strongest(ctx, u)
 	if err != nil {
 		return FactorRequired{}, err
-	}
-	if len(kinds) == 0 {
-		kinds = first(u)
 	}
 	t, err := s.Tickets.Issue(ctx, ticket.Request{
 		Kind: kindElevate, Subject: u.ID, TTL: attemptTTL, Mailed: true, Data: begun{User: u.ID, Session: actor.From(ctx).Session},

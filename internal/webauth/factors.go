@@ -2,10 +2,8 @@ package webauth
 
 import (
 	"context"
-	"slices"
 
 	"github.com/backendbook/backendbook/internal/account"
-	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/social"
 )
@@ -241,32 +239,10 @@ func (s *Service) UnlinkIdentity(ctx context.Context, id string) error {
 
 // FactorsByIDs gives the caller's own factors of these; all others are left out like absent ones. Cost: as [Service.MyFactors].
 func (s *Service) FactorsByIDs(ctx context.Context, ids []string) (map[string]factor.Factor, error) {
-	found := map[string]factor.Factor{}
-	a := actor.From(ctx)
-	if !a.IsPerson() {
-		return found, nil
-	}
-	all, err := s.Factors.Of(ctx, a.User)
-	for _, f := range all {
-		if slices.Contains(ids, f.ID) {
-			found[f.ID] = f
-		}
-	}
-	return found, err
+	return own(ctx, ids, s.Factors.Of, func(f factor.Factor) string { return f.ID })
 }
 
 // IdentitiesByIDs gives the caller's own identities of these; all others are left out like absent ones. Cost: 1 read.
 func (s *Service) IdentitiesByIDs(ctx context.Context, ids []string) (map[string]social.Identity, error) {
-	found := map[string]social.Identity{}
-	a := actor.From(ctx)
-	if !a.IsPerson() {
-		return found, nil
-	}
-	all, err := s.Social.Of(ctx, a.User)
-	for _, i := range all {
-		if slices.Contains(ids, i.ID) {
-			found[i.ID] = i
-		}
-	}
-	return found, err
+	return own(ctx, ids, s.Social.Of, func(i social.Identity) string { return i.ID })
 }

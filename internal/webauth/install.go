@@ -15,10 +15,7 @@ import (
 // place; whoever else was signed in as that guest is signed out, and their sessions are the answer.
 func (s *Service) install(ctx context.Context, d account.Draft, p pending) (ended []string, err error) {
 	if p.Guest == "" {
-		if err := s.insert(ctx, d, p.Invitation); err != nil {
-			return nil, err
-		}
-		return nil, nil
+		return nil, s.insert(ctx, d, p.Invitation)
 	}
 	u, err := s.Accounts.Upgrade(ctx, p.Guest, p.Account)
 	if err != nil {

@@ -103,18 +103,14 @@ func (s *Service) KeysOfService(ctx context.Context, id string, args page.Args) 
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, NOT_FOUND, also for a key of somebody else.
 func (s *Service) RevokeKey(ctx context.Context, id string) (session.Key, error) {
-	a := actor.From(ctx)
-	switch {
-	case a.IsAnonymous() || a.System:
-		return session.Key{}, fault.ErrUnauthenticated
-	case !a.IsPerson():
-		return session.Key{}, session.ErrKeyForbidden
+	owner, err := whose(ctx)
+	if err != nil {
+		return session.Key{}, err
 	}
 	found, err := s.Sessions.KeysByIDs(actor.With(ctx, actor.System()), []string{id})
 	if err != nil {
 		return session.Key{}, err
 	}
-	owner := a.User
 	if k, ok := found[id]; ok && k.User != owner {
 		if _, err := s.program(ctx, k.User); err == nil {
 			owner = k.User

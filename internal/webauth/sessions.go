@@ -97,15 +97,20 @@ func (s *Service) MyDevices(ctx context.Context) ([]session.Device, error) {
 
 // DevicesByIDs gives the caller's own devices of these; all others are left out like absent ones. Cost: 1 find.
 func (s *Service) DevicesByIDs(ctx context.Context, ids []string) (map[string]session.Device, error) {
-	found := map[string]session.Device{}
+	return own(ctx, ids, s.Sessions.DevicesOf, func(d session.Device) string { return d.ID })
+}
+
+// own is those of the caller's own things that have one of the ids; a program and a visitor own nothing.
+func own[T any](ctx context.Context, ids []string, list func(ctx context.Context, user string) ([]T, error), id func(T) string) (map[string]T, error) {
+	found := map[string]T{}
 	a := actor.From(ctx)
 	if !a.IsPerson() {
 		return found, nil
 	}
-	all, err := s.Sessions.DevicesOf(ctx, a.User)
-	for _, d := range all {
-		if slices.Contains(ids, d.ID) {
-			found[d.ID] = d
+	all, err := list(ctx, a.User)
+	for _, v := range all {
+		if slices.Contains(ids, id(v)) {
+			found[id(v)] = v
 		}
 	}
 	return found, err
