@@ -17,9 +17,8 @@ import (
 func testCache() *cache { return newCache(Config{MaxCached: 10}.withDefaults()) }
 
 // answers is a read that gives the session.
-func answers(s Session) func(context.Context, digest) (Session, error) {
-	var err error
-	return func(context.Context, digest) (Session, error) { return s, err }
+func answers(s Session) reader {
+	return func(_ context.Context, d digest) (known, error) { return known{s, []pass{{digest: d}}}, nil }
 }
 
 func session1(id string) Session {
@@ -32,7 +31,7 @@ func TestLoadReadsOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testCache()
 		var reads atomic.Int32
-		read := func(ctx context.Context, d digest) (Session, error) {
+		read := func(ctx context.Context, d digest) (known, error) {
 			reads.Add(1)
 			time.Sleep(time.Millisecond)
 			return answers(session1("s1"))(ctx, d)
@@ -62,7 +61,7 @@ func TestEndDuringARead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testCache()
 		answer := make(chan struct{})
-		old := func(ctx context.Context, d digest) (Session, error) {
+		old := func(ctx context.Context, d digest) (known, error) {
 			<-answer
 			return answers(session1("s1"))(ctx, d)
 		}
@@ -71,7 +70,7 @@ func TestEndDuringARead(t *testing.T) {
 		synctest.Wait()
 
 		c.forget("s1")
-		after := func(context.Context, digest) (Session, error) { return Session{}, ErrEnded }
+		after := func(context.Context, digest) (known, error) { return known{}, ErrEnded }
 		if _, err := c.load(t.Context(), digest{1}, t0, after); !errors.Is(err, ErrEnded) {
 			t.Errorf("who asked after the end got the old answer: %v", err)
 		}
@@ -91,9 +90,9 @@ func TestRefreshDuringARead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := testCache()
-		before, after := session1("s1"), session1("s1").elevated(t0, "pwd")
+		before, after := session1("s1"), session1("s1").elevated(t0, "pwd", FullProof)
 		answer := make(chan struct{})
-		old := func(ctx context.Context, d digest) (Session, error) {
+		old := func(ctx context.Context, d digest) (known, error) {
 			<-answer
 			return answers(before)(ctx, d)
 		}
@@ -131,12 +130,12 @@ func TestLoadWhenTheReaderLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := testCache()
 		var reads atomic.Int32
-		read := func(ctx context.Context, _ digest) (Session, error) {
+		read := func(ctx context.Context, d digest) (known, error) {
 			if reads.Add(1) == 1 {
 				<-ctx.Done()
-				return Session{}, fault.ErrCanceled.Because(ctx.Err())
+				return known{}, fault.ErrCanceled.Because(ctx.Err())
 			}
-			return session1("s1"), nil
+			return answers(session1("s1"))(ctx, d)
 		}
 		first, leave := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -170,7 +169,7 @@ func TestLoadFailsForAll(t *testing.T) {
 	t.Parallel()
 	c := testCache()
 	down := fmt.Errorf("find: %w", fault.ErrUnavailable)
-	if _, err := c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { return Session{}, down }); !errors.Is(err, down) {
+	if _, err := c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (known, error) { return known{}, down }); !errors.Is(err, down) {
 		t.Errorf("load() = %v", err)
 	}
 	if len(c.flights) != 0 || len(c.byDigest) != 0 {
@@ -183,7 +182,7 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 	c := testCache()
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (Session, error) { panic("driver") })
+		_, _ = c.load(t.Context(), digest{1}, t0, func(context.Context, digest) (known, error) { panic("driver") })
 	}()
 	if len(c.flights) != 0 {
 		t.Error("the flight never lands")

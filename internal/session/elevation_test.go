@@ -38,11 +38,17 @@ func TestElevate(t *testing.T) {
 			n.clock.Advance(3 * time.Second) // the answer in memory is still good
 			want := s
 			if tc.err == nil {
-				want.AuthAt, want.Methods = t0.Add(3*time.Second), "pwd otp"
+				want.AuthAt, want.Methods, want.Level = t0.Add(3*time.Second), "pwd otp", TwoFactors
 			}
-			got, err := n.Elevate(tc.ctx(t, s), s.ID, "otp")
+			got, secrets, err := n.Elevate(tc.ctx(t, s), s.ID, "otp", TwoFactors)
 			if !errors.Is(err, tc.err) || err == nil && got != want {
 				t.Fatalf("Elevate() = %+v, %v; want %+v, %v", got, err, want, tc.err)
+			}
+			if err == nil {
+				if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) {
+					t.Errorf("the secret of before: %v", err)
+				}
+				token = secrets.Token
 			}
 			if now := n.mustResolve(t, token); now != want || n.stored(t, s.ID).Session != want {
 				t.Errorf("afterwards %+v\nstored %+v\nwant %+v", now, n.stored(t, s.ID).Session, want)
@@ -72,7 +78,7 @@ func TestElevateWhatIsNotThere(t *testing.T) {
 		name, id string
 		err      error
 	}{{"ended", ended.ID, ErrEnded}, {"expired", expired.ID, ErrEnded}, {"a key", key.ID, fault.ErrNotFound}, {"unknown", "nothing", fault.ErrNotFound}} {
-		if _, err := n.Elevate(system(t), tc.id, "pwd"); !errors.Is(err, tc.err) {
+		if _, _, err := n.Elevate(system(t), tc.id, "pwd", FullProof); !errors.Is(err, tc.err) {
 			t.Errorf("%s: Elevate() = %v, want %v", tc.name, err, tc.err)
 		}
 	}
@@ -102,19 +108,21 @@ func TestRequireFresh(t *testing.T) {
 			s, token := n.warm(t, "ada")
 			if tc.raised > 0 {
 				n.clock.Advance(tc.raised)
-				if _, err := n.Elevate(in(t, s), s.ID, "pwd"); err != nil {
+				_, renewed, err := n.Elevate(in(t, s), s.ID, "pwd", FullProof)
+				if err != nil {
 					t.Fatal(err)
 				}
+				token = renewed.Token
 			}
 			n.clock.Advance(tc.after - tc.raised)
 			n.mustResolve(t, token)
 			ctx, count := store.WithCounter(in(t, s))
-			got, err := n.RequireFresh(ctx)
+			got, err := n.RequireFresh(ctx, Need{})
 			if !errors.Is(err, tc.err) || (err == nil) != (got.ID == s.ID) || count.Total() != tc.reads {
 				t.Errorf("RequireFresh() = %+v, %v, %d reads; want %v, %d", got, err, count.Total(), tc.err, tc.reads)
 			}
 			cold, count := store.WithCounter(in(t, s))
-			if _, err := n.peer().RequireFresh(cold); !errors.Is(err, tc.err) || count.Total() != 1 {
+			if _, err := n.peer().RequireFresh(cold, Need{}); !errors.Is(err, tc.err) || count.Total() != 1 {
 				t.Errorf("on a cold node: %v, %d reads", err, count.Total())
 			}
 		})
@@ -150,7 +158,7 @@ func TestRequireFreshRefuses(t *testing.T) {
 		{"an ended session", in(t, ended), ErrEnded},
 		{"a session that does not know when", in(t, older), ErrReauth},
 	} {
-		if got, err := n.RequireFresh(tc.ctx); !errors.Is(err, tc.err) || got != (Session{}) {
+		if got, err := n.RequireFresh(tc.ctx, Need{}); !errors.Is(err, tc.err) || got != (Session{}) {
 			t.Errorf("%s: RequireFresh() = %+v, %v; want %v", tc.name, got, err, tc.err)
 		}
 	}
@@ -164,20 +172,20 @@ func TestElevatedOnAnotherNode(t *testing.T) {
 	s, token := a.warm(t, "ada")
 	a.clock.Advance(10 * time.Minute)
 	b.mustResolve(t, token)
-	if _, err := b.RequireFresh(in(t, s)); !errors.Is(err, ErrReauth) {
+	if _, err := b.RequireFresh(in(t, s), Need{}); !errors.Is(err, ErrReauth) {
 		t.Fatalf("RequireFresh() = %v", err)
 	}
-	if _, err := a.Elevate(in(t, s), s.ID, "pwd"); err != nil {
+	if _, _, err := a.Elevate(in(t, s), s.ID, "pwd", FullProof); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := b.RequireFresh(in(t, s)); err != nil || !got.AuthAt.Equal(b.now()) {
+	if got, err := b.RequireFresh(in(t, s), Need{}); err != nil || !got.AuthAt.Equal(b.now()) {
 		t.Errorf("RequireFresh() = %+v, %v", got, err)
 	}
 	a.clock.Advance(10 * time.Minute)
 	if err := a.End(in(t, s), s.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.RequireFresh(in(t, s)); !errors.Is(err, ErrEnded) {
+	if _, err := b.RequireFresh(in(t, s), Need{}); !errors.Is(err, ErrEnded) {
 		t.Errorf("RequireFresh() after the end = %v", err)
 	}
 }
@@ -193,12 +201,15 @@ func TestElevationIsTold(t *testing.T) {
 	goesOn, stop := b.Watch(s.ID)
 	defer stop()
 	a.clock.Advance(time.Minute)
-	raised, err := a.Elevate(in(t, s), s.ID, "otp")
+	raised, secrets, err := a.Elevate(in(t, s), s.ID, "otp", FullProof)
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard := func() bool { return b.mustResolve(t, token).AuthAt.Equal(raised.AuthAt) }
-	storetest.Eventually(t, 5*time.Second, heard, "the other node knows")
+	heard := func() bool { _, err := b.Resolve(t.Context(), token); return errors.Is(err, ErrEnded) }
+	storetest.Eventually(t, 5*time.Second, heard, "the other node refuses the secret of before")
+	if got := b.mustResolve(t, secrets.Token); !got.AuthAt.Equal(raised.AuthAt) {
+		t.Errorf("the other node knows %+v", got)
+	}
 	if isClosed(goesOn) {
 		t.Error("the session goes on, and its watch is closed")
 	}
@@ -212,10 +223,10 @@ func TestElevateInsideATransaction(t *testing.T) {
 	wrong := errors.New("the flow goes wrong later")
 	flow := func(result error) error {
 		return n.db.InTx(in(t, s), func(ctx context.Context) error {
-			if _, err := n.Elevate(ctx, s.ID, "otp"); err != nil {
+			if _, _, err := n.Elevate(ctx, s.ID, "otp", FullProof); err != nil {
 				return err
 			}
-			if _, err := n.RequireFresh(ctx); err != nil {
+			if _, err := n.RequireFresh(ctx, Need{}); err != nil {
 				t.Errorf("in the transaction: %v", err)
 			}
 			n.mustResolve(t, token) // another request meanwhile: it reads, and keeps, what is committed
@@ -225,13 +236,13 @@ func TestElevateInsideATransaction(t *testing.T) {
 	if err := flow(wrong); !errors.Is(err, wrong) || len(n.facts(t, "session.session.elevated")) != 0 {
 		t.Errorf("rolled back: %v", err)
 	}
-	if _, err := n.RequireFresh(in(t, s)); !errors.Is(err, ErrReauth) {
+	if _, err := n.RequireFresh(in(t, s), Need{}); !errors.Is(err, ErrReauth) {
 		t.Errorf("RequireFresh() after the rollback = %v", err)
 	}
 	if err := flow(nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.RequireFresh(in(t, s)); err != nil {
+	if _, err := n.RequireFresh(in(t, s), Need{}); err != nil {
 		t.Errorf("RequireFresh() after the commit = %v", err)
 	}
 }
@@ -250,7 +261,7 @@ func TestElevateRacesTheEnd(t *testing.T) {
 				}
 				return
 			}
-			if _, err := n.Elevate(in(t, s), s.ID, "otp"); err != nil && !errors.Is(err, ErrEnded) {
+			if _, _, err := n.Elevate(in(t, s), s.ID, "otp", FullProof); err != nil && !errors.Is(err, ErrEnded) {
 				t.Errorf("Elevate() = %v", err)
 			}
 		})

@@ -83,11 +83,11 @@ func (n node) follow(t testing.TB) {
 
 func (n node) start(t testing.TB, user string) (Session, string) {
 	t.Helper()
-	s, secret, err := n.Start(t.Context(), StartCmd{User: user, Methods: "pwd"})
+	s, secrets, err := n.Start(t.Context(), StartCmd{User: user, Methods: "pwd", Level: FullProof})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, secret
+	return s, secrets.Token
 }
 
 // warm starts a session and resolves it, so that it is in memory.
@@ -193,3 +193,60 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 const fast = 5 * time.Millisecond // a tick for tests that wait on Run
+
+// pair starts a session with a refresh token.
+func (n node) pair(t testing.TB, user string) (Session, Secrets) {
+	t.Helper()
+	s, secrets, err := n.Start(t.Context(), StartCmd{User: user, Methods: "pwd", Level: FullProof, Refresh: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, secrets
+}
+
+// refresh shows a refresh token; reused tells whether the family ended by it.
+func (n node) refresh(t testing.TB, secret string) (next Secrets, reused bool, err error) {
+	t.Helper()
+	_, next, err = n.Refresh(t.Context(), secret, func(context.Context, Session) error {
+		reused = true
+		return nil
+	})
+	return next, reused, err
+}
+
+func (n node) mustRefresh(t testing.TB, secret string) Secrets {
+	t.Helper()
+	next, reused, err := n.refresh(t, secret)
+	if err != nil || reused {
+		t.Fatalf("Refresh() = %v, reused %t", err, reused)
+	}
+	return next
+}
+
+// examined is how many documents a find of sessions looks at, in that order if one is given.
+func (n node) examined(t testing.TB, filter bson.D, sort ...bson.E) int {
+	t.Helper()
+	var plan struct {
+		Stats struct {
+			Examined int `bson:"totalDocsExamined"`
+		} `bson:"executionStats"`
+	}
+	err := n.db.Database().RunCommand(t.Context(), bson.D{
+		{Key: "explain", Value: bson.D{{Key: "find", Value: collection}, {Key: "filter", Value: filter}, {Key: "sort", Value: append(bson.D{}, sort...)}}},
+		{Key: "verbosity", Value: "executionStats"},
+	}).Decode(&plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Stats.Examined
+}
+
+// digestOf is what is stored of a refresh token.
+func digestOf(t testing.TB, secret string) digest {
+	t.Helper()
+	d, ok := token.Parse(refreshPrefix, secret)
+	if !ok {
+		t.Fatalf("%.4s… is no refresh token", secret)
+	}
+	return d
+}

@@ -114,7 +114,7 @@ func (s *Service) MintKey(ctx context.Context, c MintCmd) (Key, string, error) {
 			ID: ref.NewID(), User: c.User, Kind: KindKey, CreatedAt: now, IdleUntil: now.Add(c.TTL), ExpiresAt: now.Add(c.TTL),
 			UserAgent: cleanAgent(r.UserAgent), IP: r.IP,
 		},
-		TokenHash: d[:], Name: c.Name, Hint: secret[:hintLen], Scopes: c.Scopes,
+		Tokens: tokens{Hash: d[:]}, Name: c.Name, Hint: secret[:hintLen], Scopes: c.Scopes,
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.queueForKeys(ctx, c.User); err != nil {

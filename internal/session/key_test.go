@@ -65,9 +65,9 @@ func TestReq56AKeyIsNotAPerson(t *testing.T) {
 	other, _ := n.mint(t, "ada", "plan.read")
 	ctx := with(t, k)
 	for name, do := range map[string]func() error{
-		"elevate itself":    func() error { _, err := n.Elevate(ctx, k.ID, "pwd"); return err },
-		"elevate a session": func() error { _, err := n.Elevate(ctx, s.ID, "pwd"); return err },
-		"be fresh":          func() error { _, err := n.RequireFresh(ctx); return err },
+		"elevate itself":    func() error { _, _, err := n.Elevate(ctx, k.ID, "pwd", FullProof); return err },
+		"elevate a session": func() error { _, _, err := n.Elevate(ctx, s.ID, "pwd", FullProof); return err },
+		"be fresh":          func() error { _, err := n.RequireFresh(ctx, Need{}); return err },
 		"mint a key": func() error {
 			_, _, err := n.MintKey(ctx, MintCmd{User: "ada", Name: "x", Scopes: []string{"a.b"}})
 			return err
@@ -164,9 +164,9 @@ func TestKeysAndSessionsAreNotMixedUp(t *testing.T) {
 	secret, d := token.New(sessionPrefix)
 	s := session1("s1")
 	s.Kind = KindKey
-	storetest.Insert(t, n.db, collection, record{Session: s, TokenHash: d[:], Scopes: []string{"plan.read"}})
+	storetest.Insert(t, n.db, collection, record{Session: s, Tokens: tokens{Hash: d[:]}, Scopes: []string{"plan.read"}})
 	keySecret, d := token.New(keyPrefix)
-	storetest.Insert(t, n.db, collection, record{Session: session1("s2"), TokenHash: d[:]})
+	storetest.Insert(t, n.db, collection, record{Session: session1("s2"), Tokens: tokens{Hash: d[:]}})
 	for range 2 { // cold and warm
 		for _, token := range []string{secret, keySecret} {
 			if got, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) || got != (Session{}) {

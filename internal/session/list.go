@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/label"
@@ -23,11 +24,23 @@ func (s *Service) ListOf(ctx context.Context, user string, args page.Args) (page
 	if err != nil {
 		return page.Page[Session]{}, err
 	}
-	read, err := s.store.listOf(ctx, user, s.now(), w)
+	now := s.now()
+	read, err := s.store.listOf(ctx, user, now, w)
 	if err != nil {
 		return page.Page[Session]{}, err
 	}
-	return page.Fold(w, read, func(one Session) page.Cursor { return page.Cursor{one.ID} }), nil
+	return s.live(page.Fold(w, read, func(one Session) page.Cursor { return page.Cursor{one.ID} }), now), nil
+}
+
+// live leaves out of a page what the policy of this moment has ended, so it may be shorter than was asked for.
+func (s *Service) live(p page.Page[Session], at time.Time) page.Page[Session] {
+	out := page.Page[Session]{HasNext: p.HasNext, HasPrevious: p.HasPrevious}
+	for i, one := range p.Items {
+		if one = s.limited(one); one.Live(at) {
+			out.Items, out.Cursors = append(out.Items, one), append(out.Cursors, p.Cursors[i])
+		}
+	}
+	return out
 }
 
 // Rename gives a session a name to know it by in the list, at most [MaxLabel] characters; an empty one takes it away. It is
@@ -51,7 +64,7 @@ func (s *Service) Rename(ctx context.Context, id, name string) (Session, error) 
 		switch {
 		case err != nil:
 			return err
-		case !ok, found.Kind != Interactive, !a.System && found.User != a.User, !found.Live(s.now()):
+		case !ok, found.Kind != Interactive, !a.System && found.User != a.User, !s.limited(found.Session).Live(s.now()):
 			return fault.ErrNotFound
 		}
 		named = found.Session

@@ -75,6 +75,9 @@ func TestReq62ListOfGoesByTheClock(t *testing.T) {
 		t.Errorf("%d documents left of 4: something deletes them", left)
 	}
 	for _, c := range Collections() {
+		if c.Name == refreshCollection {
+			continue // a link whose session is too old by the clock: nobody asks the link
+		}
 		if slices.ContainsFunc(c.Indexes, func(ix store.Index) bool { return ix.Expires }) {
 			t.Errorf("%s has a TTL index", c.Name)
 		}
@@ -133,20 +136,8 @@ func TestOpenSessionsHaveAnIndex(t *testing.T) {
 		}
 	}
 	n.start(t, "ada")
-	var plan bson.M
-	err := n.db.Database().RunCommand(t.Context(), bson.D{
-		{Key: "explain", Value: bson.D{{Key: "find", Value: collection}, {Key: "filter", Value: liveAt("ada", t0)}, {Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}}},
-		{Key: "verbosity", Value: "executionStats"},
-	}).Decode(&plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := bson.MarshalExtJSON(plan, false, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), `"totalDocsExamined":1,`) {
-		t.Errorf("the plan: %s", text)
+	if got := n.examined(t, liveAt("ada", t0), bson.E{Key: "_id", Value: -1}); got != 1 {
+		t.Errorf("%d documents examined, want 1", got)
 	}
 }
 

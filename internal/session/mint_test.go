@@ -33,7 +33,7 @@ func TestReq54ANewKey(t *testing.T) {
 	if fmt.Sprint(k) != fmt.Sprint(want) || k.ID == "" || k.Ref() != ref.New(ref.Key, k.ID) {
 		t.Errorf("MintKey() = %+v\nwant %+v", k, want)
 	}
-	if d, ok := token.Parse("bbk_", secret); !ok || !slices.Equal(n.stored(t, k.ID).TokenHash, d[:]) {
+	if d, ok := token.Parse("bbk_", secret); !ok || !slices.Equal(n.stored(t, k.ID).Tokens.Hash, d[:]) {
 		t.Errorf("the secret %.8s… is none, or what is stored is not its digest", secret)
 	}
 	facts := n.facts(t, "session.key.created")

@@ -24,13 +24,14 @@ func TestStart(t *testing.T) {
 	t.Parallel()
 	n := setUp(t, Config{})
 	ctx := actor.WithRequest(t.Context(), actor.Request{ID: "r1", IP: "192.0.2.7", UserAgent: "curl/8" + strings.Repeat("x", 300)})
-	s, token, err := n.Start(ctx, StartCmd{User: "ada", Methods: "pwd otp", Device: "d1"})
+	s, secrets, err := n.Start(ctx, StartCmd{User: "ada", Methods: "pwd otp", Level: TwoFactors, Device: "d1"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	token := secrets.Token
 	want := Session{
 		ID: s.ID, User: "ada", CreatedAt: t0, LastSeenAt: t0, IdleUntil: t0.Add(14 * 24 * time.Hour), ExpiresAt: t0.Add(30 * 24 * time.Hour),
-		AuthAt: t0, Methods: "pwd otp", Device: "d1", UserAgent: "curl/8" + strings.Repeat("x", 250), IP: "192.0.2.7",
+		AuthAt: t0, Methods: "pwd otp", Level: TwoFactors, Device: "d1", UserAgent: "curl/8" + strings.Repeat("x", 250), IP: "192.0.2.7",
 	}
 	if s != want || s.ID == "" {
 		t.Errorf("Start() = %+v\nwant %+v", s, want)
@@ -39,7 +40,7 @@ func TestStart(t *testing.T) {
 		t.Errorf("Resolve() = %+v\nwant %+v", got, want)
 	}
 	r := n.stored(t, s.ID)
-	if d, _, _ := parse(token); !bytes.Equal(r.TokenHash, d[:]) {
+	if d, _, _ := parse(token); !bytes.Equal(r.Tokens.Hash, d[:]) {
 		t.Error("what is stored is not the digest")
 	}
 	log, err := store.Find[event.Event](t.Context(), n.db.Collection("events"), bson.D{})
@@ -61,13 +62,18 @@ func TestReq15Req58OnlyHashesAreStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, coll := range []string{collection, ownerCollection, deviceCollection, "events"} {
+	_, pair, err := n.Start(t.Context(), StartCmd{User: "ada", Refresh: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := n.mustRefresh(t, pair.Refresh)
+	for _, coll := range []string{collection, refreshCollection, ownerCollection, deviceCollection, "events"} {
 		docs, err := store.Find[bson.Raw](t.Context(), n.db.Collection(coll), bson.D{})
 		if err != nil || len(docs) == 0 {
 			t.Fatalf("%s: %d documents, %v", coll, len(docs), err)
 		}
 		for _, doc := range docs {
-			for _, secret := range []string{session, key, device} {
+			for _, secret := range []string{session, key, device, pair.Token, pair.Refresh, next.Token, next.Refresh} {
 				raw, err := base64.RawURLEncoding.DecodeString(secret[4:])
 				if err != nil || len(raw) != 36 {
 					t.Fatalf("%q is not 256 bits and a checksum", secret)
@@ -84,9 +90,9 @@ func TestStartJoinsTheTransaction(t *testing.T) {
 	t.Parallel()
 	n := setUp(t, Config{})
 	wrong := errors.New("the flow goes wrong later")
-	var token string
+	var made Secrets
 	err := n.db.InTx(t.Context(), func(ctx context.Context) (err error) {
-		if _, token, err = n.Start(ctx, StartCmd{User: "ada", Methods: "pwd otp", Device: "d1"}); err != nil {
+		if _, made, err = n.Start(ctx, StartCmd{User: "ada", Methods: "pwd otp", Device: "d1"}); err != nil {
 			return err
 		}
 		return wrong
@@ -94,7 +100,7 @@ func TestStartJoinsTheTransaction(t *testing.T) {
 	if !errors.Is(err, wrong) || storetest.Count(t, n.db, collection) != 0 || storetest.Count(t, n.db, "events") != 0 {
 		t.Errorf("the transaction ended with %v and left something", err)
 	}
-	if _, err := n.Resolve(t.Context(), token); !errors.Is(err, ErrEnded) {
+	if _, err := n.Resolve(t.Context(), made.Token); !errors.Is(err, ErrEnded) {
 		t.Errorf("Resolve() = %v", err)
 	}
 }
@@ -111,8 +117,13 @@ func TestResolveRefusesAlike(t *testing.T) {
 	unknown, _ := token.New(sessionPrefix)
 	for name, secret := range map[string]string{"ended": ended, "expired": expired, "unknown": unknown, "malformed": "bbs_x", "empty": "", "operator": `{"$ne":""}`} {
 		got, err := n.Resolve(t.Context(), secret)
-		if !errors.Is(err, ErrEnded) || err.Error() != ErrEnded.Error() || got != (Session{}) {
+		told := fault.From(err)
+		if !errors.Is(err, ErrEnded) || told.Msg != ErrEnded.Msg || len(told.Details) != 0 || got != (Session{}) {
 			t.Errorf("%s: Resolve() = %v, %v", name, got, err)
+		}
+		// The cause, which no client sees, tells who guesses from who comes back too late.
+		if was := name == "ended" || name == "expired"; errors.Is(err, ErrKnown) != was {
+			t.Errorf("%s: known %t, want %t", name, !was, was)
 		}
 	}
 }
@@ -147,11 +158,16 @@ func TestWarmResolveAllocatesNothing(t *testing.T) {
 	s, token := n.warm(t, "ada")
 	_, key := n.mint(t, "ada", "plan.read")
 	n.mustResolve(t, key)
+	_, before := n.pair(t, "ada")
+	access := n.mustRefresh(t, before.Refresh)
+	n.mustResolve(t, access.Token)
 	ctx, asUser := t.Context(), in(t, s)
 	for name, ask := range map[string]func() error{
-		"a session": func() error { _, err := n.Resolve(ctx, token); return err },
-		"a key":     func() error { _, err := n.Resolve(ctx, key); return err },
-		"freshness": func() error { _, err := n.RequireFresh(asUser); return err },
+		"a session":       func() error { _, err := n.Resolve(ctx, token); return err },
+		"an access token": func() error { _, err := n.Resolve(ctx, access.Token); return err },
+		"the one before":  func() error { _, err := n.Resolve(ctx, before.Token); return err },
+		"a key":           func() error { _, err := n.Resolve(ctx, key); return err },
+		"freshness":       func() error { _, err := n.RequireFresh(asUser, Need{}); return err },
 	} {
 		if allocs := testing.AllocsPerRun(100, func() {
 			if err := ask(); err != nil {

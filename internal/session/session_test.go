@@ -69,7 +69,7 @@ func TestElevated(t *testing.T) {
 		s.Methods, s.AuthAt = tc.before, t0
 		want := s
 		want.Methods, want.AuthAt = tc.want, t0.Add(time.Hour)
-		if got := s.elevated(t0.Add(time.Hour), tc.proved); got != want {
+		if got := s.elevated(t0.Add(time.Hour), tc.proved, AnyProof); got != want {
 			t.Errorf("%q and then %q: %+v", tc.before, tc.proved, got)
 		}
 	}
@@ -138,6 +138,12 @@ func TestDefaults(t *testing.T) {
 	c := Config{}.withDefaults()
 	if c.Idle != 14*24*time.Hour || c.Absolute != 30*24*time.Hour || c.TouchEvery != time.Minute || c.Fresh != 5*time.Minute || c.Recheck != 5*time.Second {
 		t.Errorf("withDefaults() = %+v", c)
+	}
+	if c.Brief != 12*time.Hour || c.Access != 15*time.Minute || c.Overlap != 10*time.Second || c.Recheck > c.Overlap || c.Limit != nil {
+		t.Errorf("withDefaults() = %v for the day, %v, %v", c.Brief, c.Access, c.Overlap)
+	}
+	if c := (Config{Absolute: time.Hour}).withDefaults(); c.Brief != time.Hour {
+		t.Errorf("a session for the day lasts %v, all others an hour", c.Brief)
 	}
 	if c := (Config{Idle: time.Minute}).withDefaults(); c.TouchEvery != 30*time.Second {
 		t.Errorf("a session in use would end: %+v", c)

@@ -23,9 +23,16 @@ func Collections() []store.Collection {
 	return []store.Collection{
 		{Name: collection, Indexes: []store.Index{
 			{Name: "tokenHash", Keys: []string{"tokenHash"}, Unique: true},
+			{Name: "prevHash", Keys: []string{"prevHash"}, Unique: true, Partial: bson.D{exists("prevHash")}},
 			{Name: "user", Keys: []string{"user", "_id"}},
+			{Name: "acting", Keys: []string{"expiresAt"}, Partial: bson.D{exists("impersonator"), notEnded()}},
 			{Name: "open", Keys: []string{"user", "expiresAt"}, Partial: bson.D{notEnded()}},
 			{Name: "keys", Keys: []string{"user", "_id"}, Partial: bson.D{{Key: "kind", Value: KindKey}}},
+		}},
+		{Name: refreshCollection, Indexes: []store.Index{
+			{Name: "session_spentAt", Keys: []string{"session", "spentAt"}},
+			{Name: "user", Keys: []string{"user"}},
+			{Name: "expiresAt", Keys: []string{"expiresAt"}, Expires: true},
 		}},
 		{Name: ownerCollection},
 		{Name: deviceCollection, Indexes: []store.Index{
@@ -43,7 +50,7 @@ func (s *Service) Follower() event.Follower {
 			switch e.Kind {
 			case kindEnded, kindKeyRevoked:
 				s.cache.forget(e.On.ID)
-			case kindElevated, kindRenamed:
+			case kindElevated, kindRenamed, kindRenewed:
 				s.cache.refresh(e.On.ID)
 			}
 		},
@@ -53,11 +60,11 @@ func (s *Service) Follower() event.Follower {
 
 // record is a session or a key as stored. It never leaves this package.
 type record struct {
-	Session   `bson:",inline"`
-	TokenHash []byte   `bson:"tokenHash"`
-	Name      string   `bson:"name,omitempty"`   // of keys
-	Hint      string   `bson:"hint,omitempty"`   // of keys
-	Scopes    []string `bson:"scopes,omitempty"` // of keys
+	Session `bson:",inline"`
+	Tokens  tokens   `bson:",inline"`
+	Name    string   `bson:"name,omitempty"`   // of keys
+	Hint    string   `bson:"hint,omitempty"`   // of keys
+	Scopes  []string `bson:"scopes,omitempty"` // of keys
 }
 
 // scoped is the session with its limits. A kind this version does not know may do nothing.
@@ -68,10 +75,10 @@ func (r record) scoped() Session {
 	return r.Session
 }
 
-type mongoStore struct{ sessions, owners, devices *mongo.Collection }
+type mongoStore struct{ sessions, refreshes, owners, devices *mongo.Collection }
 
 func newStore(db *store.DB) *mongoStore {
-	return &mongoStore{db.Collection(collection), db.Collection(ownerCollection), db.Collection(deviceCollection)}
+	return &mongoStore{db.Collection(collection), db.Collection(refreshCollection), db.Collection(ownerCollection), db.Collection(deviceCollection)}
 }
 
 func (m *mongoStore) insert(ctx context.Context, r record) error {
@@ -81,15 +88,19 @@ func (m *mongoStore) insert(ctx context.Context, r record) error {
 	return nil
 }
 
-// byDigest reads the session of a token or key. One read by unique index.
+// byDigest reads the session of a token or key. One read by two unique indexes.
 //
 // Errors: SESSION_ENDED.
-func (m *mongoStore) byDigest(ctx context.Context, d token.Digest) (Session, error) {
-	r, err := store.FindOne[record](ctx, m.sessions, bson.D{store.Eq("tokenHash", d[:])})
+func (m *mongoStore) byDigest(ctx context.Context, d token.Digest) (known, error) {
+	r, err := store.FindOne[record](ctx, m.sessions, digestIs(d))
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return Session{}, ErrEnded
+		return known{}, ErrEnded
 	}
-	return r.scoped(), err
+	return known{r.scoped(), r.Tokens.passes()}, err
+}
+
+func digestIs(d token.Digest) bson.D {
+	return bson.D{{Key: "$or", Value: bson.A{bson.D{store.Eq("tokenHash", d[:])}, bson.D{store.Eq("prevHash", d[:])}}}}
 }
 
 func (m *mongoStore) byID(ctx context.Context, id string) (r record, found bool, err error) {
@@ -119,14 +130,29 @@ func (m *mongoStore) end(ctx context.Context, id string, at time.Time) error {
 	return m.change(ctx, "end", id, "$set", bson.D{{Key: "endedAt", Value: at}})
 }
 
-// elevate writes down what was proved of a session that was read in the same transaction.
-func (m *mongoStore) elevate(ctx context.Context, s Session) error {
-	return m.change(ctx, "elevate", s.ID, "$set", bson.D{{Key: "authAt", Value: s.AuthAt}, {Key: "methods", Value: s.Methods}})
+// renew replaces the tokens of a session that was read in the same transaction, and writes down what was proved of it.
+func (m *mongoStore) renew(ctx context.Context, s Session, t tokens) error {
+	set := bson.D{
+		{Key: "authAt", Value: s.AuthAt},
+		{Key: "methods", Value: s.Methods},
+		{Key: "level", Value: s.Level},
+		{Key: "tokenHash", Value: t.Hash},
+	}
+	unset := bson.D{{Key: "prevHash", Value: ""}, {Key: "prevUntil", Value: ""}}
+	if t.Until != nil {
+		set = append(set, bson.E{Key: "tokenUntil", Value: t.Until})
+	}
+	return m.update(ctx, "renew", s.ID, bson.D{{Key: "$set", Value: set}, {Key: "$unset", Value: unset}})
 }
 
-// change changes a session that nobody has ended. Somebody has when none is changed: that aborts the transaction.
+// change changes a session that nobody has ended.
 func (m *mongoStore) change(ctx context.Context, what, id, op string, fields bson.D) error {
-	res, err := m.sessions.UpdateOne(ctx, bson.D{store.Eq("_id", id), notEnded()}, bson.D{{Key: op, Value: fields}})
+	return m.update(ctx, what, id, bson.D{{Key: op, Value: fields}})
+}
+
+// update changes a session that nobody has ended. Somebody has when none is changed: that aborts the transaction.
+func (m *mongoStore) update(ctx context.Context, what, id string, how bson.D) error {
+	res, err := m.sessions.UpdateOne(ctx, bson.D{store.Eq("_id", id), notEnded()}, how)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s session %s: %w", what, id, store.Translate(err))
@@ -141,6 +167,9 @@ func (m *mongoStore) deleteOf(ctx context.Context, user string) error {
 	if _, err := m.sessions.DeleteMany(ctx, bson.D{store.Eq("user", user)}); err != nil {
 		return fmt.Errorf("delete sessions of %s: %w", user, store.Translate(err))
 	}
+	if _, err := m.refreshes.DeleteMany(ctx, bson.D{store.Eq("user", user)}); err != nil {
+		return fmt.Errorf("delete refresh tokens of %s: %w", user, store.Translate(err))
+	}
 	if _, err := m.owners.DeleteOne(ctx, bson.D{store.Eq("_id", user)}); err != nil {
 		return fmt.Errorf("delete owner of keys %s: %w", user, store.Translate(err))
 	}
@@ -148,18 +177,26 @@ func (m *mongoStore) deleteOf(ctx context.Context, user string) error {
 	return err
 }
 
-// touch writes down uses. The later one wins whatever the order they come in, and no use revives an ended session.
-func (m *mongoStore) touch(ctx context.Context, uses map[string]Session) error {
+// touch writes down uses. The later one wins whatever the order they come in, and no use revives an ended session. idle is
+// how long a session without a limit of its own may be unused.
+func (m *mongoStore) touch(ctx context.Context, uses map[string]Session, idle time.Duration) error {
 	writes := make([]mongo.WriteModel, 0, len(uses))
 	for id, s := range uses {
 		writes = append(writes, mongo.NewUpdateOneModel().
 			SetFilter(bson.D{{Key: "_id", Value: id}, notEnded()}).
 			SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "lastSeenAt", Value: s.LastSeenAt}, {Key: "idleUntil", Value: s.IdleUntil}}}}))
+		if s.Parent != "" {
+			writes = append(writes, useOfParent(s, idle))
+		}
 	}
 	if _, err := m.sessions.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false)); err != nil {
 		return fmt.Errorf("write last use of sessions: %w", store.Translate(err))
 	}
 	return nil
+}
+
+func exists(field string) bson.E {
+	return bson.E{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}
 }
 
 // notEnded is in the form that a partial index may have as well.

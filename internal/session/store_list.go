@@ -12,7 +12,8 @@ import (
 	"github.com/backendbook/backendbook/internal/store"
 )
 
-// liveAt matches the sessions of people, no keys, that count at that time: [Session.Live] as a filter.
+// liveAt matches the sessions of people, no keys, that count at that time: [Session.Live] as a filter, but for limits that
+// have become stricter since.
 func liveAt(user string, at time.Time) bson.D {
 	return append(openAt(user, at), store.Eq("kind", nil), bson.E{Key: "idleUntil", Value: bson.D{{Key: "$gt", Value: at}}})
 }
@@ -21,9 +22,9 @@ func (m *mongoStore) listOf(ctx context.Context, user string, at time.Time, w pa
 	return store.FindPage[Session](ctx, m.sessions, liveAt(user, at), w, store.Key{Field: "_id", Desc: true})
 }
 
-// liveOf reads the live sessions of a user, the least recently used first.
+// liveOf reads the live sessions of a user themself, the least recently used first.
 func (m *mongoStore) liveOf(ctx context.Context, user string, at time.Time) ([]Session, error) {
-	return store.Find[Session](ctx, m.sessions, liveAt(user, at),
+	return store.Find[Session](ctx, m.sessions, append(liveAt(user, at), store.Eq("impersonator", nil)),
 		options.Find().SetSort(bson.D{{Key: "lastSeenAt", Value: 1}, {Key: "_id", Value: 1}}))
 }
 

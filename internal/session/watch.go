@@ -48,6 +48,18 @@ func (c *cache) watch(id string) *watch {
 	return w
 }
 
+// UntilOf is when a watched session ends if nothing happens, as far as is known: use moves it. False for one that nobody
+// watches. It looks into memory only.
+func (s *Service) UntilOf(id string) (until time.Time, known bool) {
+	s.cache.mu.RLock()
+	defer s.cache.mu.RUnlock()
+	w, ok := s.cache.watches[id]
+	if !ok || w.until.IsZero() {
+		return time.Time{}, false
+	}
+	return w.until, true
+}
+
 // end is when a session ends if nothing happens.
 func end(s Session) time.Time {
 	switch {
@@ -137,7 +149,7 @@ func (s *Service) flush(ctx context.Context) {
 	if len(uses) == 0 {
 		return
 	}
-	if err := s.store.touch(ctx, uses); err != nil {
+	if err := s.store.touch(ctx, uses, s.cfg.Idle); err != nil {
 		s.log.WarnContext(ctx, "session_use_not_written", "error", err.Error(), "sessions", len(uses))
 		return
 	}
@@ -157,6 +169,10 @@ func (s *Service) sweep(ctx context.Context) {
 			s.cache.forget(s.cache.overdue(ids, s.now())...)
 			s.log.WarnContext(ctx, "session_watch_not_checked", "error", err.Error(), "sessions", len(ids))
 			continue
+		}
+		for id, r := range found {
+			r.Session = s.limited(r.Session)
+			found[id] = r
 		}
 		if ended := s.cache.confirm(ids, found, s.now()); len(ended) > 0 {
 			s.cache.forget(ended...)

@@ -123,7 +123,7 @@ func TestWatchAtExpiry(t *testing.T) {
 		defer stop()
 		longer := session1("longer") // known to last, and not to be confirmed now
 		longer.IdleUntil, longer.ExpiresAt = other, other
-		n.cache.put(&entry{digest: digest{9}, session: longer, readAt: t0})
+		n.cache.put(&entry{known{longer, []pass{{digest: digest{9}}}}, t0})
 		goesOn, stopToo := n.Watch("longer")
 		defer stopToo()
 		n.clock.Advance(2 * time.Hour)
@@ -132,6 +132,60 @@ func TestWatchAtExpiry(t *testing.T) {
 			t.Errorf("past its end: closed %v; not past it: closed %v", isClosed(gone), isClosed(goesOn))
 		}
 	})
+}
+
+func TestUntilOf(t *testing.T) {
+	t.Parallel()
+	var policy laws
+	n := setUp(t, Config{Idle: time.Hour, Absolute: 90 * time.Minute, Limit: policy.limit})
+	s, secret := n.warm(t, "ada")
+	is := func(when string, want time.Time) {
+		t.Helper()
+		if got, known := n.UntilOf(s.ID); known == want.IsZero() || !got.Equal(want) {
+			t.Errorf("%s: UntilOf() = %v, %t; want %v", when, got, known, want)
+		}
+	}
+	is("nobody watches", time.Time{})
+	_, stop := n.Watch(s.ID)
+	is("idle from now on", t0.Add(time.Hour))
+	n.clock.Advance(20 * time.Minute)
+	n.mustResolve(t, secret)
+	n.sweep(t.Context())
+	is("used", t0.Add(80*time.Minute))
+	n.clock.Advance(20 * time.Minute)
+	n.mustResolve(t, secret)
+	n.sweep(t.Context())
+	is("used again", t0.Add(90*time.Minute))
+	policy.set("ada", Policy{Absolute: time.Hour})
+	n.clock.Advance(5 * time.Second)
+	n.sweep(t.Context())
+	is("under a policy that is new", t0.Add(time.Hour))
+	stop()
+	is("nobody watches any more", time.Time{})
+	cold := n.peer()
+	_, stop = cold.Watch(s.ID)
+	defer stop()
+	if got, known := cold.UntilOf(s.ID); known {
+		t.Errorf("on a node that has not looked yet: %v", got)
+	}
+	cold.sweep(t.Context())
+	if got, known := cold.UntilOf(s.ID); !known || got.After(t0.Add(time.Hour)) {
+		t.Errorf("on a node that has looked: %v, %t", got, known)
+	}
+}
+
+// The first end counts: by being ended, by idleness, by age.
+func TestEndOfASession(t *testing.T) {
+	t.Parallel()
+	s := Session{IdleUntil: t0.Add(time.Hour), ExpiresAt: t0.Add(2 * time.Hour)}
+	late, over := s, s
+	late.IdleUntil = t0.Add(3 * time.Hour)
+	over.EndedAt = &t0
+	for want, one := range map[time.Time]Session{t0.Add(time.Hour): s, t0.Add(2 * time.Hour): late, t0: over} {
+		if got := end(one); !got.Equal(want) {
+			t.Errorf("end(%+v) = %v, want %v", one, got, want)
+		}
+	}
 }
 
 func TestWatch(t *testing.T) {

@@ -3,6 +3,7 @@
 package token
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -24,28 +25,57 @@ type Digest [sha256.Size]byte
 
 // New makes a token of 256 random bits.
 func New(prefix string) (string, Digest) {
+	var secret [secretBytes]byte
+	_, _ = rand.Read(secret[:]) // never fails: the runtime ends the process instead
+	return spell(prefix, secret)
+}
+
+func spell(prefix string, secret [secretBytes]byte) (string, Digest) {
 	var raw [rawBytes]byte
-	_, _ = rand.Read(raw[:secretBytes]) // never fails: the runtime ends the process instead
-	binary.BigEndian.PutUint32(raw[secretBytes:], checksum(prefix, raw[:secretBytes]))
-	return prefix + base64.RawURLEncoding.EncodeToString(raw[:]), sha256.Sum256(raw[:secretBytes])
+	copy(raw[:], secret[:])
+	binary.BigEndian.PutUint32(raw[secretBytes:], checksum(prefix, secret[:]))
+	return prefix + base64.RawURLEncoding.EncodeToString(raw[:]), sha256.Sum256(secret[:])
+}
+
+// Derive makes the token that follows from a parent, by HMAC-SHA256 keyed with the parent's secret over purpose and salt: the
+// same each time, and nothing to who has but one of parent and salt. It reports false for a parent that [Parse] refuses.
+func Derive(prefix, purpose string, parentPrefix, parent string, salt []byte) (string, Digest, bool) {
+	secret, ok := parse(parentPrefix, parent)
+	if !ok {
+		return "", Digest{}, false
+	}
+	mac := hmac.New(sha256.New, secret[:])
+	mac.Write([]byte(purpose))
+	mac.Write([]byte{0})
+	mac.Write(salt)
+	made, d := spell(prefix, [secretBytes]byte(mac.Sum(nil)))
+	return made, d, true
 }
 
 // Parse reads what New makes with the same prefix, and nothing else. It allocates nothing.
 func Parse(prefix, token string) (Digest, bool) {
-	if len(token) != len(prefix)+textBytes || token[:len(prefix)] != prefix {
+	secret, ok := parse(prefix, token)
+	if !ok {
 		return Digest{}, false
+	}
+	return sha256.Sum256(secret[:]), true
+}
+
+func parse(prefix, token string) (secret [secretBytes]byte, ok bool) {
+	if len(token) != len(prefix)+textBytes || token[:len(prefix)] != prefix {
+		return secret, false
 	}
 	var text [textBytes]byte
 	var raw [rawBytes]byte
 	copy(text[:], token[len(prefix):])
 	// Decode skips line ends, so a short count is the only sign of them.
 	if n, err := base64.RawURLEncoding.Decode(raw[:], text[:]); err != nil || n != rawBytes {
-		return Digest{}, false
+		return secret, false
 	}
 	if binary.BigEndian.Uint32(raw[secretBytes:]) != checksum(prefix, raw[:secretBytes]) {
-		return Digest{}, false
+		return secret, false
 	}
-	return sha256.Sum256(raw[:secretBytes]), true
+	return [secretBytes]byte(raw[:secretBytes]), true
 }
 
 // checksum is the CRC-32 of prefix and secret, by hand: the library's takes slices, which would then be allocated.

@@ -44,6 +44,55 @@ func TestParseAllocatesNothing(t *testing.T) {
 	}
 }
 
+// What is derived is the same each time, another for each purpose, salt and parent, and a token like any other. It is pinned:
+// tokens derived by an older version of the server must stay good.
+func TestDerive(t *testing.T) {
+	t.Parallel()
+	parent, own := New("bbr_")
+	other, _ := New("bbr_")
+	salt := []byte("0123456789abcdef")
+	derive := func(prefix, purpose, parent string, salt []byte) string {
+		t.Helper()
+		tok, d, ok := Derive(prefix, purpose, "bbr_", parent, salt)
+		if read, good := Parse(prefix, tok); !ok || !good || read != d || d == own {
+			t.Fatalf("Derive() = %t; as a token %t, its digest %t", ok, good, read == d)
+		}
+		return tok
+	}
+	first := derive("bbs_", "access", parent, salt)
+	if derive("bbs_", "access", parent, salt) != first {
+		t.Error("the second time another")
+	}
+	seen := map[string]string{first[4:]: "the first", parent[4:]: "the parent"}
+	for what, tok := range map[string]string{
+		"another purpose": derive("bbs_", "refresh", parent, salt),
+		"another salt":    derive("bbs_", "access", parent, salt[1:]),
+		"no salt":         derive("bbs_", "access", parent, nil),
+		"another parent":  derive("bbs_", "access", other, salt),
+		"salt in purpose": derive("bbs_", "access0", parent, salt[1:]),
+	} {
+		if was, ok := seen[tok[4:]]; ok {
+			t.Errorf("%s gives the same as %s", what, was)
+		}
+		seen[tok[4:]] = what
+	}
+	fixed, _ := spell("bbr_", [secretBytes]byte{1, 2, 3})
+	// Python: hmac.new(bytes([1, 2, 3]) + bytes(29), b"access\0" + salt, "sha256"), and the CRC-32 of "bbs_" and that.
+	if tok := derive("bbs_", "access", fixed, salt); tok != "bbs_7YU91tnpt623lnnszDPnvbs1xzEAU_FP9ueZwEKE7Z7AVIzr" {
+		t.Errorf("Derive() = %q", tok)
+	}
+}
+
+func TestDeriveRefuses(t *testing.T) {
+	t.Parallel()
+	parent, _ := New("bbr_")
+	for name, bad := range map[string]string{"empty": "", "cut": parent[:51], "another kind": "bbs_" + parent[4:], "mistyped": parent[:51] + "!"} {
+		if tok, d, ok := Derive("bbs_", "access", "bbr_", bad, nil); ok || tok != "" || d != (Digest{}) {
+			t.Errorf("%s: Derive() = %q, %t", name, tok, ok)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	tok, _ := New("bbx_")
 	f.Add(tok)
