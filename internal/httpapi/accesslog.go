@@ -69,6 +69,9 @@ func noteRoute(mux http.Handler) http.Handler {
 func noteActor(r *http.Request, a actor.Actor) {
 	if e, ok := r.Context().Value(entryKey{}).(*entry); ok {
 		e.actor = a.Ref().String()
+		if a.Impersonator != "" {
+			e.actor = "user:" + a.Impersonator + " as " + e.actor
+		}
 	}
 }
 

@@ -53,6 +53,11 @@ func (c cookies) set(w http.ResponseWriter, name webauth.Cookie, value string) {
 	if value == "" {
 		age = -1
 	}
+	c.send(w, name, value, age)
+}
+
+// send sends a cookie of an age in seconds; with 0 the browser forgets it when it is closed.
+func (c cookies) send(w http.ResponseWriter, name webauth.Cookie, value string, age int) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure on the plain http of development only
 		Name: c.prefix + string(name), Value: value, Path: "/", MaxAge: age,
 		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -68,6 +73,9 @@ type browser struct {
 
 // Get implements [webauth.Browser].
 func (b browser) Get(name webauth.Cookie) string { return b.cookies.get(b.r, name) }
+
+// SetBrief implements [webauth.Browser].
+func (b browser) SetBrief(name webauth.Cookie, value string) { b.cookies.send(b.w, name, value, 0) }
 
 // Set implements [webauth.Browser]. The end of a session takes along what the pages have stored.
 func (b browser) Set(name webauth.Cookie, value string) {

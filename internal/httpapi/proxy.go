@@ -4,7 +4,21 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/backendbook/backendbook/internal/actor"
 )
+
+const maxUserAgent = 256 // bytes
+
+// trustedProxy says who sends the request: from which address, as the proxies that are trusted have it, and with what
+// user agent.
+func (s *Server) trustedProxy(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		about := actor.RequestFrom(r.Context())
+		about.IP, about.UserAgent = clientIP(r, s.cfg.TrustedProxies), cut(r.UserAgent(), maxUserAgent)
+		next.ServeHTTP(w, r.WithContext(actor.WithRequest(r.Context(), about)))
+	})
+}
 
 // clientIP is the address of the client: the peer of the connection, or with trusted proxies the entry of
 // X-Forwarded-For that the outermost of them wrote. Each proxy appends the address it saw, so with n proxies the n-th

@@ -10,12 +10,11 @@ import (
 const (
 	headerRequestID = "X-Request-Id"
 	maxRequestID    = 64
-	maxUserAgent    = 256
 )
 
 // requestID names the request, with the sender's own name for it if that is sane, and puts what is known of the request
 // into its context. The answer carries the name back. Whoever the server's own context belongs to, nobody is behind a
-// request until its session says so.
+// request until its session says so, and it comes from nowhere until [Server.trustedProxy] says from where.
 func (s *Server) requestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(headerRequestID)
@@ -23,9 +22,7 @@ func (s *Server) requestID(next http.Handler) http.Handler {
 			id = ref.NewID()
 		}
 		w.Header().Set(headerRequestID, id)
-		ctx := actor.WithRequest(actor.With(r.Context(), actor.Actor{}), actor.Request{
-			ID: id, Operation: operation(r), IP: clientIP(r, s.cfg.TrustedProxies), UserAgent: cut(r.UserAgent(), maxUserAgent),
-		})
+		ctx := actor.WithRequest(actor.With(r.Context(), actor.Actor{}), actor.Request{ID: id, Operation: operation(r)})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -18,6 +18,8 @@ type Config struct {
 	PublicURL      string   // scheme://host[:port] browsers use; https makes the cookie Secure and sends HSTS
 	AllowedOrigins []string // more origins that may use the API with a cookie
 	TrustedProxies int      // how many proxies append to X-Forwarded-For
+	Rate           float64  // requests a second of one network address, as an average; 0 for no limit
+	Burst          int      // requests of one network address at once, where there is a limit
 }
 
 // The limits of a connection. Writing has no limit of its own here: GraphQL bounds its operations and its sockets.
@@ -28,10 +30,10 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// Authenticate turns the secret of a request into who is asking.
+// Authenticate turns the secret of a request into who is asking. until is when the secret ends by itself.
 //
 // Errors: SESSION_ENDED, RATE_LIMITED.
-type Authenticate func(ctx context.Context, token string) (actor.Actor, error)
+type Authenticate func(ctx context.Context, token string) (a actor.Actor, until time.Time, err error)
 
 // Deps are what the server stands on.
 type Deps struct {
@@ -51,32 +53,46 @@ type Server struct {
 	deps    Deps
 	cookies cookies
 	csrf    *csrf
+	limiter *limiter // nil for no limit
 }
 
 // New makes the server. It panics on an origin that is none: config has checked them.
 func New(cfg Config, deps Deps) *Server {
-	return &Server{cfg: cfg, deps: deps, cookies: newCookies(cfg.PublicURL), csrf: newCSRF(cfg)}
+	return &Server{
+		cfg: cfg, deps: deps, cookies: newCookies(cfg.PublicURL), csrf: newCSRF(cfg), limiter: newLimiter(cfg.Rate, cfg.Burst, deps.Clock),
+	}
 }
 
 // middleware wraps a handler.
 type middleware func(http.Handler) http.Handler
 
-// chain is what every request of the public listener passes, in this order.
+// chain is what every request of the public listener passes, in this order; each has a file of its own. docs/middleware.md
+// says why the order is this one.
 func (s *Server) chain() []middleware {
 	return []middleware{
-		s.requestID,       // names the request, and says who sends it: proxies, address, agent
+		s.requestID,       // names the request
+		s.trustedProxy,    // says from where it comes
 		s.accessLog,       // one line and one metric for each
 		s.recoverPanic,    // a panic becomes INTERNAL
 		s.securityHeaders, // on every answer, errors too
+		s.deadline,        // nothing lasts for ever
+		s.throttle,        // refuses an address that sends too much
 		s.crossOrigin,     // CORS for the allowed origins, refusal of what a foreign page makes a browser send
+	}
+}
+
+// personal is what requests pass besides on the routes that act for somebody.
+func (s *Server) personal() []middleware {
+	return []middleware{
+		s.resolveSession, // who is asking
 	}
 }
 
 // Handler is the public listener.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", s.resolveSession(s.deps.GraphQL))
-	mux.Handle("GET "+social.CallbackPath+"{provider}", s.resolveSession(http.HandlerFunc(s.serveProvider)))
+	mux.Handle("/graphql", wrap(s.deps.GraphQL, s.personal()...))
+	mux.Handle("GET "+social.CallbackPath+"{provider}", wrap(http.HandlerFunc(s.serveProvider), s.personal()...))
 	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
 	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
 	mux.Handle("/", newConsole(s.deps.Console))

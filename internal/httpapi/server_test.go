@@ -23,18 +23,18 @@ import (
 )
 
 // authenticate knows a session and a key by their token; the token "broken" fails, and "guessed" is one guess too many.
-func authenticate(_ context.Context, token string) (actor.Actor, error) {
+func authenticate(_ context.Context, token string) (actor.Actor, time.Time, error) {
 	switch token {
 	case "good":
-		return actor.Actor{User: "u1", Session: "s1"}, nil
+		return actor.Actor{User: "u1", Session: "s1"}, time.Time{}, nil
 	case "key":
-		return actor.Actor{User: "u1", Key: "k1", Scope: actor.NewScope("plan.read")}, nil
+		return actor.Actor{User: "u1", Key: "k1", Scope: actor.NewScope("plan.read")}, time.Time{}, nil
 	case "broken":
-		return actor.Actor{}, fault.ErrUnavailable
+		return actor.Actor{}, time.Time{}, fault.ErrUnavailable
 	case "guessed":
-		return actor.Actor{}, throttle.ErrLimited.With("retryAfter", 7)
+		return actor.Actor{}, time.Time{}, throttle.ErrLimited.With("retryAfter", 7)
 	default:
-		return actor.Actor{}, session.ErrEnded
+		return actor.Actor{}, time.Time{}, session.ErrEnded
 	}
 }
 

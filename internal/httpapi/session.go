@@ -17,8 +17,9 @@ import (
 var ErrTokenInURL = fault.Define(fault.Invalid, "TOKEN_IN_URL", "a token does not belong into an address: send it in the header Authorization")
 
 // resolveSession finds out who is asking. A bearer token that is not good is an error, since its sender can do something
-// about it; a cookie that is not good is cleared and the request goes on as nobody's, since a browser sends it unasked.
-// It also gives the flows the way to the browser's cookies.
+// about it; with a cookie that is not good the request goes on as nobody's, since a browser sends it unasked. Such a cookie
+// is left alone: a browser sends several requests at once, and the answer to one that left before the session got a new
+// secret would take that away again. It also gives the flows the way to the browser's cookies.
 func (s *Server) resolveSession(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -32,7 +33,7 @@ func (s *Server) resolveSession(next http.Handler) http.Handler {
 		}
 		token, fromCookie := s.token(r)
 		if token != "" {
-			a, err := s.deps.Authenticate(ctx, token)
+			a, _, err := s.deps.Authenticate(ctx, token)
 			if err == nil && fromCookie && a.Key != "" {
 				err = session.ErrEnded // a key is for programs: a browser would send it along with whatever a page asks for
 			}
@@ -40,16 +41,20 @@ func (s *Server) resolveSession(next http.Handler) http.Handler {
 			case err == nil:
 				ctx = actor.With(ctx, a)
 				noteActor(r, a)
-			case fromCookie && errors.Is(err, session.ErrEnded):
-				s.cookies.set(w, webauth.SessionCookie, "")
-			default:
+			case !fromCookie || !errors.Is(err, session.ErrEnded):
 				writeError(w, r, err)
 				return
 			}
 		}
+		if actor.From(ctx).IsAnonymous() {
+			ctx = actor.With(ctx, actor.Actor{Visitor: webauth.Visitor(s.cookies.get(r, webauth.VisitorCookie))})
+		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
+
+// secretPrefixes begin the secrets that let somebody in by themselves.
+var secretPrefixes = []string{"bbs_", "bbr_", "bbk_"}
 
 // hasToken reports whether an address carries a secret as RFC 6750 would have it, or one of ours. Ours are whole words: the
 // codes of other providers are long enough to have the same letters somewhere inside.
@@ -62,7 +67,7 @@ func hasToken(u *url.URL) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
 	})
 	return strings.Contains(q, "access_token=") || slices.ContainsFunc(words, func(w string) bool {
-		return strings.HasPrefix(w, "bbs_") || strings.HasPrefix(w, "bbk_")
+		return slices.ContainsFunc(secretPrefixes, func(prefix string) bool { return strings.HasPrefix(w, prefix) })
 	})
 }
 

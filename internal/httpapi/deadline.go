@@ -1,0 +1,32 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// maxRequestTime bounds whatever no handler bounds closer: GraphQL has deadlines for its operations, which a client may set
+// up to graphql.max-timeout, and answers them with a code of its own.
+const maxRequestTime = 11 * time.Minute // above the longest that graphql.max-timeout may be
+
+// routeTime bounds everything but GraphQL.
+const routeTime = 30 * time.Second
+
+// deadline lets no request last for ever: its context ends, and with it everything that is done for it, down to MongoDB. A
+// WebSocket is no request any more once it is upgraded: it goes on without.
+func (s *Server) deadline(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		most := routeTime
+		if r.URL.Path == "/graphql" {
+			most = maxRequestTime
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), most)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
