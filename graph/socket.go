@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -17,6 +18,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/throttle"
 )
 
 // The transport below is our own, on gqlgen's executor: gqlgen's executes, encodes and writes once for each subscriber,
@@ -36,7 +39,7 @@ const (
 	closeBadSubprotocol  = 4406
 	closeInitTimeout     = 4408
 	closeDuplicate       = 4409
-	closeTooManyInits    = 4429
+	closeTooMany         = 4429
 	closeInternal        = 4500
 	subprotocolRejection = "Subprotocol not acceptable"
 )
@@ -48,32 +51,29 @@ type SocketConfig struct {
 	WriteTimeout   time.Duration // for one write, default 10 s: a client that does not read is cut then
 	MessageBytes   int64         // largest message of a client, default 64 KiB
 	QueueBytes     int           // what may wait for one client, default 256 KiB
-	Operations     int           // at once on one socket, default 100
-	Sockets        int           // at once on this node, default 20,000
-	AllowedOrigins []string      // scheme://host[:port] of pages that may connect, besides the server's own host
+	ExpiryWarning  time.Duration // how long before its end a socket is told of it, default 60 s
+	PublicURL      string        // the origin of the server's own pages; empty in development: then the one that agrees with the Host header
+	AllowedOrigins []string      // scheme://host[:port] of other pages that may connect
+
+	Operations        int // at once on one socket, default 100
+	Sockets           int // at once on this node, default 20,000
+	UserSockets       int // at once of one user on this node, default 20
+	PendingPerAddress int // not acknowledged yet, at once from one network address, an IPv6 one by its /64; default 500
+	MessagesPerSecond int // of one client, default 100; twice as many at once
 }
 
 func (c SocketConfig) withDefaults() SocketConfig {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	def(&c.InitTimeout, 5*time.Second)
-	def(&c.PingEvery, 25*time.Second)
-	def(&c.WriteTimeout, 10*time.Second)
-	if c.MessageBytes == 0 {
-		c.MessageBytes = 64 << 10
-	}
-	if c.QueueBytes == 0 {
-		c.QueueBytes = 256 << 10
-	}
-	if c.Operations == 0 {
-		c.Operations = 100
-	}
-	if c.Sockets == 0 {
-		c.Sockets = 20_000
-	}
+	c.InitTimeout = cmp.Or(c.InitTimeout, 5*time.Second)
+	c.PingEvery = cmp.Or(c.PingEvery, 25*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.ExpiryWarning = cmp.Or(c.ExpiryWarning, time.Minute)
+	c.MessageBytes = cmp.Or(c.MessageBytes, 64<<10)
+	c.QueueBytes = cmp.Or(c.QueueBytes, 256<<10)
+	c.Operations = cmp.Or(c.Operations, 100)
+	c.Sockets = cmp.Or(c.Sockets, 20_000)
+	c.UserSockets = cmp.Or(c.UserSockets, 20)
+	c.PendingPerAddress = cmp.Or(c.PendingPerAddress, 500)
+	c.MessagesPerSecond = cmp.Or(c.MessagesPerSecond, 100)
 	return c
 }
 
@@ -83,23 +83,32 @@ type operations interface {
 	Execute(ctx context.Context, op *graphql.OperationContext) graphql.ResponseHandler
 }
 
-// Authenticate turns the token of a connection_init into an actor.
-type Authenticate func(ctx context.Context, token string) (a actor.Actor, err error)
+// Authenticate turns a token into who is asking. until is when the token ends by itself; zero: as long as its session.
+type Authenticate func(ctx context.Context, token string) (a actor.Actor, until time.Time, err error)
 
-// Watch gives a channel that is closed when the session ends; stop releases it.
-type Watch func(session string) (ended <-chan struct{}, stop func())
+// SessionWatch tells of the ends of sessions, access keys among them.
+type SessionWatch interface {
+	// Watch gives a channel that is closed when the session ends, within a second if it has ended before; stop lets go of it.
+	Watch(session string) (ended <-chan struct{}, stop func())
+	// UntilOf is when a watched session ends if nothing happens. It must answer from memory.
+	UntilOf(session string) (until time.Time, known bool)
+}
 
 // Sockets serves GraphQL over WebSocket. It is safe for concurrent use.
 type Sockets struct {
 	exec     operations
 	auth     Authenticate
-	watch    Watch
+	sessions SessionWatch
+	now      clock.Clock
 	log      *slog.Logger
 	cfg      SocketConfig
 	upgrader websocket.Upgrader
+	pending  tally // sockets that are not acknowledged, by network address
+	users    tally // sockets that are, by who has them
 
 	mu       sync.Mutex
 	open     map[*socket]struct{}
+	beating  bool // beat comes again
 	draining bool
 	running  sync.WaitGroup
 
@@ -114,10 +123,10 @@ type SocketStats struct {
 	Slow      int64 // sockets cut for not reading
 }
 
-// NewSockets makes the transport.
-func NewSockets(exec operations, auth Authenticate, watch Watch, log *slog.Logger, cfg SocketConfig) *Sockets {
+// NewSockets makes the transport. The ends of tokens are by now, the waiting for peers by the machine's clock.
+func NewSockets(exec operations, auth Authenticate, sessions SessionWatch, now clock.Clock, log *slog.Logger, cfg SocketConfig) *Sockets {
 	return &Sockets{
-		exec: exec, auth: auth, watch: watch, log: log, cfg: cfg.withDefaults(), open: map[*socket]struct{}{},
+		exec: exec, auth: auth, sessions: sessions, now: now, log: log, cfg: cfg.withDefaults(), open: map[*socket]struct{}{},
 		upgrader: websocket.Upgrader{
 			ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
 			Subprotocols: []string{subprotocol},
@@ -134,7 +143,8 @@ func (s *Sockets) Stats() SocketStats {
 }
 
 // ServeHTTP upgrades the request and returns; the socket lives on in goroutines of its own, which frees the stack and the
-// buffers of the request. A page of another origin, and a full or draining server, are refused before the upgrade.
+// buffers of the request. A page of another origin, an address with too many sockets that say nothing, and a full or
+// draining server are refused before the upgrade, with 403, 429 and 503.
 func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.originAllowed(r) {
 		http.Error(w, "origin not allowed", http.StatusForbidden)
@@ -148,12 +158,24 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no more sockets now", http.StatusServiceUnavailable)
 		return
 	}
+	address := throttle.Network(actor.RequestFrom(r.Context()).IP)
+	if !s.pending.take(address, s.cfg.PendingPerAddress) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(s.cfg.InitTimeout/time.Second)+1))
+		http.Error(w, "too many sockets wait for connection_init", http.StatusTooManyRequests)
+		return
+	}
 	ws, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		s.pending.give(address)
 		return // Upgrade has answered
 	}
 	c := newSocket(context.WithoutCancel(r.Context()), s, ws)
+	c.address = address
+	c.token, _ = bearer(r.Header.Get("Authorization"))
 	if !s.add(c) {
+		s.pending.give(address)
+		c.cancel()
+		c.ping.Stop()
 		_ = ws.Close()
 		return
 	}
@@ -178,6 +200,10 @@ func (s *Sockets) add(c *socket) bool {
 	}
 	s.open[c] = struct{}{}
 	s.running.Add(1)
+	if !s.beating {
+		s.beating = true
+		time.AfterFunc(beatEvery, s.beat)
+	}
 	return true
 }
 
@@ -188,14 +214,18 @@ func (s *Sockets) remove(c *socket) {
 }
 
 // originAllowed decides who may open a socket. A browser always sends Origin; without one the request is no page's, and
-// may come if it carries no cookie that a page could abuse. The Host header names the server only to itself: it must
-// agree with the origin, or the origin must be on the list.
+// may come if it carries no cookie that a page could abuse. The Host header is what the sender says it is: it counts
+// only in development, where the server does not know its own address.
 func (s *Sockets) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if origin == "" {
+	switch {
+	case origin == "":
 		return r.Header.Get("Cookie") == ""
+	case s.cfg.PublicURL == "" && (origin == "http://"+r.Host || origin == "https://"+r.Host):
+		return true
+	default:
+		return origin == s.cfg.PublicURL || slices.Contains(s.cfg.AllowedOrigins, origin)
 	}
-	return origin == "http://"+r.Host || origin == "https://"+r.Host || slices.Contains(s.cfg.AllowedOrigins, origin)
 }
 
 // Drain closes every socket with 1012 and a hint when to come back, spread over a few seconds so that they do not come all

@@ -29,21 +29,27 @@ type socket struct {
 
 	// owned by the reader
 	acked   bool
-	as      context.Context //nolint:containedctx // ctx with the actor of connection_init
-	unwatch func()
+	token   string // a bearer token of the upgrade, until connection_init
+	address string // counted as pending under this; empty once acknowledged
+	user    string // counted under this; empty for nobody's
+	pace    pace
 
 	out     outbox
-	writeBy time.Time   // deadline of writes; owned by the writer
-	ended   atomic.Bool // the session has ended: no write may take long any more
+	writeBy time.Time                 // deadline of writes; owned by the writer
+	haste   atomic.Int64              // how long a write may take once goodbye is said; 0 before
+	leaveBy atomic.Pointer[time.Time] // deadline of reads once goodbye is said
 
 	mu   sync.Mutex
+	as   context.Context //nolint:containedctx // ctx with the actor of later operations
+	held *hold           // what the socket counts on; nil for nobody's
+	over bool            // no operation begins any more
 	ops  map[string]*operation
 	ping *time.Timer
 }
 
 func newSocket(ctx context.Context, s *Sockets, ws *websocket.Conn) *socket {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &socket{srv: s, ws: ws, ctx: ctx, cancel: cancel, as: ctx, ops: map[string]*operation{}, unwatch: func() {}}
+	c := &socket{srv: s, ws: ws, ctx: ctx, cancel: cancel, as: ctx, ops: map[string]*operation{}}
 	c.out.ready = sync.NewCond(&c.out.mu)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,16 +72,22 @@ func (c *socket) serve() {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
+		defer c.out.stop() // nobody needs to wait for what is not written any more
 		c.write()
 	}()
 	c.read()
 	c.cancel()
-	c.unwatch()
 	c.mu.Lock()
+	c.over = true
 	c.ping.Stop()
+	held := c.held
 	left := slices.Collect(maps.Values(c.ops))
 	clear(c.ops)
 	c.mu.Unlock()
+	if held != nil {
+		held.release()
+	}
+	c.uncount()
 	for _, op := range left {
 		op.end()
 	}
@@ -94,11 +106,15 @@ type message struct {
 // read handles messages until the connection ends. It answers nothing itself: it puts answers into the outbox.
 func (c *socket) read() {
 	c.ws.SetReadLimit(c.srv.cfg.MessageBytes)
-	alive := func() { _ = c.ws.SetReadDeadline(deadline(2*c.srv.cfg.PingEvery + c.srv.cfg.WriteTimeout)) }
-	c.ws.SetPongHandler(func(string) error { alive(); return nil })
-	c.ws.SetPingHandler(func(data string) error { alive(); c.out.control(websocket.PongMessage, []byte(data)); return nil })
+	c.ws.SetPongHandler(func(string) error { c.heard(); return nil })
+	c.ws.SetPingHandler(func(data string) error {
+		if c.heard() {
+			c.out.control(websocket.PongMessage, []byte(data))
+		}
+		return nil
+	})
 	c.ws.SetCloseHandler(func(int, string) error { return nil }) // the writer says goodbye
-	_ = c.ws.SetReadDeadline(deadline(c.srv.cfg.InitTimeout))
+	c.stay(c.srv.cfg.InitTimeout)
 	for {
 		kind, data, err := c.ws.ReadMessage()
 		switch {
@@ -111,11 +127,42 @@ func (c *socket) read() {
 			c.close(closeBadRequest, "Binary messages are not part of the protocol")
 			continue
 		}
-		c.handle(data)
-		if c.acked {
-			alive()
+		if c.heard() {
+			c.handle(data)
 		}
 	}
+}
+
+// heard notes a sign of life, and reports false when there are too many. None prolongs the time for connection_init.
+func (c *socket) heard() bool {
+	if !c.pace.take(c.srv.now(), c.srv.cfg.MessagesPerSecond) {
+		c.close(closeTooMany, "Too many messages")
+		return false
+	}
+	if c.acked {
+		c.stay(c.patience())
+	}
+	return true
+}
+
+// patience is how long a peer may be silent: it misses two pings.
+func (c *socket) patience() time.Duration { return 2*c.srv.cfg.PingEvery + c.srv.cfg.WriteTimeout }
+
+// stay bounds the wait for the peer. A goodbye that was said meanwhile has the last word: the one who says it notes
+// when it ends, sets the deadline then, and one of the two sets the right one last.
+func (c *socket) stay(d time.Duration) {
+	_ = c.ws.SetReadDeadline(deadline(d))
+	if by := c.leaveBy.Load(); by != nil {
+		_ = c.ws.SetReadDeadline(*by)
+	}
+}
+
+// leave gives the goodbye a moment to be written, and the peer one to answer it; then writer and reader end.
+func (c *socket) leave(write, read time.Duration) {
+	by := deadline(read)
+	c.leaveBy.Store(&by)
+	_ = c.ws.SetReadDeadline(by)
+	c.hurry(write)
 }
 
 // readFailed finds the words for an end that was not the peer's.
@@ -163,10 +210,10 @@ func (c *socket) handle(data []byte) {
 	}
 }
 
-// init is connection_init: it may bring a token, which then counts instead of the cookie's session.
+// init is connection_init: it may bring a token, which then counts instead of what the upgrade came with.
 func (c *socket) init(m message) {
 	if c.acked {
-		c.close(closeTooManyInits, "Too many initialisation requests")
+		c.close(closeTooMany, "Too many initialisation requests")
 		return
 	}
 	token, ok := initToken(m.Payload)
@@ -174,18 +221,25 @@ func (c *socket) init(m message) {
 		c.close(closeBadRequest, "Invalid payload of connection_init")
 		return
 	}
+	if token == "" {
+		token = c.token
+	}
+	c.token = ""
+	a, until := actor.From(c.ctx), time.Time{}
 	if token != "" {
-		a, err := c.srv.auth(c.ctx, token)
-		if err != nil {
-			c.close(closeForbidden, "Forbidden")
+		var err error
+		if a, until, err = c.srv.auth(c.ctx, token); err != nil {
+			c.close(closeForbidden, "Forbidden") // whatever the reason
 			return
 		}
-		c.as = actor.With(c.ctx, a)
 	}
-	if id := actor.From(c.as).Credential(); id != "" {
-		c.followSession(id)
+	if !c.count(a) {
+		c.close(closeTooMany, "Too many sockets")
+		return
 	}
+	c.begin(a, until)
 	c.acked = true
+	c.stay(c.patience())
 	c.out.text(`{"type":"connection_ack"}`)
 }
 
@@ -199,32 +253,22 @@ func initToken(payload json.RawMessage) (token string, ok bool) {
 		return "", false
 	}
 	for k, v := range p {
-		if !strings.EqualFold(k, "authorization") {
-			continue
+		if strings.EqualFold(k, "authorization") {
+			s, _ := v.(string)
+			return bearer(s)
 		}
-		s, isText := v.(string)
-		scheme, token, _ := strings.Cut(s, " ")
-		if !isText || !strings.EqualFold(scheme, "bearer") || token == "" {
-			return "", false
-		}
-		return token, true
 	}
 	return "", true
 }
 
-// followSession cuts the socket when its session ends, whether the client reads or not.
-func (c *socket) followSession(id string) {
-	ended, stop := c.srv.watch(id)
-	c.unwatch = stop
-	go func() {
-		select {
-		case <-ended:
-			c.close(closeForbidden, "Session ended")
-			c.cancel()
-			c.cut()
-		case <-c.ctx.Done():
-		}
-	}()
+// bearer reads "Bearer …".
+func bearer(authorization string) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "bearer") || token == "" {
+		return "", false
+	}
+	return token, true
 }
 
 // subscribe starts an operation.
@@ -242,7 +286,7 @@ func (c *socket) subscribe(m message) {
 	_, taken := c.ops[*m.ID]
 	full := len(c.ops) >= c.srv.cfg.Operations
 	var op *operation
-	if !taken && !full {
+	if !taken && !full && !c.over {
 		op = newOperation(c, *m.ID)
 		c.ops[op.id] = op
 	}
@@ -251,8 +295,8 @@ func (c *socket) subscribe(m message) {
 	case taken:
 		c.close(closeDuplicate, "Subscriber for "+*m.ID+" already exists")
 	case full:
-		c.close(closeTooManyInits, "Too many operations")
-	default:
+		c.close(closeTooMany, "Too many operations")
+	case op != nil:
 		go op.run(params)
 	}
 }
@@ -262,28 +306,24 @@ func (c *socket) finish(id string, tell bool) {
 	c.mu.Lock()
 	op := c.ops[id]
 	delete(c.ops, id)
-	c.mu.Unlock()
-	if op == nil {
-		return // over already: both ends may say complete at the same time
-	}
-	op.end()
-	if tell {
+	if op != nil && tell { // under the lock: the end of the session finds it either running or told
 		c.out.text(`{"id":` + op.quoted + `,"type":"complete"}`)
+	}
+	c.mu.Unlock()
+	if op != nil { // else over already: both ends may say complete at the same time
+		op.end()
 	}
 }
 
 // fail ends an operation that could not be executed. Nothing follows an error, not even a complete.
 func (c *socket) fail(op *operation, errs []byte) {
 	c.mu.Lock()
-	mine := c.ops[op.id] == op
-	if mine {
+	if c.ops[op.id] == op {
 		delete(c.ops, op.id)
+		c.out.text(op.failed(errs))
 	}
 	c.mu.Unlock()
 	op.end()
-	if mine {
-		c.out.text(`{"id":` + op.quoted + `,"type":"error","payload":` + string(errs) + `}`)
-	}
 }
 
 // close says goodbye with a code. What waits in the outbox is dropped: the client will not use it. The first code wins.
@@ -292,8 +332,11 @@ func (c *socket) close(code int, reason string) {
 		c.srv.slow.Add(1)
 	}
 	if c.out.closeWith(code, reason) {
-		c.srv.log.DebugContext(c.ctx, "socket_closing", "close_code", code, "reason", reason, "peer", peer(c.ws.NetConn()))
-		// The peer has a moment to answer the goodbye; then the reader ends.
-		_ = c.ws.SetReadDeadline(deadline(time.Second))
+		c.logClose(code, reason)
+		c.leave(time.Second, time.Second)
 	}
+}
+
+func (c *socket) logClose(code int, reason string) {
+	c.srv.log.DebugContext(c.ctx, "socket_closing", "close_code", code, "reason", reason, "peer", peer(c.ws.NetConn()))
 }

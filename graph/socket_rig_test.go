@@ -1,12 +1,16 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,6 +27,7 @@ import (
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/session"
 )
 
 // counter is a live source without a database: a report whose one number is the last published.
@@ -76,10 +81,12 @@ func (noRights) Require(context.Context, string, ref.Ref) error { return fault.E
 // executions counts how often messages go through gqlgen's executor.
 type executions struct {
 	operations
-	n atomic.Int64
+	n  atomic.Int64
+	as atomic.Value // the actor of the last operation
 }
 
 func (e *executions) Execute(ctx context.Context, op *graphql.OperationContext) graphql.ResponseHandler {
+	e.as.Store(actor.From(ctx))
 	next := e.operations.Execute(ctx, op)
 	return func(ctx context.Context) *graphql.Response {
 		e.n.Add(1)
@@ -87,33 +94,115 @@ func (e *executions) Execute(ctx context.Context, op *graphql.OperationContext) 
 	}
 }
 
-type socketRig struct {
-	t       testing.TB
-	hub     *live.Hub
-	sockets *Sockets
-	exec    *executions
-	url     string
-	ended   chan struct{} // closes when session "s1" ends
+// book is a SessionWatch in memory.
+type book struct {
+	mu        sync.Mutex
+	ended     map[string]chan struct{}
+	over      map[string]bool
+	until     map[string]time.Time
+	followers map[string]int
 }
+
+func newBook() *book {
+	return &book{ended: map[string]chan struct{}{}, over: map[string]bool{}, until: map[string]time.Time{}, followers: map[string]int{}}
+}
+
+func (b *book) Watch(id string) (<-chan struct{}, func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended[id] == nil {
+		b.ended[id] = make(chan struct{})
+		if b.over[id] {
+			close(b.ended[id])
+		}
+	}
+	b.followers[id]++
+	return b.ended[id], func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.followers[id]--; b.followers[id] == 0 {
+			delete(b.followers, id)
+		}
+	}
+}
+
+func (b *book) UntilOf(id string) (time.Time, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	until, known := b.until[id]
+	return until, known && b.followers[id] > 0
+}
+
+func (b *book) lasts(id string, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.until[id] = until
+}
+
+// end ends a session, once.
+func (b *book) end(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over[id] = true
+	if ch := b.ended[id]; ch != nil {
+		close(ch)
+	}
+}
+
+func (b *book) isOver(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.over[id]
+}
+
+// followed are the sessions that somebody follows, with how many do.
+func (b *book) followed() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.followers)
+}
+
+// grant is what a token is good for.
+type grant struct {
+	a     actor.Actor
+	until time.Time
+}
+
+type socketRig struct {
+	t        testing.TB
+	hub      *live.Hub
+	sockets  *Sockets
+	exec     *executions
+	url      string
+	clock    *clock.Manual
+	sessions *book
+	grants   map[string]grant // by token; any other that is "USER" or "USER.SESSION" is good for that, in session s1 unless told
+	authing  func(ctx context.Context, token string)
+}
+
+var rigStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func newSocketRig(t testing.TB, cfg SocketConfig) *socketRig {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.DiscardHandler)
-	r := &socketRig{t: t, hub: live.New(ctx, clock.System(), log, live.Config{Linger: time.Millisecond}), ended: make(chan struct{})}
-	srv := newServer(&testRoot{Resolver: &Resolver{}, hub: r.hub}, noRights{}, loader.Sources{}, Config{}, log, Hooks{})
-	r.exec = &executions{operations: srv}
-	auth := func(_ context.Context, token string) (actor.Actor, error) {
-		if token == "expired" {
-			return actor.Actor{}, fault.ErrUnauthenticated
-		}
-		return actor.Actor{User: token, Session: "s1"}, nil
+	r := &socketRig{
+		t: t, hub: live.New(ctx, clock.System(), log, live.Config{Linger: time.Millisecond}), clock: clock.NewManual(rigStart),
+		sessions: newBook(), grants: map[string]grant{}, authing: func(context.Context, string) {},
 	}
-	watch := func(string) (<-chan struct{}, func()) { return r.ended, func() {} }
-	r.sockets = NewSockets(r.exec, auth, watch, log, cfg)
+	srv := newServer(&testRoot{Resolver: &Resolver{}, hub: r.hub}, noRights{}, proven{}, loader.Sources{}, Config{}, log, Hooks{})
+	r.exec = &executions{operations: srv}
+	r.sockets = NewSockets(r.exec, r.authenticate, r.sessions, r.clock.Now, log, cfg)
 	hubDone := make(chan struct{})
 	go func() { defer close(hubDone); r.hub.Run() }()
-	web := httptest.NewServer(r.sockets)
+	srv.HandleSockets(r.sockets)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		ctx := actor.WithRequest(req.Context(), actor.Request{IP: req.Header.Get("X-Test-Ip"), UserAgent: req.UserAgent()})
+		if g, ok := r.grants[req.Header.Get("X-Test-Cookie")]; ok {
+			ctx = actor.With(ctx, g.a)
+		}
+		srv.ServeHTTP(w, req.WithContext(ctx))
+	}))
 	r.url = "ws" + strings.TrimPrefix(web.URL, "http")
 	t.Cleanup(func() {
 		drain, stop := context.WithTimeout(context.Background(), 2*time.Second)
@@ -126,6 +215,57 @@ func newSocketRig(t testing.TB, cfg SocketConfig) *socketRig {
 	return r
 }
 
+func (r *socketRig) authenticate(ctx context.Context, token string) (actor.Actor, time.Time, error) {
+	r.authing(ctx, token)
+	if token == "expired" {
+		return actor.Actor{}, time.Time{}, fault.ErrUnauthenticated
+	}
+	g, ok := r.grants[token]
+	if !ok {
+		user, id, _ := strings.Cut(token, ".")
+		g.a = actor.Actor{User: user, Session: cmp.Or(id, "s1")}
+	}
+	if r.sessions.isOver(g.a.Session) {
+		return actor.Actor{}, time.Time{}, session.ErrEnded
+	}
+	return g.a, g.until, nil
+}
+
+// gone waits until nothing is left of any socket.
+func (r *socketRig) gone() {
+	r.t.Helper()
+	storetestEventually(r.t, func() bool { return r.sockets.Stats().Open == 0 }, "the sockets are gone")
+	r.sockets.running.Wait()
+	storetestEventually(r.t, func() bool { return r.hub.Stats().Streams == 0 }, "the streams are gone")
+	if n := r.sessions.followed(); len(n) > 0 {
+		r.t.Errorf("sessions are still followed: %v", n)
+	}
+	if p, u := r.sockets.pending.all(), r.sockets.users.all(); len(p)+len(u) > 0 {
+		r.t.Errorf("still counted: %v by address, %v by user", p, u)
+	}
+}
+
+// all is what is counted.
+func (t *tally) all() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.n)
+}
+
+// sock is the only open socket on the server's side.
+func (r *socketRig) sock() *socket {
+	r.t.Helper()
+	r.sockets.mu.Lock()
+	defer r.sockets.mu.Unlock()
+	if len(r.sockets.open) != 1 {
+		r.t.Fatalf("%d sockets are open", len(r.sockets.open))
+	}
+	for c := range r.sockets.open {
+		return c
+	}
+	return nil
+}
+
 type peerConn struct {
 	*websocket.Conn
 	t testing.TB
@@ -136,23 +276,70 @@ func (r *socketRig) dial(protocols ...string) *peerConn {
 	if protocols == nil {
 		protocols = []string{subprotocol}
 	}
-	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: 10 * time.Second}
-	ws, resp, err := d.Dial(r.url, nil)
+	c, resp, err := r.tryDial(websocket.Dialer{Subprotocols: protocols})
 	if err != nil {
-		r.t.Fatalf("dial: %v", err)
+		r.t.Fatalf("dial: %v, %v", err, resp)
 	}
-	_ = resp.Body.Close()
+	return c
+}
+
+// tryDial dials with headers, pairs of name and value.
+func (r *socketRig) tryDial(d websocket.Dialer, headers ...string) (*peerConn, handshake, error) {
+	h := http.Header{}
+	for i := 0; i < len(headers); i += 2 {
+		h.Set(headers[i], headers[i+1])
+	}
+	if d.Subprotocols == nil {
+		d.Subprotocols = []string{subprotocol}
+	}
+	d.HandshakeTimeout = 10 * time.Second
+	ws, resp, err := d.Dial(r.url, h)
+	var told handshake
+	if resp != nil {
+		told = handshake{resp.StatusCode, resp.Header}
+		_ = resp.Body.Close()
+	}
+	if err != nil {
+		return nil, told, err
+	}
 	r.t.Cleanup(func() { _ = ws.Close() })
-	return &peerConn{ws, r.t}
+	return &peerConn{ws, r.t}, told, nil
+}
+
+// handshake is what the server says to an upgrade.
+type handshake struct {
+	status int
+	header http.Header
 }
 
 // signIn is a socket that has been acknowledged for a user.
 func (r *socketRig) signIn(user string) *peerConn {
 	r.t.Helper()
 	c := r.dial()
-	c.send(`{"type":"connection_init","payload":{"authorization":"Bearer ` + user + `"}}`)
+	c.init(user)
 	c.expect("connection_ack")
 	return c
+}
+
+func (c *peerConn) init(token string) {
+	c.t.Helper()
+	c.send(`{"type":"connection_init","payload":{"authorization":"Bearer ` + token + `"}}`)
+}
+
+// alive asks for a sign of life and reads what comes before it.
+func (c *peerConn) alive() (before []reply) {
+	c.t.Helper()
+	c.send(`{"type":"ping"}`)
+	for {
+		m, err := c.next()
+		if err != nil {
+			c.t.Fatalf("the socket is gone: %v", err)
+		}
+		if m.Type == "pong" {
+			return before
+		}
+		before = append(before, m)
+	}
 }
 
 func (c *peerConn) send(s string) {
@@ -187,20 +374,27 @@ func (c *peerConn) expect(typ string) reply {
 	return m
 }
 
-func (c *peerConn) expectClose(code int) {
+func (c *peerConn) expectClose(code int) (reason string) {
+	c.t.Helper()
+	_, ce := c.rest()
+	if ce.Code != code {
+		c.t.Fatalf("closed with %d %q, want %d", ce.Code, ce.Text, code)
+	}
+	return ce.Text
+}
+
+// rest is everything up to the end.
+func (c *peerConn) rest() (all []reply, end *websocket.CloseError) {
 	c.t.Helper()
 	for {
-		_, err := c.next()
-		var ce *websocket.CloseError
-		if errors.As(err, &ce) {
-			if ce.Code != code {
-				c.t.Fatalf("closed with %d %q, want %d", ce.Code, ce.Text, code)
-			}
-			return
+		m, err := c.next()
+		if errors.As(err, &end) {
+			return all, end
 		}
 		if err != nil {
-			c.t.Fatalf("ended with %v, want close %d", err, code)
+			c.t.Fatalf("ended with %v, not with a goodbye", err)
 		}
+		all = append(all, m)
 	}
 }
 

@@ -67,8 +67,8 @@ func (o *outbox) control(opcode int, data []byte) {
 	}
 }
 
-// closeWith drops what waits and queues a close frame. It reports false if one was queued before.
-func (o *outbox) closeWith(code int, reason string) bool {
+// closeWith drops what waits and queues the last words and a close frame. It reports false if one was queued before.
+func (o *outbox) closeWith(code int, reason string, last ...string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closing || o.stopped {
@@ -78,6 +78,9 @@ func (o *outbox) closeWith(code int, reason string) bool {
 		reason = reason[:len(reason)-1]
 	}
 	o.queue, o.bytes, o.closing = nil, 0, true
+	for _, s := range last {
+		o.push(chunk{opcode: websocket.TextMessage, body: []byte(s)})
+	}
 	body := append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...) //nolint:gosec // codes have four digits
 	o.push(chunk{opcode: websocket.CloseMessage, body: body})
 	return true
@@ -212,15 +215,16 @@ func (c *socket) limit(closing bool) {
 	}
 	c.writeBy = by
 	_ = c.ws.NetConn().SetWriteDeadline(by)
-	if c.ended.Load() { // asked after the deadline was set, as cut tells it before: one of the two sets the short one last
-		c.cut()
+	// Asked after the deadline was set, as hurry tells it before: one of the two sets the short one last.
+	if d := c.haste.Load(); d > 0 {
+		c.hurry(time.Duration(d))
 	}
 }
 
-// cut leaves a write that is stuck little time: its socket has ended.
-func (c *socket) cut() {
-	c.ended.Store(true)
-	_ = c.ws.NetConn().SetWriteDeadline(deadline(200 * time.Millisecond))
+// hurry leaves a write that is stuck little time, and those that come: the socket is to end.
+func (c *socket) hurry(d time.Duration) {
+	c.haste.Store(int64(d))
+	_ = c.ws.NetConn().SetWriteDeadline(deadline(d))
 }
 
 // appendFrame appends one unmasked frame (RFC 6455, section 5.2), as a server sends them.

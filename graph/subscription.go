@@ -43,6 +43,7 @@ type operation struct {
 
 type operationKey struct{}
 
+// newOperation is called under the lock of the socket: it runs as who the socket is at that moment.
 func newOperation(c *socket, id string) *operation {
 	quoted, _ := json.Marshal(id)
 	op := &operation{
@@ -52,6 +53,11 @@ func newOperation(c *socket, id string) *operation {
 	op.ctx, op.cancel = context.WithCancel(c.as)
 	op.ctx = context.WithValue(op.ctx, operationKey{}, op)
 	return op
+}
+
+// failed is the message that ends the operation with errors, a JSON list.
+func (op *operation) failed(errs []byte) string {
+	return `{"id":` + op.quoted + `,"type":"error","payload":` + string(errs) + `}`
 }
 
 // run executes the operation. For a subscription it returns as soon as that is under way.
