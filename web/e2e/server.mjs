@@ -13,9 +13,10 @@ const stopWithinMs = 20_000;
 
 /**
  * Starts the server with its demo and waits until it greets.
+ * @param {Record<string, string>} settings more of the server's environment, which a server that BASE_URL names does not get
  * @returns {Promise<{url: string, email: string, password: string, stop: () => Promise<void>}>}
  */
-export async function startServer() {
+export async function startServer(settings = {}) {
   const { BASE_URL, E2E_EMAIL = 'admin@example.com', E2E_PASSWORD } = process.env;
   if (BASE_URL) {
     if (!E2E_PASSWORD) throw new Error('BASE_URL needs E2E_PASSWORD, and E2E_EMAIL unless it is admin@example.com');
@@ -39,6 +40,7 @@ export async function startServer() {
       BACKENDBOOK_INTERNAL_LISTEN: '127.0.0.1:0',
       BACKENDBOOK_DATA_DIR: folder,
       BACKENDBOOK_DEMO_DATA_DIR: join(here, '../node_modules/vega-datasets/data'),
+      ...settings,
     },
   });
   const stop = async () => {

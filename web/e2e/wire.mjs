@@ -32,6 +32,8 @@ export async function tapSocket(page) {
       new Promise((resolve) => {
         subscribed = resolve;
       }),
+    /** Pings the page as the server would. */
+    ping: (payload) => socket.send(JSON.stringify({ type: 'ping', payload })),
     /** Closes the socket as the server would. */
     close: (code, reason) => socket.close({ code, reason }),
   };

@@ -1,6 +1,6 @@
 import { cacheExchange, Client, fetchExchange, mapExchange } from '@urql/core';
 
-import { problemOf } from './problem';
+import { isSignedOut, problemOf } from './problem';
 
 /** Makes the client of one session: its cache must not outlive the person it was filled for. */
 export function createHttp(onUnauthenticated: () => void): Client {
@@ -12,7 +12,7 @@ export function createHttp(onUnauthenticated: () => void): Client {
       cacheExchange,
       mapExchange({
         onError(error) {
-          if (problemOf(error).code === 'UNAUTHENTICATED') onUnauthenticated();
+          if (isSignedOut(problemOf(error))) onUnauthenticated();
         },
       }),
       fetchExchange,

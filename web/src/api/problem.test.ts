@@ -1,7 +1,7 @@
 import { CombinedError } from '@urql/core';
 import { expect, test } from 'vitest';
 
-import { blamed, problem, problemOf } from './problem';
+import { blamed, isSignedOut, problem, problemOf } from './problem';
 
 const graphQL = (message: string, extensions: Record<string, unknown>) =>
   new CombinedError({ graphQLErrors: [{ message, extensions }] });
@@ -56,3 +56,14 @@ test('the input blamed is the one the server names, and else the one the code is
   expect(blamed(problem('INTERNAL', ''), byCode)).toBeUndefined();
   expect(blamed(null, byCode)).toBeUndefined();
 });
+
+test.each([
+  ['UNAUTHENTICATED', true],
+  ['SESSION_ENDED', true],
+  ['REAUTH_REQUIRED', false],
+  ['NETWORK', false],
+])('%s tells that nobody is signed in: %s', (code, want) => expect(isSignedOut(problem(code, ''))).toBe(want));
+
+test.each(['IMPERSONATION_FORBIDDEN', 'IMPERSONATION_REFUSED', 'SESSION_LIMIT', 'FACTOR_NEEDED', 'DATA_STALE'])('%s has words here', (code) =>
+  expect(problem(code, 'as the server says it').text).not.toMatch(/as the server/i),
+);

@@ -38,13 +38,19 @@ const words: Record<string, string> = {
   TERMS_VERSION: 'The terms have changed meanwhile. Load the page anew to read them.',
   TICKET_INVALID: 'The code or link is wrong, was used already or has lapsed.',
   FACTOR_CODE_INVALID: 'This code is wrong, or was used already.',
-  FACTOR_NEEDED: 'One of your roles wants a second factor: add another before you remove this one.',
+  FACTOR_NEEDED: 'This wants a second factor on your account.',
   WAY_IN_LAST: 'This is your last way in. Add another before you remove it.',
   PASSKEY_INVALID: 'This passkey was not accepted.',
   PASSKEY_CANCELLED: 'The passkey was not used. Try again, or choose another way.',
   PASSKEY_KNOWN: 'This device holds a passkey of your account already.',
   PASSKEY_UNSUPPORTED: 'This browser, or this connection, does not support passkeys.',
   REAUTH_REQUIRED: 'This wants a fresh proof that it is you. Try again.',
+  IMPERSONATION_FORBIDDEN: 'You act as somebody else. This is for them alone: be yourself again to do it for yourself.',
+  IMPERSONATION_REFUSED: 'You can only act as somebody whose roles allow less than yours.',
+  SESSION_LIMIT: 'You are signed in on as many devices as you may be. Sign out on one of them first.',
+  SOCKET_NEEDED: 'This is about the live connection, and works over it only.',
+  DATA_STALE: 'It has changed meanwhile. Load it anew.',
+  DATA_TOO_LARGE: 'This is more than can be kept.',
   RATE_LIMITED: 'Too many attempts. Try again later.',
   PROVIDER_UNKNOWN: 'This provider is no longer offered.',
   PROVIDER_FAILED: 'The other provider did not sign you in. Try again, or choose another way.',
@@ -88,6 +94,11 @@ export function problemOf(error: unknown): Problem {
 /** A problem of which no more than the code and the server's message are known. */
 export function problem(code: string, message: string): Problem {
   return { code, text: words[code] ?? sentence(message || 'something went wrong'), field: null, requestId: null, details: {} };
+}
+
+/** Whether it says that nobody is signed in any more. */
+export function isSignedOut({ code }: Problem): boolean {
+  return code === 'UNAUTHENTICATED' || code === 'SESSION_ENDED';
 }
 
 /** Says when to come back, if the server does. */

@@ -12,6 +12,8 @@ import { Link, usePath } from './router';
 export function AccountNotices() {
   const { viewer, settings } = useSession();
   const onSecurity = usePath() === '/security';
+  // Nobody accepts in the place of another.
+  const acted = viewer.impersonatedBy !== null;
   const guest = viewer.user.kind === 'ANONYMOUS';
   const terms = settings.termsVersion;
   return (
@@ -32,7 +34,7 @@ export function AccountNotices() {
           </Anchor>
         </Notice>
       )}
-      {terms && !guest && terms !== viewer.termsVersion && <Terms version={terms} />}
+      {terms && !guest && !acted && terms !== viewer.termsVersion && <Terms version={terms} />}
     </>
   );
 }

@@ -7,6 +7,7 @@ import { SocketProvider } from '../session/SocketProvider';
 import { useVisit } from '../session/viewer';
 import { Empty } from '../ui/Empty';
 import { Crash } from './Crash';
+import { ImpersonationBanner } from './ImpersonationBanner';
 import { doors, pages } from './pages';
 import { Link, usePath } from './router';
 import { Shell } from './Shell';
@@ -35,7 +36,14 @@ function CurrentPage() {
   useEffect(() => {
     document.title = `${title} · Backend Book`;
   }, [title]);
-  if (door || !viewer) return <Loaded at={path}>{door && <door.component />}</Loaded>;
+  if (door || !viewer) {
+    return (
+      <>
+        <ImpersonationBanner />
+        <Loaded at={path}>{door && <door.component />}</Loaded>
+      </>
+    );
+  }
   return (
     <SocketProvider key={viewer.session?.id}>
       <ReauthProvider>

@@ -1,11 +1,13 @@
 import { AppShell, Burger, Drawer, Group, NavLink, Text } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { useDisclosure, useElementSize } from '@mantine/hooks';
 import type { ReactNode } from 'react';
 
 import { useSession } from '../session/viewer';
 import { Icon } from '../ui/Icon';
 import { Logo } from '../ui/Logo';
 import { AccountNotices } from './AccountNotices';
+import { ExpiryNotice } from './ExpiryNotice';
+import { ImpersonationBanner } from './ImpersonationBanner';
 import { listed, type Page } from './pages';
 import { Link } from './router';
 import { SchemeToggle } from './SchemeToggle';
@@ -18,9 +20,15 @@ export function Shell({ page, children }: { page: Page | undefined; children: Re
   const [menu, { toggle, close }] = useDisclosure(false);
   const { viewer } = useSession();
   const pages = listed(viewer.permissions);
+  // What stands above all pages is as high as its words need.
+  const { ref, height } = useElementSize();
   return (
-    <AppShell header={{ height: 56 }}>
+    <AppShell header={{ height: 56 + Math.ceil(height) }}>
       <AppShell.Header className={classes.header}>
+        <div ref={ref}>
+          <ImpersonationBanner />
+          <ExpiryNotice />
+        </div>
         <Group gap="sm" wrap="nowrap" className={classes.inner}>
           <Burger opened={menu} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Pages" />
           <Link href="/" className={classes.brand}>

@@ -1,5 +1,5 @@
 import { Anchor, Button, Group, Stack, Text } from '@mantine/core';
-import { type SubmitEvent, useState } from 'react';
+import { type ReactNode, type SubmitEvent, useState } from 'react';
 
 import type { Problem } from '../api/problem';
 import { ProblemNote } from '../ui/ProblemNote';
@@ -11,12 +11,14 @@ interface Props {
   busy: boolean;
   failure: Problem | null;
   onCode: (code: string) => void;
+  /** Stands before the button that sends the code. */
+  extra?: ReactNode;
   /** Sends the mail once more and tells whether that worked; left out where it can't be. */
   onResend?: (() => Promise<boolean>) | undefined;
 }
 
 /** Takes the code that was mailed. */
-export function CodeForm({ submit, busy, failure, onCode, onResend }: Props) {
+export function CodeForm({ submit, busy, failure, onCode, extra, onResend }: Props) {
   const [code, setCode] = useState('');
   const [sentAgain, setSentAgain] = useState(false);
   const send = (event: SubmitEvent) => {
@@ -33,6 +35,7 @@ export function CodeForm({ submit, busy, failure, onCode, onResend }: Props) {
       <Stack>
         {failure && <ProblemNote problem={failure} />}
         <CodeInput value={code} onChange={setCode} />
+        {extra}
         <Button type="submit" loading={busy} fullWidth>
           {submit}
         </Button>

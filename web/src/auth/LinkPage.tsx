@@ -7,6 +7,7 @@ import { BrokenLink } from './BrokenLink';
 import { Frame } from './Frame';
 import { NextStep } from './NextStep';
 import { SIGN_IN_WITH_MAIL } from './operations';
+import { StayCheckbox } from './StayCheckbox';
 import { useArrival } from './useArrival';
 
 /** `/sign-in/link#token=…`: signs in by a mail, but not before a person says so. Programs open links, too. */
@@ -21,7 +22,7 @@ function Body({ token }: { token: string }) {
   const arrival = useArrival();
   if (arrival.step) return <NextStep step={arrival.step} arrival={arrival} />;
   const signIn = async () => {
-    const answer = await run({ input: { token, transport: 'COOKIE' } });
+    const answer = await run({ input: { token, remember: arrival.stay, transport: 'COOKIE' } });
     if (answer) arrival.arrive(answer.signInWithMail.result);
   };
   return (
@@ -35,6 +36,7 @@ function Body({ token }: { token: string }) {
       }
     >
       {failure && <ProblemNote problem={failure} />}
+      <StayCheckbox arrival={arrival} />
       <Button loading={busy} onClick={() => void signIn()} autoFocus fullWidth>
         Sign in
       </Button>

@@ -8,6 +8,7 @@ import { Frame } from './Frame';
 import type { ModeProps } from './mode';
 import { StartAgain } from './NextStep';
 import { REQUEST_SIGN_IN_MAIL, SIGN_IN_WITH_MAIL } from './operations';
+import { StayCheckbox } from './StayCheckbox';
 
 /** Signs in by a code or a link that is mailed. Whether there is an account is told in the mail alone. */
 export function MailSignIn({ email, onEmail, onMode, arrival }: ModeProps) {
@@ -22,7 +23,7 @@ export function MailSignIn({ email, onEmail, onMode, arrival }: ModeProps) {
     return answer !== null;
   };
   const signIn = async (flow: string, code: string) => {
-    const answer = await finish.run({ input: { flow, code, transport: 'COOKIE' } });
+    const answer = await finish.run({ input: { flow, code, remember: arrival.stay, transport: 'COOKIE' } });
     if (answer) arrival.arrive(answer.signInWithMail.result);
   };
 
@@ -58,6 +59,7 @@ export function MailSignIn({ email, onEmail, onMode, arrival }: ModeProps) {
         busy={finish.busy}
         failure={finish.failure ?? request.failure}
         onCode={(code) => void signIn(sent.flow, code)}
+        extra={<StayCheckbox arrival={arrival} />}
         onResend={send}
       />
     </Frame>

@@ -1,4 +1,4 @@
-import { Anchor, Button, Checkbox } from '@mantine/core';
+import { Anchor, Button, Checkbox, Stack } from '@mantine/core';
 import { useState } from 'react';
 
 import { problem } from '../api/problem';
@@ -7,6 +7,7 @@ import { ProblemNote } from '../ui/ProblemNote';
 import { FactorChoice } from './FactorChoice';
 import { Frame } from './Frame';
 import { COMPLETE_SIGN_IN } from './operations';
+import { StayCheckbox } from './StayCheckbox';
 import type { Proof, RequiredFactor, Step } from './steps';
 import type { Arrival } from './useArrival';
 import { VerifyStep } from './VerifyStep';
@@ -43,7 +44,7 @@ function FactorStep({ required, arrival }: { required: RequiredFactor; arrival: 
   const [trustDevice, setTrustDevice] = useState(false);
   const prove = async (proof: Proof) => {
     let failure = null;
-    const input = { flow: required.flow, proof, trustDevice, transport: 'COOKIE' as const };
+    const input = { flow: required.flow, proof, trustDevice, remember: arrival.stay, transport: 'COOKIE' as const };
     const answer = await complete.run({ input }, (f) => (failure = f));
     if (answer) arrival.arrive(answer.completeSignIn.result);
     return failure;
@@ -61,12 +62,15 @@ function FactorStep({ required, arrival }: { required: RequiredFactor; arrival: 
         prove={prove}
         lapsed={<StartAgain onClick={arrival.restart} />}
         extra={
-          <Checkbox
-            label="Do not ask again on this device for 30 days"
-            name="trustDevice"
-            checked={trustDevice}
-            onChange={(e) => setTrustDevice(e.currentTarget.checked)}
-          />
+          <Stack gap="xs">
+            <Checkbox
+              label="Do not ask again on this device for 30 days"
+              name="trustDevice"
+              checked={trustDevice}
+              onChange={(e) => setTrustDevice(e.currentTarget.checked)}
+            />
+            <StayCheckbox arrival={arrival} />
+          </Stack>
         }
       />
     </Frame>

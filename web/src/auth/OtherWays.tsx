@@ -27,7 +27,7 @@ export function OtherWays({ arrival, onMail, onFailure }: Props) {
     const { flow, options } = started.beginPasskeySignIn;
     const credential = await getPasskey(options).catch((error: unknown) => onFailure(passkeyProblem(error)));
     if (!credential) return;
-    const answer = await finish.run({ input: { flow, credential, transport: 'COOKIE' } }, onFailure);
+    const answer = await finish.run({ input: { flow, credential, remember: arrival.stay, transport: 'COOKIE' } }, onFailure);
     if (answer) arrival.arrive(answer.signInWithPasskey.result);
   };
   const asGuest = async () => {

@@ -3,7 +3,8 @@ import { type SubmitEvent, useState } from 'react';
 
 import { type Problem, problem } from '../api/problem';
 import { useAct } from '../api/useAct';
-import { useSecrets } from '../app/router';
+import { useSearch, useSecrets } from '../app/router';
+import { endedWords } from '../session/ended';
 import { useVisit } from '../session/viewer';
 import { Icon } from '../ui/Icon';
 import { ProblemNote } from '../ui/ProblemNote';
@@ -13,11 +14,13 @@ import type { ModeProps } from './mode';
 import { StartAgain } from './NextStep';
 import { SIGN_IN } from './operations';
 import { OtherWays } from './OtherWays';
+import { StayCheckbox } from './StayCheckbox';
 
 /** Name and password, and the doors beside them. */
 export function SignIn({ email, onEmail, onMode, arrival }: ModeProps) {
   const { ended, settings } = useVisit();
   const secrets = useSecrets();
+  const anew = useSearch().get('anew') !== null;
   const { run, busy, failure, setFailure } = useAct(SIGN_IN);
   const [password, setPassword] = useState('');
   // Of the callback of a provider; gone with the next try.
@@ -30,7 +33,7 @@ export function SignIn({ email, onEmail, onMode, arrival }: ModeProps) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     setTold(null);
-    const answer = await run({ input: { identifier: email, password, transport: 'COOKIE' } });
+    const answer = await run({ input: { identifier: email, password, remember: arrival.stay, transport: 'COOKIE' } });
     if (answer) arrival.arrive(answer.signIn.result);
   };
   const foot = settings.registration !== 'CLOSED' && (
@@ -40,12 +43,12 @@ export function SignIn({ email, onEmail, onMode, arrival }: ModeProps) {
   );
 
   return (
-    <Frame title="Sign in" lead="Welcome back." foot={foot}>
+    <Frame title="Sign in" lead={anew ? 'Once more, to begin a session with its whole time.' : 'Welcome back.'} foot={foot}>
       <form onSubmit={(event) => void submit(event)} aria-label="Sign in" data-testid="sign-in">
         <Stack>
           {ended && !shown && (
             <Alert color="yellow" variant="light" icon={<Icon name="alert" />}>
-              Your session has ended. Sign in to go on where you were.
+              {endedWords(ended)}
             </Alert>
           )}
           <Farewell />
@@ -72,6 +75,7 @@ export function SignIn({ email, onEmail, onMode, arrival }: ModeProps) {
             value={password}
             onChange={(e) => setPassword(e.currentTarget.value)}
           />
+          <StayCheckbox arrival={arrival} />
           <Button type="submit" loading={busy} fullWidth>
             Sign in
           </Button>

@@ -1,4 +1,4 @@
-import { useSecrets } from '../app/router';
+import { useSearch, useSecrets } from '../app/router';
 import { useVisit } from '../session/viewer';
 import { AlreadyIn } from './AlreadyIn';
 import { WayIn } from './WayIn';
@@ -7,7 +7,8 @@ import { WayIn } from './WayIn';
 export default function SignInPage() {
   const { viewer } = useVisit();
   const secrets = useSecrets();
+  const anew = useSearch().get('anew') !== null;
   // A provider's callback comes back here with more to say than that somebody is signed in.
-  const goesOn = secrets.get('flow') !== null || secrets.get('error') !== null;
+  const goesOn = anew || secrets.get('flow') !== null || secrets.get('error') !== null;
   return viewer && !goesOn ? <AlreadyIn viewer={viewer} /> : <WayIn first="signIn" />;
 }

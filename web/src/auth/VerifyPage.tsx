@@ -9,6 +9,7 @@ import { Frame } from './Frame';
 import { NextStep } from './NextStep';
 import { VERIFY_EMAIL } from './operations';
 import { pending } from './pending';
+import { StayCheckbox } from './StayCheckbox';
 import { useArrival } from './useArrival';
 
 /** `/verify#token=…`: makes the account that was asked for, when a person says so. */
@@ -31,7 +32,7 @@ function Body({ token }: { token: string }) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const proof = byPassword ? { password } : { flow: waiting.flow };
-    const answer = await run({ input: { token, ...proof, transport: 'COOKIE' } }, (problem) => {
+    const answer = await run({ input: { token, ...proof, remember: arrival.stay, transport: 'COOKIE' } }, (problem) => {
       setFailure(problem);
       if (problem?.code === 'TICKET_INVALID') setForeign(true);
     });
@@ -68,6 +69,7 @@ function Body({ token }: { token: string }) {
               />
             </>
           )}
+          <StayCheckbox arrival={arrival} />
           <Button type="submit" loading={busy} autoFocus={!byPassword} fullWidth>
             Confirm and sign in
           </Button>

@@ -8,6 +8,7 @@ import { Frame } from './Frame';
 import { StartAgain } from './NextStep';
 import { RESEND_VERIFICATION, VERIFY_EMAIL } from './operations';
 import { forget, remember } from './pending';
+import { StayCheckbox } from './StayCheckbox';
 import type { Arrival } from './useArrival';
 
 interface Props {
@@ -23,7 +24,7 @@ export function VerifyStep({ started, arrival }: Props) {
   const { flow, email, expiresAt } = current;
 
   const confirm = async (code: string) => {
-    const answer = await verify.run({ input: { flow, code, transport: 'COOKIE' } });
+    const answer = await verify.run({ input: { flow, code, remember: arrival.stay, transport: 'COOKIE' } });
     if (answer) arrival.arrive(answer.verifyEmail.result);
   };
   const again = async () => {
@@ -61,6 +62,7 @@ export function VerifyStep({ started, arrival }: Props) {
         busy={verify.busy}
         failure={verify.failure ?? resend.failure}
         onCode={(code) => void confirm(code)}
+        extra={<StayCheckbox arrival={arrival} />}
         onResend={again}
       />
       <Text size="xs" c="dimmed">

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { count, minutes, price } from './number';
 import { humanize, initials, plural, sentence } from './text';
-import { ago, date } from './time';
+import { ago, ahead, date } from './time';
 
 test.each([
   [0, '0'],
@@ -61,3 +61,13 @@ test('long ago is a day', () => {
   expect(ago(at, now)).toBe(date(at));
   expect(date(at)).toBe('30 Dec 2025');
 });
+
+test.each([
+  ['2026-01-02T11:59:00.000Z', 'now'], // over by the reader's clock
+  ['2026-01-02T12:00:00.900Z', 'now'],
+  ['2026-01-02T12:00:40.000Z', 'in 40 s'],
+  ['2026-01-02T12:12:59.000Z', 'in 12 min'],
+  ['2026-01-02T15:00:00.000Z', 'in 3 h'],
+  ['2026-01-04T11:00:00.000Z', 'in 47 h'],
+  ['2026-01-16T13:00:00.000Z', 'in 14 days'],
+])('ahead(%s) is %s', (at, want) => expect(ahead(at, now)).toBe(want));

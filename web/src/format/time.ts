@@ -33,3 +33,13 @@ export function ago(at: string, nowMs: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
   return date(at);
 }
+
+/** How far ahead, by a clock: `now`, `in 40 s`, `in 12 min`, `in 3 h`, `in 14 days`. What is left is rounded down, as one counts on it. */
+export function ahead(at: string, nowMs: number): string {
+  const seconds = Math.floor((Date.parse(at) - nowMs) / 1000);
+  if (seconds < 1) return 'now';
+  if (seconds < 60) return `in ${seconds} s`;
+  if (seconds < 3600) return `in ${Math.floor(seconds / 60)} min`;
+  if (seconds < 2 * 86_400) return `in ${Math.floor(seconds / 3600)} h`;
+  return `in ${Math.floor(seconds / 86_400)} days`;
+}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { type Channel, fold, waiting } from './fold';
+import type { SecurityEvent, Session } from '../session/fragments';
+import { type Channel, fold, newestFirst, waiting } from './fold';
 import type { DocumentList, LiveMessage, Report, ReportPoint } from './message';
 
 const minute = (n: number) => `2026-01-02T03:${String(n).padStart(2, '0')}:00.000Z`;
@@ -180,6 +181,56 @@ describe('lists', () => {
 
   test('a change of the other family is lost', () => {
     expect(after(delta([])).lost).toBe(true);
+  });
+});
+
+describe('lists of one’s own', () => {
+  const sessions = (...ids: string[]): LiveMessage['data'] => ({
+    __typename: 'SessionList',
+    sessions: ids.map((id) => ({ id }) as Session),
+  });
+  const events = (...ids: string[]): LiveMessage['data'] => ({
+    __typename: 'SecurityEventList',
+    events: ids.map((id) => ({ id }) as SecurityEvent),
+  });
+  const shown = ({ data }: Channel) => {
+    if (data?.__typename === 'SessionList') return data.sessions.map((s) => s.id);
+    return data?.__typename === 'SecurityEventList' ? data.events.map((e) => e.id) : null;
+  };
+
+  test.each(['DELTA', 'RESYNC'] as const)('a %s brings all sessions', (kind) => {
+    const { channel, lost } = all(message('SNAPSHOT', 1, sessions('b', 'a')), message(kind, 2, sessions('c', 'b')));
+    expect(lost).toBe(false);
+    expect(shown(channel)).toEqual(['c', 'b']);
+  });
+
+  test.each([
+    ['the newest comes first', ['9'], ['9', '5', '3']],
+    ['one that became known late takes its place', ['4'], ['5', '4', '3']],
+    ['one that is known already counts once', ['5', '6'], ['6', '5', '3']],
+    ['no news changes nothing', [], ['5', '3']],
+  ])('of security events %s', (_, news, want) => {
+    const before = all(message('SNAPSHOT', 1, events('5', '3'))).channel;
+    const { channel, lost } = fold(before, message('DELTA', 2, events(...news)));
+    expect(lost).toBe(false);
+    expect(shown(channel)).toEqual(want);
+    expect(shown(before)).toEqual(['5', '3']);
+  });
+
+  test('a RESYNC of security events is all there is to know', () => {
+    const { channel } = all(message('SNAPSHOT', 1, events('5', '3')), message('RESYNC', 7, events('9', '8')));
+    expect(shown(channel)).toEqual(['9', '8']);
+  });
+
+  test('a change of the other family is lost', () => {
+    expect(all(message('SNAPSHOT', 1, sessions('a')), message('DELTA', 2, events('1'))).lost).toBe(true);
+    expect(all(message('SNAPSHOT', 1, events('1')), message('DELTA', 2, sessions('a'))).lost).toBe(true);
+  });
+
+  test('the newest first leaves what it was given as it is', () => {
+    const given = [{ id: '1' }, { id: '2' }, { id: '1' }];
+    expect(newestFirst(given).map((e) => e.id)).toEqual(['2', '1']);
+    expect(given).toHaveLength(3);
   });
 });
 

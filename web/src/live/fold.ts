@@ -1,5 +1,5 @@
 // What a channel shows after each of its messages. Pure: no socket, no clock, no React.
-import type { DocumentList, DocumentListDelta, LiveError, LiveMessage, Report, ReportDelta } from './message';
+import type { DocumentList, DocumentListDelta, LiveError, LiveMessage, Report, ReportDelta, SecurityEventList, State } from './message';
 
 /** A channel as it stands. */
 export interface Channel {
@@ -10,7 +10,7 @@ export interface Channel {
   /** When the state was like this, by the clock of the server; null before the first message. */
   at: string | null;
   /** The whole state; null before the first. */
-  data: Report | DocumentList | null;
+  data: State | null;
   /** Why the channel ended. */
   error: LiveError | null;
 }
@@ -39,8 +39,14 @@ export function fold(channel: Channel, message: LiveMessage): Folded {
 
 function replaced(channel: Channel, message: LiveMessage): Folded {
   const { data, seq, at } = message;
-  if (data?.__typename !== 'Report' && data?.__typename !== 'DocumentList') return lost(channel);
+  if (!isState(data)) return lost(channel);
   return { channel: { phase: 'live', seq, at, data, error: null }, lost: false };
+}
+
+const states = ['Report', 'DocumentList', 'SessionList', 'SecurityEventList'];
+
+function isState(data: LiveMessage['data']): data is State {
+  return data !== null && states.includes(data.__typename);
 }
 
 function changed(channel: Channel, message: LiveMessage): Folded {
@@ -61,6 +67,8 @@ function lost(channel: Channel): Folded {
 function apply(data: Channel['data'], delta: LiveMessage['data']): Channel['data'] {
   if (data?.__typename === 'Report' && delta?.__typename === 'ReportDelta') return applyReport(data, delta);
   if (data?.__typename === 'DocumentList' && delta?.__typename === 'DocumentListDelta') return applyList(data, delta);
+  if (data?.__typename === 'SessionList' && delta?.__typename === 'SessionList') return delta;
+  if (data?.__typename === 'SecurityEventList' && delta?.__typename === 'SecurityEventList') return applyEvents(data, delta);
   return null;
 }
 
@@ -87,4 +95,14 @@ function applyList(list: DocumentList, delta: DocumentListDelta): DocumentList |
     documents.splice(op === 'UPDATE' ? here : index, 0, document);
   }
   return { ...list, documents };
+}
+
+/** Facts come in the order in which they became true on disk, and are shown in that of their ids, which grow with time. */
+function applyEvents(list: SecurityEventList, news: SecurityEventList): SecurityEventList {
+  return { ...list, events: newestFirst([...list.events, ...news.events]) };
+}
+
+/** Facts by their ids, each once, the newest first. */
+export function newestFirst<T extends { id: string }>(events: readonly T[]): T[] {
+  return [...new Map(events.map((e) => [e.id, e])).values()].toSorted((a, b) => (a.id < b.id ? 1 : -1));
 }

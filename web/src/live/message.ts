@@ -1,25 +1,31 @@
 import { graphql, type ResultOf, type VariablesOf } from '../gql/graphql';
+import { SECURITY_EVENT, SESSION } from '../session/fragments';
 
 /** The one operation of a page: all of its channels over one socket. */
-export const LIVE = graphql(`
-  subscription Live($channels: [ChannelInput!]!) {
-    live(channels: $channels) {
-      channel
-      kind
-      seq
-      firstSeq
-      at
-      error { code message }
-      data {
-        __typename
-        ... on Report { metric aggregate step from to through points { at key value count } }
-        ... on ReportDelta { from to through dropped points { at key value count } }
-        ... on DocumentList { documents { id rev label data createdAt updatedAt } }
-        ... on DocumentListDelta { changes { op id index document { id rev label data createdAt updatedAt } } }
+export const LIVE = graphql(
+  `
+    subscription Live($channels: [ChannelInput!]!) {
+      live(channels: $channels) {
+        channel
+        kind
+        seq
+        firstSeq
+        at
+        error { code message }
+        data {
+          __typename
+          ... on Report { metric aggregate step from to through points { at key value count } }
+          ... on ReportDelta { from to through dropped points { at key value count } }
+          ... on DocumentList { documents { id rev label data createdAt updatedAt } }
+          ... on DocumentListDelta { changes { op id index document { id rev label data createdAt updatedAt } } }
+          ... on SessionList { sessions { ...SessionFields } }
+          ... on SecurityEventList { events { ...SecurityEventFields } }
+        }
       }
     }
-  }
-`);
+  `,
+  [SESSION, SECURITY_EVENT],
+);
 
 export type ChannelInput = VariablesOf<typeof LIVE>['channels'][number];
 export type LiveMessage = ResultOf<typeof LIVE>['live'];
@@ -31,3 +37,8 @@ export type ReportDelta = Extract<Data, { __typename: 'ReportDelta' }>;
 export type ReportPoint = Report['points'][number];
 export type DocumentList = Extract<Data, { __typename: 'DocumentList' }>;
 export type DocumentListDelta = Extract<Data, { __typename: 'DocumentListDelta' }>;
+export type SessionList = Extract<Data, { __typename: 'SessionList' }>;
+export type SecurityEventList = Extract<Data, { __typename: 'SecurityEventList' }>;
+
+/** The whole state of a channel, of whatever family. */
+export type State = Report | DocumentList | SessionList | SecurityEventList;

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react';
 
+import { isSignedOut } from '../api/problem';
 import { useSocket } from '../session/SocketProvider';
 import { useSession } from '../session/viewer';
 import { type Follower, follow, type LiveState } from './follow';
@@ -13,7 +14,7 @@ export function useLive(channels: ChannelInput[]): LiveState & Pick<Follower, 'r
   const follower = useMemo(() => follow(socket.client, JSON.parse(key) as ChannelInput[]), [socket, key]);
   const state = useSyncExternalStore(follower.subscribe, follower.state);
   const { recheck } = useSession();
-  const signedOut = state.problem?.code === 'UNAUTHENTICATED';
+  const signedOut = state.problem !== null && isSignedOut(state.problem);
   useEffect(() => {
     if (signedOut) recheck();
   }, [signedOut, recheck]);

@@ -23,7 +23,7 @@ export default function PeoplePage() {
           Who has an account here, who is invited, and the programs that have one.
         </Text>
       </div>
-      {may('account.user.read') && <UsersPanel writable={may('account.user.write')} />}
+      {may('account.user.read') && <UsersPanel writable={may('account.user.write')} acts={may('account.user.impersonate')} />}
       {may('account.user.invite') && <InvitationsPanel roles={may('rbac.role.read')} />}
       {may('account.service.write') && <ServicesPanel />}
     </Stack>

@@ -7,19 +7,23 @@ import { useSession } from '../session/viewer';
 import { ConfirmButton } from '../ui/ConfirmButton';
 import { ProblemNote } from '../ui/ProblemNote';
 import { Row } from '../ui/Rows';
+import { ActAs } from './ActAs';
 import { DISABLE_USER, ENABLE_USER, type Person, SIGN_OUT_USER, START_RESET } from './operations';
+import { UserSessions } from './UserSessions';
 
 interface Props {
   user: Person;
   /** Whether the one who looks may change it. */
   writable: boolean;
+  /** Whether the one who looks may act as somebody else; whether as this one, the server says. */
+  acts: boolean;
   reload: () => void;
 }
 
 const kinds: Partial<Record<Person['kind'], string>> = { ANONYMOUS: 'Guest', SERVICE: 'Program' };
 
 /** One user, with what an administrator can do for or against them. */
-export function UserRow({ user, writable, reload }: Props) {
+export function UserRow({ user, writable, acts, reload }: Props) {
   const { viewer } = useSession();
   const kind = kinds[user.kind];
   const own = user.id === viewer.user.id;
@@ -36,9 +40,15 @@ export function UserRow({ user, writable, reload }: Props) {
       detail={[user.email, user.username, `since ${date(user.createdAt)}`].filter(Boolean).join(' · ')}
       data-testid="user-row"
     >
+      {acts && !own && canBeActedAs(user) && <ActAs user={user} />}
       {writable && !own && <Actions user={user} reload={reload} />}
     </Row>
   );
+}
+
+/** A program is nobody to act as, and who is kept out stays so. */
+function canBeActedAs({ kind, disabledAt }: Person): boolean {
+  return kind !== 'SERVICE' && !disabledAt;
 }
 
 function Actions({ user, reload }: { user: Person; reload: () => void }) {
@@ -56,7 +66,8 @@ function Actions({ user, reload }: { user: Person; reload: () => void }) {
   return (
     <>
       {failure && <ProblemNote problem={failure} />}
-      <span role="status" style={{ fontSize: 'var(--mantine-font-size-xs)' }}>
+      {/* It must be there before it says something; empty, it takes no part in the spacing. */}
+      <span role="status" style={{ fontSize: 'var(--mantine-font-size-xs)', marginLeft: done ? 0 : -6 }}>
         {done}
       </span>
       {user.kind === 'PERSON' && (
@@ -70,6 +81,7 @@ function Actions({ user, reload }: { user: Person; reload: () => void }) {
           Send reset
         </Button>
       )}
+      {user.kind !== 'SERVICE' && <UserSessions user={user} />}
       <Button
         size="compact-sm"
         variant="default"

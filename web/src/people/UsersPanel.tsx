@@ -13,7 +13,7 @@ import { UserRow } from './UserRow';
 const size = 10;
 
 /** Everybody with an account, by name. */
-export function UsersPanel({ writable }: { writable: boolean }) {
+export function UsersPanel({ writable, acts }: { writable: boolean; acts: boolean }) {
   const [page, setPage] = useState<{ first?: number; after?: string | null; last?: number; before?: string | null }>({ first: size });
   const [{ data, error, fetching }, again] = useQuery({ query: USERS, variables: page, requestPolicy: 'cache-and-network' });
   const reload = () => again({ requestPolicy: 'network-only' });
@@ -24,7 +24,7 @@ export function UsersPanel({ writable }: { writable: boolean }) {
       {!error && !data && <Skeleton h={220} />}
       <Rows label="Users">
         {data?.users.nodes.map((user) => (
-          <UserRow key={user.id} user={user} writable={writable} reload={reload} />
+          <UserRow key={user.id} user={user} writable={writable} acts={acts} reload={reload} />
         ))}
       </Rows>
       {(info?.hasPreviousPage || info?.hasNextPage) && (

@@ -1,4 +1,5 @@
 import { graphql, type ResultOf } from '../gql/graphql';
+import { SESSION } from '../session/fragments';
 
 const PERSON = graphql(`
   fragment Person on User {
@@ -58,6 +59,22 @@ export const START_RESET = graphql(
     }
   `,
   [PERSON],
+);
+
+export const IMPERSONATE = graphql(`
+  mutation Impersonate($input: ImpersonateInput!) {
+    impersonate(input: $input) { user { id } session { id } }
+  }
+`);
+
+/** Where somebody else is signed in. */
+export const USER_SESSIONS = graphql(
+  `
+    query UserSessions($user: ID!) {
+      userSessions(user: $user, first: 100) { nodes { ...SessionFields } }
+    }
+  `,
+  [SESSION],
 );
 
 export const INVITATIONS = graphql(`

@@ -26,7 +26,11 @@ export function FactorRow({ factor, reload }: { factor: Factor; reload: () => vo
       detail={
         <>
           {factorNames[factor.kind] ?? factor.kind} · added {date(factor.createdAt)} · {used}
-          {remove.failure && <ProblemNote problem={remove.failure} mt="xs" />}
+          {remove.failure && (
+            <ProblemNote problem={remove.failure} mt="xs">
+              {remove.failure.code === 'FACTOR_NEEDED' && 'One of your roles wants it: add another before you remove this one.'}
+            </ProblemNote>
+          )}
         </>
       }
       data-testid={`factor-${factor.kind}`}

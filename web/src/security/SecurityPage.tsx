@@ -14,11 +14,12 @@ import { IdentitiesPanel } from './IdentitiesPanel';
 import { KeysPanel } from './KeysPanel';
 import { LeavePanel } from './LeavePanel';
 import { LinkNote } from './LinkNote';
-import { SECURITY } from './operations';
+import { type Me, SECURITY, type Security } from './operations';
 import { PasswordPanel } from './PasswordPanel';
 import { ProfilePanel } from './ProfilePanel';
 import classes from './SecurityPage.module.css';
 import { SessionsPanel } from './SessionsPanel';
+import { useOwn } from './useOwn';
 
 /** How one gets in, and everything that belongs to the account. */
 export default function SecurityPage() {
@@ -46,25 +47,39 @@ export default function SecurityPage() {
       {error && !me && <ProblemNote problem={problemOf(error)} onRetry={reload} />}
       {!error && !data && <Skeleton h={420} />}
       {data && me?.user.kind === 'ANONYMOUS' && <GuestPanel />}
-      {data && me && me.user.kind !== 'ANONYMOUS' && (
-        <div className={classes.columns}>
-          <Stack>
-            <ProfilePanel key={`${me.user.name} ${me.user.username} ${me.locale}`} me={me} reload={reload} />
-            <EmailsPanel emails={me.emails} reload={reload} />
-            <PasswordPanel hasPassword={me.hasPassword} email={me.user.email} reload={reload} />
-            <SessionsPanel sessions={data.mySessions.nodes} reload={reload} />
-            <LeavePanel email={me.user.email} />
-          </Stack>
-          <Stack>
-            <FactorsPanel factors={data.myFactors} wanted={me.factorRequired} reload={reload} />
-            <IdentitiesPanel identities={data.myIdentities} reload={reload} />
-            <KeysPanel />
-            <DevicesPanel devices={data.myDevices} reload={reload} />
-            {/* Each change is one more fact: it begins anew at the newest. */}
-            <ActivityPanel key={changes} />
-          </Stack>
-        </div>
-      )}
+      {data && me && me.user.kind !== 'ANONYMOUS' && <Panels data={data} me={me} changes={changes} reload={reload} />}
     </Stack>
+  );
+}
+
+interface PanelsProps {
+  data: Security;
+  me: Me;
+  /** Counts what the user has changed here. */
+  changes: number;
+  reload: () => void;
+}
+
+/** All there is for who has registered: as it was read, and what changes meanwhile as it happens. */
+function Panels({ data, me, changes, reload }: PanelsProps) {
+  const own = useOwn();
+  return (
+    <div className={classes.columns}>
+      <Stack>
+        <ProfilePanel key={`${me.user.name} ${me.user.username} ${me.locale}`} me={me} reload={reload} />
+        <EmailsPanel emails={me.emails} reload={reload} />
+        <PasswordPanel hasPassword={me.hasPassword} email={me.user.email} reload={reload} />
+        <SessionsPanel sessions={own.sessions ?? data.mySessions.nodes} reload={reload} />
+        <LeavePanel email={me.user.email} />
+      </Stack>
+      <Stack>
+        <FactorsPanel factors={data.myFactors} wanted={me.factorRequired} reload={reload} />
+        <IdentitiesPanel identities={data.myIdentities} reload={reload} />
+        <KeysPanel />
+        <DevicesPanel devices={data.myDevices} reload={reload} />
+        {/* Each change is one more fact: it begins anew at the newest. */}
+        <ActivityPanel key={changes} news={own.events} />
+      </Stack>
+    </div>
   );
 }

@@ -1,19 +1,17 @@
-import { Badge, Button, Group, Text, TextInput } from '@mantine/core';
+import { Button, Group, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 
 import { useAct } from '../api/useAct';
 import { plural } from '../format/text';
-import { ago, date } from '../format/time';
+import type { Session } from '../session/fragments';
 import { ConfirmButton } from '../ui/ConfirmButton';
 import { FormDialog } from '../ui/FormDialog';
 import { Panel } from '../ui/Panel';
 import { ProblemNote } from '../ui/ProblemNote';
-import { Row, Rows } from '../ui/Rows';
-import { useNow } from '../ui/useNow';
-import { END_OTHER_SESSIONS, END_SESSION, RENAME_SESSION, type Session } from './operations';
-import { methodWords } from './words';
-
-const unknownClient = 'Unknown device';
+import { Rows } from '../ui/Rows';
+import { END_OTHER_SESSIONS, RENAME_SESSION } from './operations';
+import { SessionRow } from './SessionRow';
+import { sessionName } from './sessionWords';
 
 /** Every session of the user, and the ways to end those that are not theirs. */
 export function SessionsPanel({ sessions, reload }: { sessions: Session[]; reload: () => void }) {
@@ -27,11 +25,13 @@ export function SessionsPanel({ sessions, reload }: { sessions: Session[]; reloa
     reload();
   };
   return (
-    <Panel title="Where you are signed in" hint="What you sign out is out at once" data-testid="panel-sessions">
+    <Panel title="Where you are signed in" hint="As it happens; what you sign out is out at once" data-testid="panel-sessions">
       {others.failure && <ProblemNote problem={others.failure} mb="sm" />}
       <Rows label="Sessions">
         {sessions.map((session) => (
-          <SessionRow key={session.id} session={session} reload={reload} />
+          <SessionRow key={session.id} session={session} acted="Somebody acting as you" onEnded={reload}>
+            {!session.impersonated && <Rename session={session} onDone={reload} />}
+          </SessionRow>
         ))}
       </Rows>
       <Group justify="space-between" gap="xs" mt={4}>
@@ -51,57 +51,19 @@ export function SessionsPanel({ sessions, reload }: { sessions: Session[]; reloa
   );
 }
 
-function SessionRow({ session, reload }: { session: Session; reload: () => void }) {
-  const end = useAct(END_SESSION);
-  const [renaming, setRenaming] = useState(false);
-  const now = useNow(30_000);
-  const client = session.client || unknownClient;
-  const name = session.label || client;
-  const how = methodWords(session.methods);
-  const signOut = async () => {
-    if (await end.run({ input: { session: session.id } })) reload();
-  };
+function Rename({ session, onDone }: { session: Session; onDone: () => void }) {
+  const [open, setOpen] = useState(false);
   return (
-    <Row
-      title={
-        <Group gap={8} component="span">
-          {name}
-          {session.current && (
-            <Badge size="sm" variant="light" tt="none">
-              This session
-            </Badge>
-          )}
-        </Group>
-      }
-      detail={
-        <>
-          {[session.label && client, session.ip, `last seen ${ago(session.lastSeenAt, now)}`].filter(Boolean).join(' · ')}
-          <br />
-          Signed in {date(session.createdAt)}
-          {how && ` by ${how}`}
-          {end.failure && <ProblemNote problem={end.failure} mt="xs" />}
-        </>
-      }
-      data-testid="session"
-    >
-      <Button size="compact-sm" variant="default" aria-label={`Rename ${name}`} onClick={() => setRenaming(true)}>
+    <>
+      <Button size="compact-sm" variant="default" aria-label={`Rename ${sessionName(session)}`} onClick={() => setOpen(true)}>
         Rename
       </Button>
-      {!session.current && (
-        <ConfirmButton
-          label="Sign out"
-          aria-label={`Sign out ${name}`}
-          question={`Sign out ${name}? What is open there closes.`}
-          loading={end.busy}
-          onConfirm={() => void signOut()}
-        />
-      )}
-      {renaming && <Rename session={session} onClose={() => setRenaming(false)} onDone={reload} />}
-    </Row>
+      {open && <RenameDialog session={session} onClose={() => setOpen(false)} onDone={onDone} />}
+    </>
   );
 }
 
-function Rename({ session, onClose, onDone }: { session: Session; onClose: () => void; onDone: () => void }) {
+function RenameDialog({ session, onClose, onDone }: { session: Session; onClose: () => void; onDone: () => void }) {
   const { run, busy, failure } = useAct(RENAME_SESSION);
   const [label, setLabel] = useState(session.label ?? '');
   const save = async () => {
@@ -124,7 +86,7 @@ function Rename({ session, onClose, onDone }: { session: Session; onClose: () =>
         description="To know it by; leave it empty for none"
         name="session-label"
         maxLength={60}
-        placeholder={session.client || unknownClient}
+        placeholder={sessionName({ label: null, client: session.client })}
         data-autofocus
         value={label}
         onChange={(e) => setLabel(e.currentTarget.value)}

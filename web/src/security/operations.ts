@@ -1,20 +1,24 @@
 import { graphql, type ResultOf } from '../gql/graphql';
+import { SECURITY_EVENT, SESSION } from '../session/fragments';
 
-export const SECURITY = graphql(`
-  query Security {
-    me {
-      user { id kind name username email }
-      emails { email primary verifiedAt }
-      locale
-      hasPassword
-      factorRequired
+export const SECURITY = graphql(
+  `
+    query Security {
+      me {
+        user { id kind name username email }
+        emails { email primary verifiedAt }
+        locale
+        hasPassword
+        factorRequired
+      }
+      myFactors { items { id kind name createdAt lastUsedAt } recoveryCodesLeft }
+      myIdentities { id provider email createdAt lastUsedAt }
+      mySessions(first: 100) { nodes { ...SessionFields } }
+      myDevices { id client lastSeenAt trustedUntil }
     }
-    myFactors { items { id kind name createdAt lastUsedAt } recoveryCodesLeft }
-    myIdentities { id provider email createdAt lastUsedAt }
-    mySessions(first: 100) { nodes { id label client ip createdAt lastSeenAt current methods } }
-    myDevices { id client lastSeenAt trustedUntil }
-  }
-`);
+  `,
+  [SESSION],
+);
 
 export const UPDATE_ME = graphql(`
   mutation UpdateMe($input: UpdateMeInput!) {
@@ -118,11 +122,14 @@ export const FORGET_DEVICE = graphql(`
   }
 `);
 
-export const MY_SECURITY_EVENTS = graphql(`
-  query MySecurityEvents($after: String) {
-    mySecurityEvents(first: 10, after: $after) { nodes { id kind at ip own } pageInfo { hasNextPage endCursor } }
-  }
-`);
+export const MY_SECURITY_EVENTS = graphql(
+  `
+    query MySecurityEvents($first: Int!, $after: String) {
+      mySecurityEvents(first: $first, after: $after) { nodes { ...SecurityEventFields } pageInfo { hasNextPage endCursor } }
+    }
+  `,
+  [SECURITY_EVENT],
+);
 
 export const MY_DATA = graphql(`
   query MyData {
@@ -142,12 +149,10 @@ export const DELETE_ME = graphql(`
   }
 `);
 
-type Security = ResultOf<typeof SECURITY>;
+export type Security = ResultOf<typeof SECURITY>;
 export type Me = NonNullable<Security['me']>;
 export type Factors = Security['myFactors'];
 export type Factor = Factors['items'][number];
 export type Identity = Security['myIdentities'][number];
 export type Enrollment = ResultOf<typeof BEGIN_TOTP>['beginTotp'];
-export type Session = Security['mySessions']['nodes'][number];
 export type Device = Security['myDevices'][number];
-export type SecurityEvent = ResultOf<typeof MY_SECURITY_EVENTS>['mySecurityEvents']['nodes'][number];

@@ -1,13 +1,14 @@
 import { Button, Center, Loader, Modal, Stack, Text } from '@mantine/core';
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
-import { useClient } from 'urql';
+import { useClient, useQuery } from 'urql';
 
 import { type Problem, problemOf } from '../api/problem';
 import { ConfirmContext } from '../api/reauth';
 import { FactorChoice } from '../auth/FactorChoice';
 import type { Proof, RequiredFactor } from '../auth/steps';
 import { ProblemNote } from '../ui/ProblemNote';
-import { COMPLETE_ELEVATION, ELEVATE } from './operations';
+import { COMPLETE_ELEVATION, ELEVATE, STEP_UP } from './operations';
+import { stepUpWords } from './stepUp';
 
 /** Lets any mutation below it ask for a fresh proof, in one dialog whoever asks. */
 export function ReauthProvider({ children }: { children: ReactNode }) {
@@ -33,16 +34,21 @@ export function ReauthProvider({ children }: { children: ReactNode }) {
           data-testid="reauth"
           closeButtonProps={{ 'aria-label': 'Close' }}
         >
-          <Elevation onProved={() => close(true)} />
+          <Elevation onProved={() => close(true)} onLeave={() => close(false)} />
         </Modal>
       )}
     </ConfirmContext>
   );
 }
 
+/** What no proof can change: asking again would get the same answer. */
+const final = ['FACTOR_NEEDED', 'IMPERSONATION_FORBIDDEN'];
+
 /** Asks the server what it wants, and gives it. */
-function Elevation({ onProved }: { onProved: () => void }) {
+function Elevation({ onProved, onLeave }: { onProved: () => void; onLeave: () => void }) {
   const client = useClient();
+  const [{ data: known }] = useQuery({ query: STEP_UP, requestPolicy: 'network-only' });
+  const [openedAt] = useState(() => Date.now());
   const [required, setRequired] = useState<RequiredFactor | null>(null);
   const [failure, setFailure] = useState<Problem | null>(null);
 
@@ -66,10 +72,18 @@ function Elevation({ onProved }: { onProved: () => void }) {
 
   return (
     <Stack>
-      <Text size="sm" c="dimmed">
-        What you are about to do wants a fresh proof. It is good for some minutes.
-      </Text>
-      {failure && <ProblemNote problem={failure} onRetry={() => void begin()} />}
+      {!failure && (
+        <Text size="sm" c="dimmed" data-testid="step-up">
+          {known ? stepUpWords(known.stepUp, openedAt) : 'What you are about to do wants a fresh proof.'} It is good for some minutes.
+        </Text>
+      )}
+      {failure && (
+        <ProblemNote
+          problem={failure}
+          onRetry={final.includes(failure.code) ? undefined : () => void begin()}
+          onLeave={onLeave}
+        />
+      )}
       {!failure && !required && (
         <Center h={120}>
           <Loader type="dots" aria-label="Loading" />

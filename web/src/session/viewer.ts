@@ -1,12 +1,15 @@
 import { createContext, useContext } from 'react';
 
+import type { Ended } from '../api/ended';
 import { graphql, type ResultOf } from '../gql/graphql';
+import type { EndedSession } from './ended';
 
 export const VISIT = graphql(`
   query Visit {
     me {
       user { id kind name email }
-      session { id }
+      session { id expiresAt }
+      impersonatedBy { by { name email } reason readOnly expiresAt }
       permissions
       termsVersion
       factorRequired
@@ -22,12 +25,12 @@ interface Visit {
   /** The signed-in user; null for a visitor. */
   viewer: Viewer | null;
   settings: AuthSettings;
-  /** Whether a session has just ended under the user's hands. */
-  ended: boolean;
+  /** What is known of a session that has just ended under the user's hands; null for none. */
+  ended: EndedSession | null;
   /** To be called when signing in or out has changed who is asking: forgets all that was read. Then leads to the page given, if any. */
   changed(to?: string): void;
-  /** To be called when the server may think otherwise of who is signed in: asks once more. */
-  recheck(): void;
+  /** To be called when the server may think otherwise of who is signed in: asks once more. why: what is known of the end of the session. */
+  recheck(why?: Ended): void;
 }
 
 export const VisitContext = createContext<Visit | null>(null);
