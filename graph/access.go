@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -23,13 +25,20 @@ type Authorizer interface {
 	Require(ctx context.Context, permission string, on ref.Ref) error
 }
 
-// access is what @access says of one root field.
+// access is what @access and @fresh say of one root field.
 type access struct {
 	rule       model.AccessRule
 	permission string
+	writes     bool          // a field of Mutation
+	fresh      *session.Need // nil without @fresh
 }
 
-// accessRules reads @access of every root field.
+// Prover knows how recently the actor of ctx has proved who they are.
+type Prover interface {
+	RequireFresh(ctx context.Context, n session.Need) (session.Session, error)
+}
+
+// accessRules reads @access and @fresh of every root field.
 func accessRules(schema *ast.Schema) (map[*ast.FieldDefinition]access, error) {
 	rules := map[*ast.FieldDefinition]access{}
 	var errs []error
@@ -42,6 +51,7 @@ func accessRules(schema *ast.Schema) (map[*ast.FieldDefinition]access, error) {
 				continue
 			}
 			a, err := accessOf(f)
+			a.writes = root == schema.Mutation
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s.%s %w", root.Name, f.Name, err))
 			}
@@ -62,11 +72,34 @@ func accessOf(f *ast.FieldDefinition) (access, error) {
 		}
 		return ""
 	}
-	a := access{rule: model.AccessRule(text("rule")), permission: text("permission")}
+	a := access{rule: model.AccessRule(text("rule")), permission: text("permission"), fresh: needOf(f)}
 	if (a.rule == model.AccessRulePermission) != (a.permission != "") {
 		return access{}, errors.New("must name a permission for the rule PERMISSION, and only for it")
 	}
 	return a, nil
+}
+
+// levels are the schema's words for how much a proof has shown.
+var levels = map[model.ProofLevel]session.Level{
+	model.ProofLevelAny: session.AnyProof, model.ProofLevelFull: session.FullProof, model.ProofLevelTwoFactors: session.TwoFactors,
+}
+
+// needOf is what @fresh says of a field; nil without it.
+func needOf(f *ast.FieldDefinition) *session.Need {
+	d := f.Directives.ForName("fresh")
+	if d == nil {
+		return nil
+	}
+	need := session.Need{Level: session.FullProof}
+	if arg := d.Arguments.ForName("level"); arg != nil {
+		need.Level = levels[model.ProofLevel(arg.Value.Raw)]
+	}
+	if arg := d.Arguments.ForName("maxAge"); arg != nil {
+		if s, err := strconv.Atoi(arg.Value.Raw); err == nil {
+			need.Age = time.Duration(s) * time.Second
+		}
+	}
+	return &need
 }
 
 // CheckAccess reports every root field that says nothing about @access, or names a permission that is not in the
@@ -83,33 +116,52 @@ func CheckAccess(schema *ast.Schema, catalogue map[string]string) error {
 	return errors.Join(errs...)
 }
 
-// allow applies the rule of a root field. It is the coarse gate, so that no resolver can forget it; services decide again,
+// leaving are the mutations that whoever acts as somebody else may always use: to go, and what changes nothing of the user.
+var leaving = []string{"stopImpersonating", "signOut", "takeFlashMessages", "refreshSession", "reauthenticate"}
+
+// allow applies the rules of a root field. It is the coarse gate, so that no resolver can forget it; services decide again,
 // about the very objects.
 func (s *Server) allow(ctx context.Context, f *ast.FieldDefinition) error {
 	if strings.HasPrefix(f.Name, "__") {
 		return nil // introspection was decided about with the document
 	}
 	a, known := s.access[f]
-	switch {
-	case known && a.rule == model.AccessRulePublic:
+	if !known {
+		return fault.ErrForbidden // a root field nobody has thought about
+	}
+	who := actor.From(ctx)
+	if who.Impersonator != "" && a.writes && !slices.Contains(leaving, f.Name) && (who.ReadOnly || a.rule == model.AccessRuleSession) {
+		return session.ErrImpersonated
+	}
+	if err := s.admits(ctx, a, who); err != nil || a.fresh == nil || who.System {
+		return err
+	}
+	_, err := s.proofs.RequireFresh(ctx, *a.fresh)
+	return err
+}
+
+// admits applies @access.
+func (s *Server) admits(ctx context.Context, a access, who actor.Actor) error {
+	switch a.rule {
+	case model.AccessRulePublic:
 		return nil
-	case known && a.rule == model.AccessRuleUser:
-		if actor.From(ctx).IsAnonymous() {
+	case model.AccessRuleUser:
+		if who.IsAnonymous() {
 			return fault.ErrUnauthenticated
 		}
 		return nil
-	case known && a.rule == model.AccessRuleSession:
-		switch who := actor.From(ctx); {
+	case model.AccessRuleSession:
+		switch {
 		case who.IsAnonymous():
 			return fault.ErrUnauthenticated
 		case !who.IsPerson() && !who.System:
 			return session.ErrKeyForbidden
 		}
 		return nil
-	case known && a.rule == model.AccessRulePermission:
+	case model.AccessRulePermission:
 		return s.rights.Require(ctx, a.permission, ref.Ref{})
 	default:
-		return fault.ErrForbidden // a root field nobody has thought about
+		return fault.ErrForbidden
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 )
 
 // entry is how somebody wants to come in.
-func entry(t model.SessionTransport, device *string) webauth.Entry {
-	return webauth.Entry{Transport: webauth.Transport(t), Device: text(device)}
+func entry(t model.SessionTransport, device *string, remember bool) webauth.Entry {
+	return webauth.Entry{Transport: webauth.Transport(t), Device: text(device), Remember: remember}
 }
 
 // text is an optional text; "" for null.
@@ -47,7 +47,9 @@ func signIn(o webauth.Outcome, err error) (*model.SignInPayload, error) {
 func outcome(o webauth.Outcome) model.SignInResult {
 	switch o := o.(type) {
 	case webauth.SignedIn:
-		return model.SignedIn{User: o.User, Session: o.Session, Token: some(o.Token), Device: some(o.Device), Restored: o.Restored}
+		v := model.SignedIn{User: o.User, Session: o.Session, Device: some(o.Device), Restored: o.Restored}
+		v.Token, v.TokenExpiresAt, v.RefreshToken = secret(o.Secrets)
+		return v
 	case webauth.FactorRequired:
 		return factorRequired(o)
 	case webauth.VerificationRequired:

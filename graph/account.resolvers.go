@@ -104,6 +104,15 @@ func (r *userResolver) DisabledAt(ctx context.Context, obj *account.User) (*time
 	return obj.DisabledAt, nil
 }
 
+// ImpersonatedBy is the resolver for the impersonatedBy field.
+func (r *viewerResolver) ImpersonatedBy(ctx context.Context, obj *model.Viewer) (*model.Impersonation, error) {
+	i, is, err := r.Auth.Impersonated(ctx)
+	if err != nil || !is {
+		return nil, err
+	}
+	return &model.Impersonation{By: i.By, Reason: i.Reason, ReadOnly: i.ReadOnly, ExpiresAt: i.ExpiresAt}, nil
+}
+
 // FactorRequired is the resolver for the factorRequired field.
 func (r *viewerResolver) FactorRequired(ctx context.Context, obj *model.Viewer) (bool, error) {
 	if obj.Session == nil || !r.Auth.FactorNeeded(obj.User.ID) {

@@ -151,18 +151,17 @@ func productBroadcast() http.Handler {
 	log := slog.New(slog.DiscardHandler)
 	hub := live.New(ctx, clock.System(), log, live.Config{})
 	go hub.Run()
-	srv := newServer(&testRoot{Resolver: &Resolver{}, hub: hub}, noRights{}, loader.Sources{}, Config{}, log, Hooks{})
-	auth := func(_ context.Context, token string) (actor.Actor, error) {
-		return actor.Actor{User: token, Session: "s"}, nil
+	srv := newServer(&testRoot{Resolver: &Resolver{}, hub: hub}, noRights{}, proven{}, loader.Sources{}, Config{}, log, Hooks{})
+	auth := func(_ context.Context, token string) (actor.Actor, time.Time, error) {
+		return actor.Actor{User: token, Session: "s"}, time.Time{}, nil
 	}
-	watch := func(string) (<-chan struct{}, func()) { return nil, func() {} }
 	go func() {
 		for i := int64(1); ; i++ {
 			time.Sleep(time.Second / broadcastRate)
 			hub.Publish("a", published{n: i, pad: broadcastPad})
 		}
 	}()
-	return NewSockets(srv, auth, watch, log, SocketConfig{})
+	return NewSockets(srv, auth, newBook(), clock.System(), log, SocketConfig{UserSockets: 10_000})
 }
 
 const broadcastPad = ""

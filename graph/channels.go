@@ -5,30 +5,83 @@ import (
 
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/webauth"
 )
+
+// opener opens a channel for the caller of ctx.
+type opener = func(ctx context.Context) (live.Channel, error)
 
 // family opens the channel an input asks for. A new family is one more field of ChannelInput and one more case here: its
 // service says who may follow what, and its source satisfies live.Source.
-func (r *Resolver) family(in model.ChannelInput) (func(ctx context.Context) (live.Channel, error), error) {
-	given := 0
-	for _, is := range []bool{in.Report != nil, in.Documents != nil} {
-		if is {
-			given++
-		}
+func (r *Resolver) family(in model.ChannelInput) (opener, error) {
+	var given []opener
+	if q := in.Report; q != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return channel(r.Analytics.ReportChannel(ctx, reportQuery(*q)))
+		})
 	}
-	if given != 1 || !isChannelKey(in.Key) {
+	if l := in.Documents; l != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return channel(r.Documents.ListChannel(ctx, l.Type, l.First))
+		})
+	}
+	if l := in.MySessions; l != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return inWords(channel(r.Auth.MySessionsChannel(ctx, l.First)))
+		})
+	}
+	if l := in.MySecurityEvents; l != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return inWords(channel(r.Auth.MySecurityEventsChannel(ctx, l.First)))
+		})
+	}
+	if len(given) != 1 || !isChannelKey(in.Key) {
 		return nil, live.ErrChannels
 	}
-	if in.Report != nil {
-		return func(ctx context.Context) (live.Channel, error) {
-			key, topics, source, allowed, err := r.Analytics.ReportChannel(ctx, reportQuery(*in.Report))
-			return live.Channel{Key: key, Topics: topics, New: func() live.Source { return source() }, Allowed: allowed}, err
-		}, nil
+	return given[0], nil
+}
+
+// channel is what a service tells of a channel, as one.
+func channel[S live.Source](key string, topics []string, source func() S, allowed func(context.Context) error, err error) (live.Channel, error) {
+	return live.Channel{Key: key, Topics: topics, New: func() live.Source { return source() }, Allowed: allowed}, err
+}
+
+// inWords is a channel whose data are put into the types of the schema, once for all who follow.
+func inWords(c live.Channel, err error) (live.Channel, error) {
+	source := c.New
+	c.New = func() live.Source { return worded{source()} }
+	return c, err
+}
+
+// worded is a source whose data are those of the schema.
+type worded struct{ live.Source }
+
+// Apply implements live.Source.
+func (w worded) Apply(change any) any { return liveData(w.Source.Apply(change)) }
+
+// Snapshot implements live.Source.
+func (w worded) Snapshot() any { return liveData(w.Source.Snapshot()) }
+
+// Stale implements live.Staler.
+func (w worded) Stale() bool {
+	s, ok := w.Source.(live.Staler)
+	return ok && s.Stale()
+}
+
+// liveData is what a source gave as a member of the union.
+func liveData(v any) any {
+	switch v := v.(type) {
+	case webauth.SessionList:
+		return model.SessionList{Sessions: v.Sessions}
+	case webauth.SecurityEventList:
+		list := model.SecurityEventList{Events: make([]model.SecurityEvent, len(v.Events))}
+		for i, e := range v.Events {
+			list.Events[i] = securityEvent(e)
+		}
+		return list
+	default:
+		return v
 	}
-	return func(ctx context.Context) (live.Channel, error) {
-		key, topics, source, allowed, err := r.Documents.ListChannel(ctx, in.Documents.Type, in.Documents.First)
-		return live.Channel{Key: key, Topics: topics, New: func() live.Source { return source() }, Allowed: allowed}, err
-	}, nil
 }
 
 func isChannelKey(s string) bool {

@@ -135,7 +135,7 @@ func (s *Server) parse(text string) (*document, gqlerror.List) {
 	if m.introspect && !s.mayIntrospect() { // before validation, which would tell what exists
 		return nil, gqlerror.List{gqlerror.Wrap(ErrIntrospection)}
 	}
-	if errs := s.validator.check(doc); len(errs) > 0 {
+	if errs := s.validator.check(doc, len(text)); len(errs) > 0 {
 		return nil, errs
 	}
 	return &document{ast: doc, introspect: m.introspect, bytes: documentBytes + len(text) + m.nodes*nodeBytes}, nil

@@ -122,7 +122,7 @@ func TestDocumentBytesAreHonest(t *testing.T) { //nolint:paralleltest // it meas
 			if err != nil {
 				t.Fatal(err)
 			}
-			if errs := s.validator.walk(keep[i]); len(errs) > 0 {
+			if errs := s.validator.walk(keep[i], s.validator.rules); len(errs) > 0 {
 				t.Fatal(errs)
 			}
 		}

@@ -33,7 +33,7 @@ func BenchmarkServe(b *testing.B) {
 		Resolver: &Resolver{},
 		node:     func(_ context.Context, id ref.Ref) (model.Node, error) { return plan.Plan{ID: id.ID, Key: "free"}, nil },
 		plans:    func(context.Context) ([]plan.Plan, error) { return plans, nil },
-	}, holder{}, loader.Sources{}, Config{}, slog.New(slog.DiscardHandler), Hooks{})
+	}, holder{}, proven{}, loader.Sources{}, Config{}, slog.New(slog.DiscardHandler), Hooks{})
 	for name, body := range map[string]string{
 		"point": `{"query":"query P($id: ID!) { node(id: $id) { id ... on Plan { key name rank } } }","variables":{"id":"plan:0197a0c0-0000-7000-8000-000000000001"}}`,
 		"list":  `{"query":"{ plans { id key name rank isDefault price { amountMinor currency } limits { feature limit } } }"}`,

@@ -19,7 +19,7 @@ import (
 // plainServer only prepares documents.
 func plainServer(t testing.TB, cfg Config) *Server {
 	t.Helper()
-	return newServer(&Resolver{}, holder{}, loader.Sources{}, cfg, slog.New(slog.DiscardHandler), Hooks{})
+	return newServer(&Resolver{}, holder{}, proven{}, loader.Sources{}, cfg, slog.New(slog.DiscardHandler), Hooks{})
 }
 
 // chain is a document of n fragments, each spreading the next as often as doubled.

@@ -64,7 +64,7 @@ func newCourt(t *testing.T) *court {
 		{Key: "pro", Name: "Pro", Rank: 1, Price: plan.Money{AmountMinor: 900, Currency: "EUR"}, Role: pro.ID, Limits: []plan.Limit{{Feature: "docs"}}},
 	}))
 	root := &Resolver{Rights: c.rights, Plans: c.plans}
-	c.srv = newServer(root, c.rights, loader.Sources{Roles: c.rights.ByIDs, Plans: c.plans.ByIDs}, Config{}, slog.New(slog.NewJSONHandler(c.log, nil)), Hooks{})
+	c.srv = newServer(root, c.rights, proven{}, loader.Sources{Roles: c.rights.ByIDs, Plans: c.plans.ByIDs}, Config{}, slog.New(slog.NewJSONHandler(c.log, nil)), Hooks{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ctx, finds := store.WithCounter(actor.With(req.Context(), actor.Actor{User: req.Header.Get("X-User")}))
 		c.finds.Store(finds)

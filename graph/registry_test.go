@@ -71,7 +71,7 @@ func newShelf(t *testing.T) *shelf {
 		},
 	}
 	s := &shelf{rig: &rig{t: t, log: &logbook{}}}
-	s.srv = newServer(root, everything{}, from, Config{}, slog.New(slog.NewJSONHandler(s.log, nil)), Hooks{})
+	s.srv = newServer(root, everything{}, proven{}, from, Config{}, slog.New(slog.NewJSONHandler(s.log, nil)), Hooks{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ctx, finds := store.WithCounter(actor.With(req.Context(), actor.Actor{User: "u1"}))
 		s.finds.Store(finds)

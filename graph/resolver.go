@@ -5,7 +5,9 @@ package graph
 import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/place"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -18,6 +20,8 @@ type Resolver struct {
 	Accounts  *account.Service
 	Sessions  *session.Service
 	Auth      *webauth.Service
+	Bag       *bag.Service
+	Places    *place.Finder // nil where none are known
 	Rights    *rbac.Service
 	Plans     *plan.Service
 	Documents *registry.Service

@@ -22,11 +22,13 @@ func (r *factorResolver) Kind(ctx context.Context, obj *factor.Factor) (model.Fa
 
 // ChangePassword is the resolver for the changePassword field.
 func (r *mutationResolver) ChangePassword(ctx context.Context, input model.ChangePasswordInput) (*model.ChangePasswordPayload, error) {
-	ended, err := r.Auth.ChangePassword(ctx, webauth.ChangePasswordCmd{Current: text(input.Current), Password: input.Password})
+	ended, v, err := r.Auth.ChangePassword(ctx, webauth.ChangePasswordCmd{Current: text(input.Current), Password: input.Password})
 	if err != nil {
 		return nil, err
 	}
-	return &model.ChangePasswordPayload{Ended: ended}, nil
+	out := &model.ChangePasswordPayload{Ended: ended}
+	out.Token, out.TokenExpiresAt, out.RefreshToken = secret(v.Secrets)
+	return out, nil
 }
 
 // Elevate is the resolver for the elevate field.
@@ -40,11 +42,13 @@ func (r *mutationResolver) Elevate(ctx context.Context) (*model.ElevatePayload, 
 
 // CompleteElevation is the resolver for the completeElevation field.
 func (r *mutationResolver) CompleteElevation(ctx context.Context, input model.CompleteElevationInput) (*model.CompleteElevationPayload, error) {
-	s, err := r.Auth.CompleteElevation(ctx, input.Flow, proof(input.Proof))
+	v, err := r.Auth.CompleteElevation(ctx, input.Flow, proof(input.Proof))
 	if err != nil {
 		return nil, err
 	}
-	return &model.CompleteElevationPayload{Session: s}, nil
+	out := &model.CompleteElevationPayload{Session: v.Session}
+	out.Token, out.TokenExpiresAt, out.RefreshToken = secret(v.Secrets)
+	return out, nil
 }
 
 // AddEmail is the resolver for the addEmail field.

@@ -23,6 +23,7 @@ type Server struct {
 	documents *documents
 	access    map[*ast.FieldDefinition]access
 	rights    Authorizer
+	proofs    Prover
 	sources   loader.Sources
 	sockets   http.Handler
 	buffers   buffers
@@ -31,10 +32,10 @@ type Server struct {
 // NewServer makes the server of a resolver and its services. It panics on a root field without a rule of access: see
 // [CheckAccess], which also knows the permissions.
 func NewServer(r *Resolver, cfg Config, log *slog.Logger, hooks Hooks) *Server {
-	return newServer(r, r.Rights, r.sources(), cfg, log, hooks)
+	return newServer(r, r.Rights, r.Auth, r.sources(), cfg, log, hooks)
 }
 
-func newServer(root generated.ResolverRoot, rights Authorizer, sources loader.Sources, cfg Config, log *slog.Logger, hooks Hooks) *Server {
+func newServer(root generated.ResolverRoot, rights Authorizer, proofs Prover, sources loader.Sources, cfg Config, log *slog.Logger, hooks Hooks) *Server {
 	es := generated.NewExecutableSchema(generated.Config{Resolvers: root})
 	rules, err := accessRules(es.Schema())
 	if err != nil {
@@ -44,7 +45,7 @@ func newServer(root generated.ResolverRoot, rights Authorizer, sources loader.So
 	s := &Server{
 		cfg: cfg, log: log, hooks: hooks, schema: es.Schema(), exec: executor.New(es),
 		validator: newValidator(es.Schema(), cfg.Development), documents: newDocuments(cfg.DocCacheBytes),
-		access: rules, rights: rights, sources: sources,
+		access: rules, rights: rights, proofs: proofs, sources: sources,
 	}
 	s.exec.SetErrorPresenter(s.present)
 	s.exec.SetRecoverFunc(recovered)

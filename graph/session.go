@@ -2,6 +2,7 @@ package graph
 
 import (
 	"strings"
+	"time"
 
 	"github.com/mileusna/useragent"
 
@@ -34,6 +35,27 @@ func sessions(p page.Page[session.Session], err error) (*model.SessionConnection
 		}),
 		Nodes: p.Items, PageInfo: pageInfo(p),
 	}, nil
+}
+
+// secret is the secrets of a session in an answer: null for who has got them as a cookie.
+func secret(s session.Secrets) (token *string, until *time.Time, refresh *string) {
+	if s.Token == "" {
+		return nil, nil, nil
+	}
+	return &s.Token, &s.ExpiresAt, some(s.Refresh)
+}
+
+func stepUp(v webauth.StepUp) *model.StepUp {
+	out := &model.StepUp{AuthenticatedAt: v.At, FreshUntil: v.FreshUntil, Factors: make([]model.FactorKind, len(v.Factors))}
+	for i, k := range v.Factors {
+		out.Factors[i] = model.FactorKind(k)
+	}
+	for word, level := range levels {
+		if level == v.Level {
+			out.Level = word
+		}
+	}
+	return out
 }
 
 func securityEvent(e webauth.SecurityEvent) model.SecurityEvent {

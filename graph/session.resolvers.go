@@ -3,17 +3,57 @@ package graph
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/backendbook/backendbook/graph/generated"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/webauth"
 )
 
 // Client is the resolver for the client field.
 func (r *deviceResolver) Client(ctx context.Context, obj *session.Device) (string, error) {
 	return client(obj.UserAgent), nil
+}
+
+// RefreshSession is the resolver for the refreshSession field.
+func (r *mutationResolver) RefreshSession(ctx context.Context, input model.RefreshSessionInput) (*model.RefreshSessionPayload, error) {
+	v, err := r.Auth.Refresh(ctx, input.RefreshToken)
+	if err != nil {
+		return nil, err
+	}
+	return &model.RefreshSessionPayload{Session: v.Session, Token: v.Token, TokenExpiresAt: v.ExpiresAt, RefreshToken: v.Refresh}, nil
+}
+
+// Reauthenticate is the resolver for the reauthenticate field.
+func (r *mutationResolver) Reauthenticate(ctx context.Context, input model.ReauthenticateInput) (*model.ReauthenticatePayload, error) {
+	until, err := reauthenticate(ctx, input.Token)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ReauthenticatePayload{ExpiresAt: until}, nil
+}
+
+// Impersonate is the resolver for the impersonate field.
+func (r *mutationResolver) Impersonate(ctx context.Context, input model.ImpersonateInput) (*model.ImpersonatePayload, error) {
+	v, err := r.Auth.Impersonate(ctx, webauth.ImpersonateCmd{
+		Transport: webauth.Transport(input.Transport), User: idOf(ref.User, input.User), Reason: input.Reason, ReadOnly: input.ReadOnly,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.ImpersonatePayload{User: v.User, Session: v.Session, Token: some(v.Token)}, nil
+}
+
+// StopImpersonating is the resolver for the stopImpersonating field.
+func (r *mutationResolver) StopImpersonating(ctx context.Context) (*model.StopImpersonatingPayload, error) {
+	v, err := r.Auth.StopImpersonating(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &model.StopImpersonatingPayload{User: v.User, Session: v.Session}, nil
 }
 
 // EndSession is the resolver for the endSession field.
@@ -50,6 +90,15 @@ func (r *mutationResolver) ForgetDevice(ctx context.Context, input model.ForgetD
 	return &model.ForgetDevicePayload{Device: input.Device}, nil
 }
 
+// StepUp is the resolver for the stepUp field.
+func (r *queryResolver) StepUp(ctx context.Context) (*model.StepUp, error) {
+	v, err := r.Auth.StepUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return stepUp(v), nil
+}
+
 // MySessions is the resolver for the mySessions field.
 func (r *queryResolver) MySessions(ctx context.Context, first *int, after *string, last *int, before *string) (*model.SessionConnection, error) {
 	return sessions(r.Auth.MySessions(ctx, pageArgs(first, after, last, before)))
@@ -79,6 +128,19 @@ func (r *queryResolver) MySecurityEvents(ctx context.Context, first *int, after 
 	return out, nil
 }
 
+// Remembered is the resolver for the remembered field.
+func (r *sessionResolver) Remembered(ctx context.Context, obj *session.Session) (bool, error) {
+	return !obj.Brief, nil
+}
+
+// AuthenticatedAt is the resolver for the authenticatedAt field.
+func (r *sessionResolver) AuthenticatedAt(ctx context.Context, obj *session.Session) (*time.Time, error) {
+	if obj.AuthAt.IsZero() { // whoever acts as somebody else has proved nothing in this session
+		return &obj.CreatedAt, nil
+	}
+	return &obj.AuthAt, nil
+}
+
 // Methods is the resolver for the methods field.
 func (r *sessionResolver) Methods(ctx context.Context, obj *session.Session) ([]string, error) {
 	return strings.Fields(obj.Methods), nil
@@ -94,9 +156,19 @@ func (r *sessionResolver) Client(ctx context.Context, obj *session.Session) (str
 	return client(obj.UserAgent), nil
 }
 
+// Place is the resolver for the place field.
+func (r *sessionResolver) Place(ctx context.Context, obj *session.Session) (*string, error) {
+	return some(r.Places.Of(obj.IP)), nil
+}
+
 // Current is the resolver for the current field.
 func (r *sessionResolver) Current(ctx context.Context, obj *session.Session) (bool, error) {
 	return justSignedIn(ctx) || obj.ID == actor.From(ctx).Session, nil
+}
+
+// Impersonated is the resolver for the impersonated field.
+func (r *sessionResolver) Impersonated(ctx context.Context, obj *session.Session) (bool, error) {
+	return obj.Impersonator != "", nil
 }
 
 // Device returns generated.DeviceResolver implementation.

@@ -20,9 +20,19 @@ const maxErrors = 10
 type validator struct {
 	schema *ast.Schema
 	rules  []core.Rule
+	terse  []core.Rule // the same without suggestions
 }
 
 func newValidator(schema *ast.Schema, suggest bool) *validator {
+	v := &validator{schema: schema, terse: checks(false)}
+	if v.rules = v.terse; suggest {
+		v.rules = checks(true)
+	}
+	return v
+}
+
+// checks are the rules of the specification, in a fixed order.
+func checks(suggest bool) []core.Rule {
 	set := rules.NewDefaultRules()
 	set.RemoveRule(rules.OverlappingFieldsCanBeMergedRule.Name)
 	if !suggest {
@@ -36,22 +46,30 @@ func newValidator(schema *ast.Schema, suggest bool) *validator {
 			set.ReplaceRule(with, without.RuleFunc)
 		}
 	}
-	v := &validator{schema: schema}
+	var all []core.Rule
 	for name, check := range set.GetInner() {
-		v.rules = append(v.rules, core.Rule{Name: name, RuleFunc: check})
+		all = append(all, core.Rule{Name: name, RuleFunc: check})
 	}
-	slices.SortFunc(v.rules, func(a, b core.Rule) int { return cmp.Compare(a.Name, b.Name) })
-	return v
+	slices.SortFunc(all, func(a, b core.Rule) int { return cmp.Compare(a.Name, b.Name) })
+	return all
 }
 
 // enough ends a walk that has found maxErrors.
 type enough struct{}
 
+// maxSuggest is the longest document, in bytes, for whose faults something else is suggested: a name is compared with
+// every name of the schema, and costs as much as both are long.
+const maxSuggest = 16 << 10
+
 // check validates a document and fills in its definitions. The document must have passed the limits.
 //
 // Errors: GRAPHQL_VALIDATION_FAILED, at most maxErrors of them; QUERY_TOO_COMPLEX.
-func (v *validator) check(doc *ast.QueryDocument) gqlerror.List {
-	if errs := v.walk(doc); len(errs) > 0 {
+func (v *validator) check(doc *ast.QueryDocument, bytes int) gqlerror.List {
+	set := v.rules
+	if bytes > maxSuggest {
+		set = v.terse
+	}
+	if errs := v.walk(doc, set); len(errs) > 0 {
 		return errs
 	}
 	o := overlaps{schema: v.schema, left: maxOverlap}
@@ -64,7 +82,7 @@ func (v *validator) check(doc *ast.QueryDocument) gqlerror.List {
 	return o.errs
 }
 
-func (v *validator) walk(doc *ast.QueryDocument) (errs gqlerror.List) {
+func (v *validator) walk(doc *ast.QueryDocument, set []core.Rule) (errs gqlerror.List) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil, enough:
@@ -73,7 +91,7 @@ func (v *validator) walk(doc *ast.QueryDocument) (errs gqlerror.List) {
 		}
 	}()
 	events := &core.Events{}
-	for _, rule := range v.rules {
+	for _, rule := range set {
 		rule.RuleFunc(events, func(options ...core.ErrorOption) {
 			e := &gqlerror.Error{Rule: rule.Name}
 			for _, o := range options {

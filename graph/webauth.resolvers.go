@@ -19,7 +19,7 @@ func (r *mutationResolver) Register(ctx context.Context, input model.RegisterInp
 // VerifyEmail is the resolver for the verifyEmail field.
 func (r *mutationResolver) VerifyEmail(ctx context.Context, input model.VerifyEmailInput) (*model.SignInPayload, error) {
 	return signIn(r.Auth.VerifyEmail(ctx, webauth.VerifyCmd{
-		Entry: entry(input.Transport, input.Device),
+		Entry: entry(input.Transport, input.Device, input.Remember),
 		Flow:  text(input.Flow), Code: text(input.Code), Token: text(input.Token), Password: text(input.Password),
 	}))
 }
@@ -32,7 +32,7 @@ func (r *mutationResolver) ResendVerification(ctx context.Context, input model.R
 // SignIn is the resolver for the signIn field.
 func (r *mutationResolver) SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error) {
 	return signIn(r.Auth.SignIn(ctx, webauth.SignInCmd{
-		Entry: entry(input.Transport, input.Device), Identifier: input.Identifier, Password: input.Password,
+		Entry: entry(input.Transport, input.Device, input.Remember), Identifier: input.Identifier, Password: input.Password,
 	}))
 }
 
@@ -48,7 +48,7 @@ func (r *mutationResolver) Challenge(ctx context.Context, input model.ChallengeI
 
 // CompleteSignIn is the resolver for the completeSignIn field.
 func (r *mutationResolver) CompleteSignIn(ctx context.Context, input model.CompleteSignInInput) (*model.SignInPayload, error) {
-	in := entry(input.Transport, input.Device)
+	in := entry(input.Transport, input.Device, input.Remember)
 	in.Trust = input.TrustDevice
 	return signIn(r.Auth.CompleteSignIn(ctx, webauth.CompleteCmd{
 		Entry: in, Flow: input.Flow, Proof: proof(input.Proof),
@@ -63,7 +63,7 @@ func (r *mutationResolver) RequestSignInMail(ctx context.Context, input model.Re
 // SignInWithMail is the resolver for the signInWithMail field.
 func (r *mutationResolver) SignInWithMail(ctx context.Context, input model.SignInWithMailInput) (*model.SignInPayload, error) {
 	return signIn(r.Auth.SignInWithMail(ctx, webauth.SignInMailCmd{
-		Entry:     entry(input.Transport, input.Device),
+		Entry:     entry(input.Transport, input.Device, input.Remember),
 		MailProof: webauth.MailProof{Flow: text(input.Flow), Code: text(input.Code), Token: text(input.Token)},
 	}))
 }
@@ -76,13 +76,13 @@ func (r *mutationResolver) BeginPasskeySignIn(ctx context.Context) (*model.Passk
 // SignInWithPasskey is the resolver for the signInWithPasskey field.
 func (r *mutationResolver) SignInWithPasskey(ctx context.Context, input model.SignInWithPasskeyInput) (*model.SignInPayload, error) {
 	return signIn(r.Auth.SignInWithPasskey(ctx, webauth.PasskeyCmd{
-		Entry: entry(input.Transport, input.Device), Flow: input.Flow, Credential: credential(input.Credential),
+		Entry: entry(input.Transport, input.Device, input.Remember), Flow: input.Flow, Credential: credential(input.Credential),
 	}))
 }
 
 // SignInAnonymously is the resolver for the signInAnonymously field.
 func (r *mutationResolver) SignInAnonymously(ctx context.Context, input model.SignInAnonymouslyInput) (*model.SignInPayload, error) {
-	return signIn(r.Auth.SignInAnonymously(ctx, entry(input.Transport, nil)))
+	return signIn(r.Auth.SignInAnonymously(ctx, entry(input.Transport, nil, true)))
 }
 
 // BeginProvider is the resolver for the beginProvider field.

@@ -29,6 +29,8 @@ type UserResolver interface {
 	DisabledAt(ctx context.Context, obj *account.User) (*time.Time, error)
 }
 type ViewerResolver interface {
+	ImpersonatedBy(ctx context.Context, obj *model.Viewer) (*model.Impersonation, error)
+
 	FactorRequired(ctx context.Context, obj *model.Viewer) (bool, error)
 	Permissions(ctx context.Context, obj *model.Viewer) ([]string, error)
 	Membership(ctx context.Context, obj *model.Viewer) (*plan.Membership, error)
@@ -675,6 +677,38 @@ func fieldContext_Viewer_session(_ context.Context, ec *executionContext, field 
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_Session(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Viewer_impersonatedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Viewer_impersonatedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Viewer().ImpersonatedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Impersonation) graphql.Marshaler {
+			return marshalOImpersonation2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐImpersonation(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Viewer_impersonatedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Viewer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Impersonation(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -1544,6 +1578,12 @@ func _Viewer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "impersonatedBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Viewer_impersonatedBy(ctx, ec, field, obj)
+				})
 		case "emails":
 			out.Values[i] = _Viewer_emails(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {

@@ -17,6 +17,7 @@ import (
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/session"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -673,6 +674,70 @@ func fieldContext_ReportDelta_through(_ context.Context, ec *executionContext, f
 	return graphql.NewScalarFieldContext("ReportDelta", field, false, false, "Time")
 }
 
+func _SecurityEventList_events(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEventList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SecurityEventList_events(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Events, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.SecurityEvent) graphql.Marshaler {
+			return marshalNSecurityEvent2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSecurityEventᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SecurityEventList_events(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SecurityEventList",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_SecurityEvent(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _SessionList_sessions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SessionList_sessions(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sessions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []session.Session) graphql.Marshaler {
+			return marshalNSession2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSessionᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SessionList_sessions(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SessionList",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Session(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -688,7 +753,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "documents"}
+	fieldsInOrder := [...]string{"key", "report", "documents", "mySessions", "mySecurityEvents"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -716,6 +781,20 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Documents = data
+		case "mySessions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mySessions"))
+			data, err := unmarshalOOwnListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐOwnListInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MySessions = data
+		case "mySecurityEvents":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mySecurityEvents"))
+			data, err := unmarshalOOwnListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐOwnListInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MySecurityEvents = data
 		}
 	}
 	return it, nil
@@ -786,6 +865,52 @@ func UnmarshalDocumentListInput(ctx context.Context, raw any) (model.DocumentLis
 	return out, err
 }
 
+func unmarshalInputOwnListInput(ctx context.Context, ec *executionContext, obj any) (model.OwnListInput, error) {
+	var it model.OwnListInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["first"]; !present {
+		asMap["first"] = 20
+	}
+
+	fieldsInOrder := [...]string{"first"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "first":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("first"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.First = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalOwnListInput unmarshals raw into the OwnListInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalOwnListInput(ctx context.Context, raw any) (model.OwnListInput, error) {
+	var out model.OwnListInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "OwnListInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -794,6 +919,20 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case model.SessionList:
+		return _SessionList(ctx, ec, sel, &obj)
+	case *model.SessionList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _SessionList(ctx, ec, sel, obj)
+	case model.SecurityEventList:
+		return _SecurityEventList(ctx, ec, sel, &obj)
+	case *model.SecurityEventList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _SecurityEventList(ctx, ec, sel, obj)
 	case analytics.ReportDelta:
 		return _ReportDelta(ctx, ec, sel, &obj)
 	case *analytics.ReportDelta:
@@ -1161,6 +1300,72 @@ func _ReportDelta(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 	return out
 }
 
+var securityEventListImplementors = []string{"SecurityEventList", "LiveData"}
+
+func _SecurityEventList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SecurityEventList) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventListImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SecurityEventList")
+		case "events":
+			out.Values[i] = _SecurityEventList_events(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var sessionListImplementors = []string{"SessionList", "LiveData"}
+
+func _SessionList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SessionList) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionListImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionList")
+		case "sessions":
+			out.Values[i] = _SessionList_sessions(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
@@ -1289,6 +1494,14 @@ func marshalOLiveError2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 		return graphql.Null
 	}
 	return _LiveError(ctx, ec, sel, v)
+}
+
+func unmarshalOOwnListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐOwnListInput(ctx context.Context, ec *executionContext, v any) (*model.OwnListInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputOwnListInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -91,11 +91,16 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
 			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
+			graphql.NewInputUnmarshaler("ImpersonateInput", graphql.BindUnmarshaler(ec, unmarshalInputImpersonateInput)),
 			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
+			graphql.NewInputUnmarshaler("OwnListInput", graphql.BindUnmarshaler(ec, unmarshalInputOwnListInput)),
 			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
+			graphql.NewInputUnmarshaler("ReauthenticateInput", graphql.BindUnmarshaler(ec, unmarshalInputReauthenticateInput)),
+			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
 			graphql.NewInputUnmarshaler("RemoveEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveEmailInput)),
 			graphql.NewInputUnmarshaler("RemoveFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveFactorInput)),
+			graphql.NewInputUnmarshaler("RemoveSessionDataInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveSessionDataInput)),
 			graphql.NewInputUnmarshaler("RenameFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameFactorInput)),
 			graphql.NewInputUnmarshaler("RenameSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameSessionInput)),
 			graphql.NewInputUnmarshaler("ReportInput", graphql.BindUnmarshaler(ec, unmarshalInputReportInput)),
@@ -107,6 +112,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeGrantInput)),
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeInvitationInput)),
 			graphql.NewInputUnmarshaler("SetPrimaryEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPrimaryEmailInput)),
+			graphql.NewInputUnmarshaler("SetSessionDataInput", graphql.BindUnmarshaler(ec, unmarshalInputSetSessionDataInput)),
 			graphql.NewInputUnmarshaler("SignInAnonymouslyInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInAnonymouslyInput)),
 			graphql.NewInputUnmarshaler("SignInInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInInput)),
 			graphql.NewInputUnmarshaler("SignInWithMailInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInWithMailInput)),
@@ -273,6 +279,8 @@ type Viewer {
   user: User!
   "The session of the request; null when it came with an access key."
   session: Session
+  "Who acts as the user; null when it is the user themself."
+  impersonatedBy: Impersonation
   "Mail addresses, the primary one first. Empty for an access key."
   emails: [EmailAddress!]!
   "Preferred language as a BCP 47 tag; empty for the server's default."
@@ -370,7 +378,7 @@ extend type Query {
   users(first: Int, after: String, last: Int, before: String): UserConnection!
     @access(rule: PERMISSION, permission: "account.user.read")
   "Everything the server holds about the caller's account, as a file to keep. Errors: REAUTH_REQUIRED."
-  myData: JSON! @access(rule: SESSION)
+  myData: JSON! @access(rule: SESSION) @fresh
 }
 
 extend type Mutation {
@@ -548,7 +556,7 @@ enum AccessRule {
   PUBLIC
   "Any signed-in user; what the answer holds is limited to what that user may see."
   USER
-  "Any person who is signed in with a session. Access keys are refused."
+  "Any person who is signed in with a session. Access keys are refused, and in mutations whoever acts as somebody else."
   SESSION
   "A holder of the named permission."
   PERMISSION
@@ -591,6 +599,102 @@ type Mutation
 
 "Everything that can be followed live."
 type Subscription
+`, BuiltIn: false},
+	{Name: "../../schema/data.graphqls", Input: `"""
+A value that is kept for whoever asks: for a signed-in user with the account, for a visitor with a cookie. What a visitor
+has kept comes along into the account at sign-in, by the rule of each key.
+"""
+type SessionDatum {
+  "Its key."
+  key: String!
+  "The value."
+  value: JSON!
+  "Number that grows with each change, to send as ` + "`" + `revision` + "`" + ` when it is changed."
+  revision: Int!
+  "What happens to it at sign-in when the account has a value of its own."
+  onSignIn: MergeRule!
+  "When it lapses; null for never."
+  expiresAt: Time
+}
+
+"What becomes of a visitor's value at sign-in when the account has one under the same key."
+enum MergeRule {
+  "The account's value stays."
+  KEEP
+  "The visitor's value replaces it."
+  REPLACE
+  "Numbers of the same member are added; members that are no numbers are replaced."
+  SUM
+  "Members of both; arrays of the same member are joined without repeats, any other member is replaced."
+  UNION
+}
+
+"A message to be shown once, left by something that happened before."
+type FlashMessage {
+  "What it is about, in a word such as ` + "`" + `success` + "`" + ` or ` + "`" + `warning` + "`" + `."
+  level: String!
+  "A word that names the message, for clients with words of their own, such as ` + "`" + `impersonation.ended` + "`" + `."
+  code: String!
+  "The message in English."
+  text: String!
+  "When it was left."
+  at: Time!
+}
+
+"Input of ` + "`" + `setSessionData` + "`" + `."
+input SetSessionDataInput {
+  "1 to 64 letters, digits, dots, dashes and underscores."
+  key: String!
+  "The value."
+  value: JSON!
+  "Revision the change is based on: 0 for a value that must not exist yet, null for whatever there is."
+  revision: Int
+  "What happens to it at sign-in. It stays as it is when the value exists already and this is null; REPLACE for a new value."
+  onSignIn: MergeRule
+  "For how many seconds from now it is kept, at most 400 days; null for 30 days."
+  ttl: Int
+}
+
+"Answer of ` + "`" + `setSessionData` + "`" + `."
+type SetSessionDataPayload {
+  "The value as it is now."
+  datum: SessionDatum!
+}
+
+"Input of ` + "`" + `removeSessionData` + "`" + `."
+input RemoveSessionDataInput {
+  "Its key."
+  key: String!
+}
+
+"Answer of ` + "`" + `removeSessionData` + "`" + `."
+type RemoveSessionDataPayload {
+  "The key; removing what is not there is no error."
+  key: String!
+}
+
+"Answer of ` + "`" + `takeFlashMessages` + "`" + `."
+type TakeFlashMessagesPayload {
+  "The messages, the oldest first. They are gone now."
+  messages: [FlashMessage!]!
+}
+
+extend type Query {
+  "What is kept for the caller, by key; empty for a visitor who has kept nothing."
+  sessionData("Only these keys, at most 100; null for all." keys: [String!]): [SessionDatum!]! @access(rule: PUBLIC)
+}
+
+extend type Mutation {
+  """
+  Keep a value, at most 8 KiB, all of the caller's together 64 KiB and 100 keys. A visitor is known by a cookie from then on.
+  Errors: DATA_STALE when the revision is not that of the value, DATA_TOO_LARGE, BAD_USER_INPUT, UNAUTHENTICATED for a visitor who takes no cookie.
+  """
+  setSessionData(input: SetSessionDataInput!): SetSessionDataPayload! @access(rule: PUBLIC)
+  "Remove a value."
+  removeSessionData(input: RemoveSessionDataInput!): RemoveSessionDataPayload! @access(rule: PUBLIC)
+  "Take the messages that wait to be shown to this session or visitor."
+  takeFlashMessages: TakeFlashMessagesPayload! @access(rule: PUBLIC)
+}
 `, BuiltIn: false},
 	{Name: "../../schema/invitation.graphqls", Input: `"An invitation to register."
 type Invitation {
@@ -760,11 +864,11 @@ extend type Query {
 
 extend type Mutation {
   "Make an access key. Errors: REAUTH_REQUIRED, FORBIDDEN for a scope the owner does not hold, UNKNOWN_PERMISSION, KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT."
-  createAccessKey(input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION)
+  createAccessKey(input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION) @fresh
   "Revoke an access key of the caller, or of a service account by who may manage them. Errors: NOT_FOUND."
   revokeAccessKey(input: RevokeAccessKeyInput!): RevokeAccessKeyPayload! @access(rule: SESSION)
   "Make a service account: a user for a program. Errors: FORBIDDEN, REAUTH_REQUIRED, BAD_USER_INPUT."
-  createServiceAccount(input: CreateServiceAccountInput!): CreateServiceAccountPayload! @access(rule: PERMISSION, permission: "account.service.write")
+  createServiceAccount(input: CreateServiceAccountInput!): CreateServiceAccountPayload! @access(rule: PERMISSION, permission: "account.service.write") @fresh
 }
 `, BuiltIn: false},
 	{Name: "../../schema/live.graphqls", Input: `"A channel to follow: exactly one of the families is given."
@@ -775,6 +879,16 @@ input ChannelInput {
   report: ReportInput
   "The newest documents of a content type."
   documents: DocumentListInput
+  "Where the caller is signed in, as ` + "`" + `mySessions` + "`" + `."
+  mySessions: OwnListInput
+  "What happened to the caller's account, as ` + "`" + `mySecurityEvents` + "`" + `."
+  mySecurityEvents: OwnListInput
+}
+
+"How much of a list of the caller's own is to be followed."
+input OwnListInput {
+  "How many items, 1 to 100, the newest first."
+  first: Int! = 20
 }
 
 "What a document list is to show."
@@ -824,7 +938,19 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta
+union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta | SessionList | SecurityEventList
+
+"The newest live sessions of the caller. Each message brings the whole list."
+type SessionList {
+  "The sessions, the newest first."
+  sessions: [Session!]!
+}
+
+"The newest security events of the caller. A SNAPSHOT brings the list, a DELTA those that are new."
+type SecurityEventList {
+  "The events, the newest first."
+  events: [SecurityEvent!]!
+}
 
 """
 What changed in a report. Forget the points of the dropped keys and those before ` + "`" + `from` + "`" + `, then put each point in the place
@@ -1359,6 +1485,12 @@ input ChangePasswordInput {
 type ChangePasswordPayload {
   "Other sessions that were ended."
   ended: Int!
+  "The new access token of a session with transport BEARER: the one before is dead. Null with COOKIE."
+  token: String
+  "When the access token ends; null with COOKIE."
+  tokenExpiresAt: Time
+  "The new refresh token of a session with transport BEARER; null with COOKIE."
+  refreshToken: String
 }
 
 "Input of ` + "`" + `addEmail` + "`" + `."
@@ -1537,8 +1669,14 @@ input CompleteElevationInput {
 
 "Answer of ` + "`" + `completeElevation` + "`" + `."
 type CompleteElevationPayload {
-  "The session, which is now good for sensitive fields for some minutes."
+  "The session, which is now good for sensitive fields for some minutes. Its tokens are new, and the ones before are dead."
   session: Session!
+  "The new access token of a session with transport BEARER; null with COOKIE."
+  token: String
+  "When the access token ends; null with COOKIE."
+  tokenExpiresAt: Time
+  "The new refresh token of a session with transport BEARER; null with COOKIE."
+  refreshToken: String
 }
 
 "Input of ` + "`" + `deleteMe` + "`" + `."
@@ -1586,39 +1724,39 @@ extend type Query {
 
 extend type Mutation {
   "Change or set the caller's password; all other sessions end, access keys stay. Errors: REAUTH_REQUIRED, BAD_CREDENTIALS, PASSWORD_WEAK, RATE_LIMITED, TOO_BUSY."
-  changePassword(input: ChangePasswordInput!): ChangePasswordPayload! @access(rule: SESSION)
+  changePassword(input: ChangePasswordInput!): ChangePasswordPayload! @access(rule: SESSION) @fresh
   "Begin to prove once more who one is, for fields that answer REAUTH_REQUIRED. The strongest factor the account has is wanted."
   elevate: ElevatePayload! @access(rule: SESSION)
   "Prove it. Errors: TICKET_INVALID, BAD_CREDENTIALS, FACTOR_CODE_INVALID, PASSKEY_INVALID, RATE_LIMITED, TOO_BUSY."
   completeElevation(input: CompleteElevationInput!): CompleteElevationPayload! @access(rule: SESSION)
   "Add a mail address: a code and a link are sent to it. Errors: REAUTH_REQUIRED, EMAIL_INVALID, ADDRESS_LIMIT, RATE_LIMITED."
-  addEmail(input: AddEmailInput!): AddEmailPayload! @access(rule: SESSION)
+  addEmail(input: AddEmailInput!): AddEmailPayload! @access(rule: SESSION) @fresh
   "Confirm an added address. Errors: TICKET_INVALID, EMAIL_TAKEN, ADDRESS_LIMIT, RATE_LIMITED."
   confirmEmail(input: ConfirmEmailInput!): ConfirmEmailPayload! @access(rule: SESSION)
   "Make an address the primary one. Errors: REAUTH_REQUIRED, NOT_FOUND."
-  setPrimaryEmail(input: SetPrimaryEmailInput!): SetPrimaryEmailPayload! @access(rule: SESSION)
+  setPrimaryEmail(input: SetPrimaryEmailInput!): SetPrimaryEmailPayload! @access(rule: SESSION) @fresh
   "Remove an address. Errors: REAUTH_REQUIRED, NOT_FOUND, ADDRESS_LAST."
-  removeEmail(input: RemoveEmailInput!): RemoveEmailPayload! @access(rule: SESSION)
+  removeEmail(input: RemoveEmailInput!): RemoveEmailPayload! @access(rule: SESSION) @fresh
   "Begin to add an authenticator app. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
-  beginTotp: BeginTotpPayload! @access(rule: SESSION)
+  beginTotp: BeginTotpPayload! @access(rule: SESSION) @fresh
   "Activate it with one good code. Errors: REAUTH_REQUIRED, FACTOR_CODE_INVALID, NOT_FOUND, RATE_LIMITED."
-  confirmTotp(input: ConfirmTotpInput!): ConfirmTotpPayload! @access(rule: SESSION)
+  confirmTotp(input: ConfirmTotpInput!): ConfirmTotpPayload! @access(rule: SESSION) @fresh
   "Begin to add a passkey. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
-  beginPasskey: BeginPasskeyPayload! @access(rule: SESSION)
+  beginPasskey: BeginPasskeyPayload! @access(rule: SESSION) @fresh
   "Add it. Errors: REAUTH_REQUIRED, PASSKEY_INVALID, TICKET_INVALID."
-  addPasskey(input: AddPasskeyInput!): AddPasskeyPayload! @access(rule: SESSION)
+  addPasskey(input: AddPasskeyInput!): AddPasskeyPayload! @access(rule: SESSION) @fresh
   "Rename a factor. Errors: NOT_FOUND, BAD_USER_INPUT."
   renameFactor(input: RenameFactorInput!): RenameFactorPayload! @access(rule: SESSION)
   "Remove a factor. Errors: REAUTH_REQUIRED, NOT_FOUND, FACTOR_NEEDED while a role wants one, WAY_IN_LAST."
-  removeFactor(input: RemoveFactorInput!): RemoveFactorPayload! @access(rule: SESSION)
+  removeFactor(input: RemoveFactorInput!): RemoveFactorPayload! @access(rule: SESSION) @fresh
   "Make ten new recovery codes; the old ones are void. Errors: REAUTH_REQUIRED, FACTOR_NEEDED without a factor."
-  makeRecoveryCodes: MakeRecoveryCodesPayload! @access(rule: SESSION)
+  makeRecoveryCodes: MakeRecoveryCodesPayload! @access(rule: SESSION) @fresh
   "Unlink another provider. Errors: REAUTH_REQUIRED, NOT_FOUND, WAY_IN_LAST."
-  unlinkIdentity(input: UnlinkIdentityInput!): UnlinkIdentityPayload! @access(rule: SESSION)
+  unlinkIdentity(input: UnlinkIdentityInput!): UnlinkIdentityPayload! @access(rule: SESSION) @fresh
   "Put the caller's account to sleep: signed out everywhere, until they sign in again. Errors: REAUTH_REQUIRED."
-  deactivateMe: DeactivateMePayload! @access(rule: SESSION)
+  deactivateMe: DeactivateMePayload! @access(rule: SESSION) @fresh
   "Delete the caller's account after a time of grace, in which signing in keeps it. Errors: REAUTH_REQUIRED, LAST_ADMIN, BAD_USER_INPUT."
-  deleteMe(input: DeleteMeInput!): DeleteMePayload! @access(rule: SESSION)
+  deleteMe(input: DeleteMeInput!): DeleteMePayload! @access(rule: SESSION) @fresh
 }
 `, BuiltIn: false},
 	{Name: "../../schema/session.graphqls", Input: `"One sign-in of a user on one device."
@@ -1629,8 +1767,12 @@ type Session implements Node {
   createdAt: Time!
   "When the session was last used, to the minute."
   lastSeenAt: Time!
+  "When the session ends if it is not used before. Each use moves this."
+  idleUntil: Time!
   "When the session ends at the latest."
   expiresAt: Time!
+  "Whether the user asked to stay signed in beyond the day."
+  remembered: Boolean!
   "When its user last showed who they are, by signing in or by ` + "`" + `elevate` + "`" + `. Sensitive fields want it recent."
   authenticatedAt: Time!
   "How, as values of RFC 8176 (` + "`" + `amr` + "`" + `): ` + "`" + `pwd` + "`" + `, ` + "`" + `otp` + "`" + `, ` + "`" + `hwk` + "`" + `, ` + "`" + `mail` + "`" + `, ` + "`" + `fed` + "`" + `, ` + "`" + `kba` + "`" + ` for a recovery code."
@@ -1643,8 +1785,57 @@ type Session implements Node {
   userAgent: String!
   "Network address at sign-in."
   ip: String!
+  "Where that address is said to be, such as ` + "`" + `Leipzig, Germany` + "`" + `; null where the server knows no places, or not this one."
+  place: String
   "Whether this is the session of the request."
   current: Boolean!
+  "Whether somebody else is acting as the user in it."
+  impersonated: Boolean!
+}
+
+"Who acts as the user of a request."
+type Impersonation {
+  "Who is acting."
+  by: User!
+  "Why, in their words."
+  reason: String!
+  "Whether they can only look."
+  readOnly: Boolean!
+  "When it ends at the latest."
+  expiresAt: Time!
+}
+
+"How much a proof of identity has shown, from little to much."
+enum ProofLevel {
+  "Some proof, be it a password on a trusted device."
+  ANY
+  "Everything the account asks for: the second factor too where there is one."
+  FULL
+  "Two factors. An account without a second one cannot reach this: it is told FACTOR_NEEDED."
+  TWO_FACTORS
+}
+
+"""
+The field wants a proof of identity that is recent and strong enough, by signing in or by ` + "`" + `elevate` + "`" + `; otherwise it answers
+REAUTH_REQUIRED and nothing is done. Access keys and impersonators cannot give one. Discover with ` + "`" + `stepUp` + "`" + ` what would do.
+"""
+directive @fresh(
+  "How old the proof may be, in seconds. Null for the server's own limit, five minutes unless its operator says less."
+  maxAge: Int
+  "How much it must have shown."
+  level: ProofLevel! = FULL
+) on FIELD_DEFINITION
+
+"What the caller has proved, and how more could be proved now."
+type StepUp {
+  "How much the last proof has shown."
+  level: ProofLevel!
+  "When it was."
+  authenticatedAt: Time!
+  "Until when it is fresh for fields that leave the age to the server; in the past when it has lapsed."
+  freshUntil: Time!
+  "What ` + "`" + `elevate` + "`" + ` would accept now: the strongest that the account has."
+  factors: [FactorKind!]!
 }
 
 "One page of sessions."
@@ -1745,6 +1936,66 @@ type RenameSessionPayload {
   session: Session!
 }
 
+"Input of ` + "`" + `refreshSession` + "`" + `."
+input RefreshSessionInput {
+  "The refresh token, of a sign-in with transport BEARER or of the refresh before."
+  refreshToken: String!
+}
+
+"Answer of ` + "`" + `refreshSession` + "`" + `. The refresh token that was shown is used up."
+type RefreshSessionPayload {
+  "The session."
+  session: Session!
+  "The new access token."
+  token: String!
+  "When it ends."
+  tokenExpiresAt: Time!
+  "The new refresh token."
+  refreshToken: String!
+}
+
+"Input of ` + "`" + `reauthenticate` + "`" + `."
+input ReauthenticateInput {
+  "The access token that counts from now on: of the same user."
+  token: String!
+}
+
+"Answer of ` + "`" + `reauthenticate` + "`" + `."
+type ReauthenticatePayload {
+  "When the socket ends unless it is authenticated anew before."
+  expiresAt: Time!
+}
+
+"Input of ` + "`" + `impersonate` + "`" + `."
+input ImpersonateInput {
+  "Global id of the user to act as."
+  user: ID!
+  "Why, for the log: 10 to 300 characters."
+  reason: String!
+  "Whether to look only: every mutation is refused."
+  readOnly: Boolean! = true
+  "How the secret of the session travels."
+  transport: SessionTransport! = COOKIE
+}
+
+"Answer of ` + "`" + `impersonate` + "`" + `."
+type ImpersonatePayload {
+  "The user the caller acts as from now on."
+  user: User!
+  "The session of it, which ends after an hour at the latest."
+  session: Session!
+  "Its access token with transport BEARER, shown this once; null with COOKIE. There is no refresh."
+  token: String
+}
+
+"Answer of ` + "`" + `stopImpersonating` + "`" + `."
+type StopImpersonatingPayload {
+  "The caller as oneself again."
+  user: User!
+  "The caller's own session, which counts again."
+  session: Session!
+}
+
 "Input of ` + "`" + `forgetDevice` + "`" + `."
 input ForgetDeviceInput {
   "Global id of the device."
@@ -1758,6 +2009,8 @@ type ForgetDevicePayload {
 }
 
 extend type Query {
+  "What the caller has proved about who they are, and what could be proved now."
+  stepUp: StepUp! @access(rule: SESSION)
   "Where the caller is signed in, the newest sign-in first."
   mySessions(first: Int, after: String, last: Int, before: String): SessionConnection! @access(rule: SESSION)
   "Where a user is signed in, the newest sign-in first."
@@ -1770,6 +2023,25 @@ extend type Query {
 }
 
 extend type Mutation {
+  """
+  New tokens for a refresh token, for sessions with transport BEARER. A refresh token is good once; shown again within ten seconds it
+  gives the same successor, for clients whose answer was lost and for many tabs; after that its whole session ends. Errors: SESSION_ENDED.
+  """
+  refreshSession(input: RefreshSessionInput!): RefreshSessionPayload! @access(rule: PUBLIC)
+  """
+  Over a WebSocket only: let another token of the same user count for this connection, whose subscriptions go on. The
+  server warns before the one in use ends. Errors: SESSION_ENDED, FORBIDDEN for another user, SOCKET_NEEDED over HTTP.
+  """
+  reauthenticate(input: ReauthenticateInput!): ReauthenticatePayload! @access(rule: SESSION)
+  """
+  Act as another user for an hour at most. Refused for those who may do as much as the caller or more. Everything done
+  is logged with both names; what is the user's own alone stays theirs: factors, passwords, addresses, keys, roles, plans.
+  Errors: REAUTH_REQUIRED, FORBIDDEN, IMPERSONATION_REFUSED, NOT_FOUND, BAD_USER_INPUT.
+  """
+  impersonate(input: ImpersonateInput!): ImpersonatePayload!
+    @access(rule: PERMISSION, permission: "account.user.impersonate") @fresh
+  "Be oneself again. Errors: UNAUTHENTICATED when the caller's own session has ended meanwhile, BAD_USER_INPUT for who impersonates nobody."
+  stopImpersonating: StopImpersonatingPayload! @access(rule: SESSION)
   "End one of the caller's sessions, or one of anybody's with ` + "`" + `account.user.write` + "`" + `. Errors: NOT_FOUND."
   endSession(input: EndSessionInput!): EndSessionPayload! @access(rule: SESSION)
   "End all sessions of the caller but this one. Access keys stay."
@@ -1854,8 +2126,12 @@ type SignedIn {
   user: User!
   "The new session."
   session: Session!
-  "The session's secret with transport BEARER, shown this once; null with COOKIE."
+  "The access token with transport BEARER, shown this once; null with COOKIE. It is good for minutes: see ` + "`" + `refreshSession` + "`" + `."
   token: String
+  "When the access token ends; null with COOKIE."
+  tokenExpiresAt: Time
+  "What ` + "`" + `refreshSession` + "`" + ` wants, with transport BEARER, shown this once; null with COOKIE."
+  refreshToken: String
   "A secret to keep and send as ` + "`" + `device` + "`" + ` at the next sign-in, with transport BEARER; null with COOKIE, where a cookie does it. It proves nothing: a known device only is not slowed down by the wrong guesses of others."
   device: String
   "Whether signing in has brought a deactivated account back, or stopped its deletion."
@@ -1916,6 +2192,8 @@ input VerifyEmailInput {
   token: String
   "Password given at registration."
   password: String
+  "Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser."
+  remember: Boolean! = true
   "How the new session's secret travels."
   transport: SessionTransport! = COOKIE
   "Secret of a known device, with transport BEARER."
@@ -1928,6 +2206,8 @@ input SignInInput {
   identifier: String!
   "Password of the account."
   password: String!
+  "Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser."
+  remember: Boolean! = true
   "How the new session's secret travels."
   transport: SessionTransport! = COOKIE
   "Secret of a known device, with transport BEARER."
@@ -1942,6 +2222,8 @@ input CompleteSignInInput {
   proof: ProofInput!
   "Whether this device is to stand in for the second factor for 30 days. It never does for sensitive fields."
   trustDevice: Boolean! = false
+  "Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser."
+  remember: Boolean! = true
   "How the new session's secret travels."
   transport: SessionTransport! = COOKIE
   "Secret of a known device, with transport BEARER."
@@ -1956,6 +2238,8 @@ input SignInWithMailInput {
   code: String
   "Secret of the mail's link."
   token: String
+  "Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser."
+  remember: Boolean! = true
   "How the new session's secret travels."
   transport: SessionTransport! = COOKIE
   "Secret of a known device, with transport BEARER."
@@ -1968,6 +2252,8 @@ input SignInWithPasskeyInput {
   flow: String!
   "The answer of the browser, as JSON of WebAuthn's ` + "`" + `PublicKeyCredential` + "`" + `."
   credential: JSON!
+  "Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser."
+  remember: Boolean! = true
   "How the new session's secret travels."
   transport: SessionTransport! = COOKIE
   "Secret of a known device, with transport BEARER."
@@ -2408,6 +2694,12 @@ func childFields_ChangePasswordPayload(ctx context.Context, ec *executionContext
 	switch field.Name {
 	case "ended":
 		return fieldContext_ChangePasswordPayload_ended(ctx, ec, field)
+	case "token":
+		return fieldContext_ChangePasswordPayload_token(ctx, ec, field)
+	case "tokenExpiresAt":
+		return fieldContext_ChangePasswordPayload_tokenExpiresAt(ctx, ec, field)
+	case "refreshToken":
+		return fieldContext_ChangePasswordPayload_refreshToken(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
 }
@@ -2424,6 +2716,12 @@ func childFields_CompleteElevationPayload(ctx context.Context, ec *executionCont
 	switch field.Name {
 	case "session":
 		return fieldContext_CompleteElevationPayload_session(ctx, ec, field)
+	case "token":
+		return fieldContext_CompleteElevationPayload_token(ctx, ec, field)
+	case "tokenExpiresAt":
+		return fieldContext_CompleteElevationPayload_tokenExpiresAt(ctx, ec, field)
+	case "refreshToken":
+		return fieldContext_CompleteElevationPayload_refreshToken(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CompleteElevationPayload", field.Name)
 }
@@ -2718,6 +3016,20 @@ func childFields_Factors(ctx context.Context, ec *executionContext, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Factors", field.Name)
 }
 
+func childFields_FlashMessage(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "level":
+		return fieldContext_FlashMessage_level(ctx, ec, field)
+	case "code":
+		return fieldContext_FlashMessage_code(ctx, ec, field)
+	case "text":
+		return fieldContext_FlashMessage_text(ctx, ec, field)
+	case "at":
+		return fieldContext_FlashMessage_at(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FlashMessage", field.Name)
+}
+
 func childFields_ForgetDevicePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "device":
@@ -2766,6 +3078,32 @@ func childFields_Identity(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Identity_lastUsedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Identity", field.Name)
+}
+
+func childFields_ImpersonatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_ImpersonatePayload_user(ctx, ec, field)
+	case "session":
+		return fieldContext_ImpersonatePayload_session(ctx, ec, field)
+	case "token":
+		return fieldContext_ImpersonatePayload_token(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImpersonatePayload", field.Name)
+}
+
+func childFields_Impersonation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "by":
+		return fieldContext_Impersonation_by(ctx, ec, field)
+	case "reason":
+		return fieldContext_Impersonation_reason(ctx, ec, field)
+	case "readOnly":
+		return fieldContext_Impersonation_readOnly(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_Impersonation_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Impersonation", field.Name)
 }
 
 func childFields_Invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3020,6 +3358,14 @@ func childFields_PlanLimit(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PlanLimit", field.Name)
 }
 
+func childFields_ReauthenticatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "expiresAt":
+		return fieldContext_ReauthenticatePayload_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReauthenticatePayload", field.Name)
+}
+
 func childFields_Reference(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "path":
@@ -3030,6 +3376,20 @@ func childFields_Reference(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_Reference_target(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Reference", field.Name)
+}
+
+func childFields_RefreshSessionPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return fieldContext_RefreshSessionPayload_session(ctx, ec, field)
+	case "token":
+		return fieldContext_RefreshSessionPayload_token(ctx, ec, field)
+	case "tokenExpiresAt":
+		return fieldContext_RefreshSessionPayload_tokenExpiresAt(ctx, ec, field)
+	case "refreshToken":
+		return fieldContext_RefreshSessionPayload_refreshToken(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefreshSessionPayload", field.Name)
 }
 
 func childFields_RegisterPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3054,6 +3414,14 @@ func childFields_RemoveFactorPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_RemoveFactorPayload_factor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RemoveFactorPayload", field.Name)
+}
+
+func childFields_RemoveSessionDataPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_RemoveSessionDataPayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveSessionDataPayload", field.Name)
 }
 
 func childFields_RenameFactorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3262,8 +3630,12 @@ func childFields_Session(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Session_createdAt(ctx, ec, field)
 	case "lastSeenAt":
 		return fieldContext_Session_lastSeenAt(ctx, ec, field)
+	case "idleUntil":
+		return fieldContext_Session_idleUntil(ctx, ec, field)
 	case "expiresAt":
 		return fieldContext_Session_expiresAt(ctx, ec, field)
+	case "remembered":
+		return fieldContext_Session_remembered(ctx, ec, field)
 	case "authenticatedAt":
 		return fieldContext_Session_authenticatedAt(ctx, ec, field)
 	case "methods":
@@ -3276,8 +3648,12 @@ func childFields_Session(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Session_userAgent(ctx, ec, field)
 	case "ip":
 		return fieldContext_Session_ip(ctx, ec, field)
+	case "place":
+		return fieldContext_Session_place(ctx, ec, field)
 	case "current":
 		return fieldContext_Session_current(ctx, ec, field)
+	case "impersonated":
+		return fieldContext_Session_impersonated(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
@@ -3292,6 +3668,22 @@ func childFields_SessionConnection(ctx context.Context, ec *executionContext, fi
 		return fieldContext_SessionConnection_pageInfo(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SessionConnection", field.Name)
+}
+
+func childFields_SessionDatum(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_SessionDatum_key(ctx, ec, field)
+	case "value":
+		return fieldContext_SessionDatum_value(ctx, ec, field)
+	case "revision":
+		return fieldContext_SessionDatum_revision(ctx, ec, field)
+	case "onSignIn":
+		return fieldContext_SessionDatum_onSignIn(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_SessionDatum_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionDatum", field.Name)
 }
 
 func childFields_SessionEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3310,6 +3702,14 @@ func childFields_SetPrimaryEmailPayload(ctx context.Context, ec *executionContex
 		return fieldContext_SetPrimaryEmailPayload_emails(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetPrimaryEmailPayload", field.Name)
+}
+
+func childFields_SetSessionDataPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "datum":
+		return fieldContext_SetSessionDataPayload_datum(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetSessionDataPayload", field.Name)
 }
 
 func childFields_SignInAnonymouslyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3366,6 +3766,38 @@ func childFields_StartPasswordResetPayload(ctx context.Context, ec *executionCon
 		return fieldContext_StartPasswordResetPayload_user(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StartPasswordResetPayload", field.Name)
+}
+
+func childFields_StepUp(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "level":
+		return fieldContext_StepUp_level(ctx, ec, field)
+	case "authenticatedAt":
+		return fieldContext_StepUp_authenticatedAt(ctx, ec, field)
+	case "freshUntil":
+		return fieldContext_StepUp_freshUntil(ctx, ec, field)
+	case "factors":
+		return fieldContext_StepUp_factors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StepUp", field.Name)
+}
+
+func childFields_StopImpersonatingPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_StopImpersonatingPayload_user(ctx, ec, field)
+	case "session":
+		return fieldContext_StopImpersonatingPayload_session(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StopImpersonatingPayload", field.Name)
+}
+
+func childFields_TakeFlashMessagesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "messages":
+		return fieldContext_TakeFlashMessagesPayload_messages(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TakeFlashMessagesPayload", field.Name)
 }
 
 func childFields_TrackPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3458,6 +3890,8 @@ func childFields_Viewer(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Viewer_user(ctx, ec, field)
 	case "session":
 		return fieldContext_Viewer_session(ctx, ec, field)
+	case "impersonatedBy":
+		return fieldContext_Viewer_impersonatedBy(ctx, ec, field)
 	case "emails":
 		return fieldContext_Viewer_emails(ctx, ec, field)
 	case "locale":

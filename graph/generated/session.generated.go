@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/backendbook/backendbook/graph/model"
+	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -22,11 +23,15 @@ type DeviceResolver interface {
 	Client(ctx context.Context, obj *session.Device) (string, error)
 }
 type SessionResolver interface {
+	Remembered(ctx context.Context, obj *session.Session) (bool, error)
+	AuthenticatedAt(ctx context.Context, obj *session.Session) (*time.Time, error)
 	Methods(ctx context.Context, obj *session.Session) ([]string, error)
 	Label(ctx context.Context, obj *session.Session) (*string, error)
 	Client(ctx context.Context, obj *session.Session) (string, error)
 
+	Place(ctx context.Context, obj *session.Session) (*string, error)
 	Current(ctx context.Context, obj *session.Session) (bool, error)
+	Impersonated(ctx context.Context, obj *session.Session) (bool, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -242,6 +247,318 @@ func _ForgetDevicePayload_device(ctx context.Context, ec *executionContext, fiel
 }
 func fieldContext_ForgetDevicePayload_device(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ForgetDevicePayload", field, false, false, "ID")
+}
+
+func _ImpersonatePayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImpersonatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImpersonatePayload_user(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v account.User) graphql.Marshaler {
+			return marshalNUser2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImpersonatePayload_user(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImpersonatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ImpersonatePayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImpersonatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImpersonatePayload_session(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Session, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v session.Session) graphql.Marshaler {
+			return marshalNSession2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ImpersonatePayload_session(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImpersonatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Session(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ImpersonatePayload_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImpersonatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ImpersonatePayload_token(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ImpersonatePayload_token(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImpersonatePayload", field, false, false, "String")
+}
+
+func _Impersonation_by(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Impersonation_by(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v account.User) graphql.Marshaler {
+			return marshalNUser2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Impersonation_by(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Impersonation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Impersonation_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Impersonation_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Impersonation_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Impersonation", field, false, false, "String")
+}
+
+func _Impersonation_readOnly(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Impersonation_readOnly(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ReadOnly, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Impersonation_readOnly(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Impersonation", field, false, false, "Boolean")
+}
+
+func _Impersonation_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Impersonation_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Impersonation_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Impersonation", field, false, false, "Time")
+}
+
+func _ReauthenticatePayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ReauthenticatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReauthenticatePayload_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ReauthenticatePayload_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReauthenticatePayload", field, false, false, "Time")
+}
+
+func _RefreshSessionPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RefreshSessionPayload_session(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Session, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v session.Session) graphql.Marshaler {
+			return marshalNSession2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RefreshSessionPayload_session(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RefreshSessionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Session(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RefreshSessionPayload_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RefreshSessionPayload_token(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RefreshSessionPayload_token(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefreshSessionPayload", field, false, false, "String")
+}
+
+func _RefreshSessionPayload_tokenExpiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RefreshSessionPayload_tokenExpiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TokenExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RefreshSessionPayload_tokenExpiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefreshSessionPayload", field, false, false, "Time")
+}
+
+func _RefreshSessionPayload_refreshToken(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RefreshSessionPayload_refreshToken(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RefreshToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RefreshSessionPayload_refreshToken(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefreshSessionPayload", field, false, false, "String")
 }
 
 func _RenameSessionPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RenameSessionPayload) (ret graphql.Marshaler) {
@@ -611,6 +928,29 @@ func fieldContext_Session_lastSeenAt(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("Session", field, false, false, "Time")
 }
 
+func _Session_idleUntil(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Session_idleUntil(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IdleUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Session_idleUntil(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, false, false, "Time")
+}
+
 func _Session_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -634,6 +974,29 @@ func fieldContext_Session_expiresAt(_ context.Context, ec *executionContext, fie
 	return graphql.NewScalarFieldContext("Session", field, false, false, "Time")
 }
 
+func _Session_remembered(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Session_remembered(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Session().Remembered(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Session_remembered(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, true, true, "Boolean")
+}
+
 func _Session_authenticatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -643,18 +1006,18 @@ func _Session_authenticatedAt(ctx context.Context, ec *executionContext, field g
 			return fieldContext_Session_authenticatedAt(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AuthAt, nil
+			return ec.Resolvers.Session().AuthenticatedAt(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalNTime2ᚖtimeᚐTime(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func fieldContext_Session_authenticatedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, "Time")
+	return graphql.NewScalarFieldContext("Session", field, true, true, "Time")
 }
 
 func _Session_methods(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
@@ -772,6 +1135,29 @@ func fieldContext_Session_ip(_ context.Context, ec *executionContext, field grap
 	return graphql.NewScalarFieldContext("Session", field, false, false, "String")
 }
 
+func _Session_place(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Session_place(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Session().Place(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Session_place(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, true, true, "String")
+}
+
 func _Session_current(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -792,6 +1178,29 @@ func _Session_current(ctx context.Context, ec *executionContext, field graphql.C
 	)
 }
 func fieldContext_Session_current(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Session", field, true, true, "Boolean")
+}
+
+func _Session_impersonated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Session_impersonated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Session().Impersonated(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Session_impersonated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, true, true, "Boolean")
 }
 
@@ -946,6 +1355,162 @@ func fieldContext_SessionEdge_node(_ context.Context, ec *executionContext, fiel
 	return fc, nil
 }
 
+func _StepUp_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_StepUp_level(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ProofLevel) graphql.Marshaler {
+			return marshalNProofLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐProofLevel(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_StepUp_level(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StepUp", field, false, false, "ProofLevel")
+}
+
+func _StepUp_authenticatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_StepUp_authenticatedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AuthenticatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_StepUp_authenticatedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StepUp", field, false, false, "Time")
+}
+
+func _StepUp_freshUntil(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_StepUp_freshUntil(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FreshUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_StepUp_freshUntil(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StepUp", field, false, false, "Time")
+}
+
+func _StepUp_factors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_StepUp_factors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Factors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.FactorKind) graphql.Marshaler {
+			return marshalNFactorKind2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorKindᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_StepUp_factors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StepUp", field, false, false, "FactorKind")
+}
+
+func _StopImpersonatingPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StopImpersonatingPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_StopImpersonatingPayload_user(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v account.User) graphql.Marshaler {
+			return marshalNUser2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_StopImpersonatingPayload_user(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StopImpersonatingPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _StopImpersonatingPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StopImpersonatingPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_StopImpersonatingPayload_session(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Session, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v session.Session) graphql.Marshaler {
+			return marshalNSession2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_StopImpersonatingPayload_session(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StopImpersonatingPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Session(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -1031,6 +1596,160 @@ func unmarshalInputForgetDeviceInput(ctx context.Context, ec *executionContext, 
 func UnmarshalForgetDeviceInput(ctx context.Context, raw any) (model.ForgetDeviceInput, error) {
 	var out model.ForgetDeviceInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ForgetDeviceInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputImpersonateInput(ctx context.Context, ec *executionContext, obj any) (model.ImpersonateInput, error) {
+	var it model.ImpersonateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["readOnly"]; !present {
+		asMap["readOnly"] = true
+	}
+	if _, present := asMap["transport"]; !present {
+		asMap["transport"] = "COOKIE"
+	}
+
+	fieldsInOrder := [...]string{"user", "reason", "readOnly", "transport"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "readOnly":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("readOnly"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReadOnly = data
+		case "transport":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
+			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Transport = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalImpersonateInput unmarshals raw into the ImpersonateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalImpersonateInput(ctx context.Context, raw any) (model.ImpersonateInput, error) {
+	var out model.ImpersonateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImpersonateInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputReauthenticateInput(ctx context.Context, ec *executionContext, obj any) (model.ReauthenticateInput, error) {
+	var it model.ReauthenticateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"token"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReauthenticateInput unmarshals raw into the ReauthenticateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReauthenticateInput(ctx context.Context, raw any) (model.ReauthenticateInput, error) {
+	var out model.ReauthenticateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReauthenticateInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRefreshSessionInput(ctx context.Context, ec *executionContext, obj any) (model.RefreshSessionInput, error) {
+	var it model.RefreshSessionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"refreshToken"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "refreshToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("refreshToken"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.RefreshToken = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRefreshSessionInput unmarshals raw into the RefreshSessionInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRefreshSessionInput(ctx context.Context, raw any) (model.RefreshSessionInput, error) {
+	var out model.RefreshSessionInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RefreshSessionInput", raw, &out)
 	return out, err
 }
 
@@ -1249,6 +1968,178 @@ func _ForgetDevicePayload(ctx context.Context, ec *executionContext, sel ast.Sel
 	return out
 }
 
+var impersonatePayloadImplementors = []string{"ImpersonatePayload"}
+
+func _ImpersonatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ImpersonatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, impersonatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImpersonatePayload")
+		case "user":
+			out.Values[i] = _ImpersonatePayload_user(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "session":
+			out.Values[i] = _ImpersonatePayload_session(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "token":
+			out.Values[i] = _ImpersonatePayload_token(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var impersonationImplementors = []string{"Impersonation"}
+
+func _Impersonation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Impersonation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, impersonationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Impersonation")
+		case "by":
+			out.Values[i] = _Impersonation_by(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = _Impersonation_reason(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "readOnly":
+			out.Values[i] = _Impersonation_readOnly(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _Impersonation_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var reauthenticatePayloadImplementors = []string{"ReauthenticatePayload"}
+
+func _ReauthenticatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ReauthenticatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, reauthenticatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReauthenticatePayload")
+		case "expiresAt":
+			out.Values[i] = _ReauthenticatePayload_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var refreshSessionPayloadImplementors = []string{"RefreshSessionPayload"}
+
+func _RefreshSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RefreshSessionPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refreshSessionPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RefreshSessionPayload")
+		case "session":
+			out.Values[i] = _RefreshSessionPayload_session(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "token":
+			out.Values[i] = _RefreshSessionPayload_token(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "tokenExpiresAt":
+			out.Values[i] = _RefreshSessionPayload_tokenExpiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "refreshToken":
+			out.Values[i] = _RefreshSessionPayload_refreshToken(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var renameSessionPayloadImplementors = []string{"RenameSessionPayload"}
 
 func _RenameSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RenameSessionPayload) graphql.Marshaler {
@@ -1442,16 +2333,28 @@ func _Session(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "idleUntil":
+			out.Values[i] = _Session_idleUntil(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "expiresAt":
 			out.Values[i] = _Session_expiresAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "remembered":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Session_remembered(ctx, ec, field, obj)
+				})
 		case "authenticatedAt":
-			out.Values[i] = _Session_authenticatedAt(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Session_authenticatedAt(ctx, ec, field, obj)
+				})
 		case "methods":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -1480,11 +2383,23 @@ func _Session(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "place":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Session_place(ctx, ec, field, obj)
+				})
 		case "current":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Session_current(ctx, ec, field, obj)
+				})
+		case "impersonated":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Session_impersonated(ctx, ec, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -1584,6 +2499,92 @@ func _SessionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 	return out
 }
 
+var stepUpImplementors = []string{"StepUp"}
+
+func _StepUp(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.StepUp) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, stepUpImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StepUp")
+		case "level":
+			out.Values[i] = _StepUp_level(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "authenticatedAt":
+			out.Values[i] = _StepUp_authenticatedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freshUntil":
+			out.Values[i] = _StepUp_freshUntil(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "factors":
+			out.Values[i] = _StepUp_factors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var stopImpersonatingPayloadImplementors = []string{"StopImpersonatingPayload"}
+
+func _StopImpersonatingPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.StopImpersonatingPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, stopImpersonatingPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StopImpersonatingPayload")
+		case "user":
+			out.Values[i] = _StopImpersonatingPayload_user(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "session":
+			out.Values[i] = _StopImpersonatingPayload_session(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
@@ -1640,6 +2641,55 @@ func marshalNForgetDevicePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋg
 		return graphql.Null
 	}
 	return _ForgetDevicePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNImpersonateInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐImpersonateInput(ctx context.Context, ec *executionContext, v any) (model.ImpersonateInput, error) {
+	res, err := unmarshalInputImpersonateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNImpersonatePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐImpersonatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ImpersonatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImpersonatePayload!")
+		return graphql.Null
+	}
+	return _ImpersonatePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNProofLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐProofLevel(ctx context.Context, ec *executionContext, v any) (model.ProofLevel, error) {
+	var res model.ProofLevel
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNProofLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐProofLevel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ProofLevel) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNReauthenticateInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐReauthenticateInput(ctx context.Context, ec *executionContext, v any) (model.ReauthenticateInput, error) {
+	res, err := unmarshalInputReauthenticateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNReauthenticatePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐReauthenticatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ReauthenticatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReauthenticatePayload!")
+		return graphql.Null
+	}
+	return _ReauthenticatePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRefreshSessionInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefreshSessionInput(ctx context.Context, ec *executionContext, v any) (model.RefreshSessionInput, error) {
+	res, err := unmarshalInputRefreshSessionInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRefreshSessionPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefreshSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RefreshSessionPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RefreshSessionPayload!")
+		return graphql.Null
+	}
+	return _RefreshSessionPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNRenameSessionInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRenameSessionInput(ctx context.Context, ec *executionContext, v any) (model.RenameSessionInput, error) {
@@ -1749,6 +2799,29 @@ func marshalNSessionEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋm
 	}
 
 	return ret
+}
+
+func marshalNStepUp2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐStepUp(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.StepUp) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "StepUp!")
+		return graphql.Null
+	}
+	return _StepUp(ctx, ec, sel, v)
+}
+
+func marshalNStopImpersonatingPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐStopImpersonatingPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.StopImpersonatingPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "StopImpersonatingPayload!")
+		return graphql.Null
+	}
+	return _StopImpersonatingPayload(ctx, ec, sel, v)
+}
+
+func marshalOImpersonation2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐImpersonation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Impersonation) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Impersonation(ctx, ec, sel, v)
 }
 
 func marshalOSession2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *session.Session) graphql.Marshaler {

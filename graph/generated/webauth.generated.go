@@ -1173,6 +1173,52 @@ func fieldContext_SignedIn_token(_ context.Context, ec *executionContext, field 
 	return graphql.NewScalarFieldContext("SignedIn", field, false, false, "String")
 }
 
+func _SignedIn_tokenExpiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SignedIn_tokenExpiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TokenExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_SignedIn_tokenExpiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignedIn", field, false, false, "Time")
+}
+
+func _SignedIn_refreshToken(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SignedIn_refreshToken(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RefreshToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_SignedIn_refreshToken(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignedIn", field, false, false, "String")
+}
+
 func _SignedIn_device(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1438,11 +1484,14 @@ func unmarshalInputCompleteSignInInput(ctx context.Context, ec *executionContext
 	if _, present := asMap["trustDevice"]; !present {
 		asMap["trustDevice"] = false
 	}
+	if _, present := asMap["remember"]; !present {
+		asMap["remember"] = true
+	}
 	if _, present := asMap["transport"]; !present {
 		asMap["transport"] = "COOKIE"
 	}
 
-	fieldsInOrder := [...]string{"flow", "proof", "trustDevice", "transport", "device"}
+	fieldsInOrder := [...]string{"flow", "proof", "trustDevice", "remember", "transport", "device"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1470,6 +1519,13 @@ func unmarshalInputCompleteSignInInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.TrustDevice = data
+		case "remember":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remember"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remember = data
 		case "transport":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
 			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
@@ -1901,11 +1957,14 @@ func unmarshalInputSignInInput(ctx context.Context, ec *executionContext, obj an
 		asMap[k] = v
 	}
 
+	if _, present := asMap["remember"]; !present {
+		asMap["remember"] = true
+	}
 	if _, present := asMap["transport"]; !present {
 		asMap["transport"] = "COOKIE"
 	}
 
-	fieldsInOrder := [...]string{"identifier", "password", "transport", "device"}
+	fieldsInOrder := [...]string{"identifier", "password", "remember", "transport", "device"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1926,6 +1985,13 @@ func unmarshalInputSignInInput(ctx context.Context, ec *executionContext, obj an
 				return it, err
 			}
 			it.Password = data
+		case "remember":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remember"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remember = data
 		case "transport":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
 			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
@@ -1968,11 +2034,14 @@ func unmarshalInputSignInWithMailInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
+	if _, present := asMap["remember"]; !present {
+		asMap["remember"] = true
+	}
 	if _, present := asMap["transport"]; !present {
 		asMap["transport"] = "COOKIE"
 	}
 
-	fieldsInOrder := [...]string{"flow", "code", "token", "transport", "device"}
+	fieldsInOrder := [...]string{"flow", "code", "token", "remember", "transport", "device"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2000,6 +2069,13 @@ func unmarshalInputSignInWithMailInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.Token = data
+		case "remember":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remember"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remember = data
 		case "transport":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
 			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
@@ -2042,11 +2118,14 @@ func unmarshalInputSignInWithPasskeyInput(ctx context.Context, ec *executionCont
 		asMap[k] = v
 	}
 
+	if _, present := asMap["remember"]; !present {
+		asMap["remember"] = true
+	}
 	if _, present := asMap["transport"]; !present {
 		asMap["transport"] = "COOKIE"
 	}
 
-	fieldsInOrder := [...]string{"flow", "credential", "transport", "device"}
+	fieldsInOrder := [...]string{"flow", "credential", "remember", "transport", "device"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2067,6 +2146,13 @@ func unmarshalInputSignInWithPasskeyInput(ctx context.Context, ec *executionCont
 				return it, err
 			}
 			it.Credential = data
+		case "remember":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remember"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remember = data
 		case "transport":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
 			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
@@ -2109,11 +2195,14 @@ func unmarshalInputVerifyEmailInput(ctx context.Context, ec *executionContext, o
 		asMap[k] = v
 	}
 
+	if _, present := asMap["remember"]; !present {
+		asMap["remember"] = true
+	}
 	if _, present := asMap["transport"]; !present {
 		asMap["transport"] = "COOKIE"
 	}
 
-	fieldsInOrder := [...]string{"flow", "code", "token", "password", "transport", "device"}
+	fieldsInOrder := [...]string{"flow", "code", "token", "password", "remember", "transport", "device"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2148,6 +2237,13 @@ func unmarshalInputVerifyEmailInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.Password = data
+		case "remember":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remember"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remember = data
 		case "transport":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transport"))
 			data, err := unmarshalNSessionTransport2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionTransport(ctx, ec, v)
@@ -3080,6 +3176,16 @@ func _SignedIn(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			}
 		case "token":
 			out.Values[i] = _SignedIn_token(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "tokenExpiresAt":
+			out.Values[i] = _SignedIn_tokenExpiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "refreshToken":
+			out.Values[i] = _SignedIn_refreshToken(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

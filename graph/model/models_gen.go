@@ -11,6 +11,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
@@ -150,6 +151,12 @@ type ChangePasswordInput struct {
 type ChangePasswordPayload struct {
 	// Other sessions that were ended.
 	Ended int `json:"ended"`
+	// The new access token of a session with transport BEARER: the one before is dead. Null with COOKIE.
+	Token *string `json:"token,omitempty"`
+	// When the access token ends; null with COOKIE.
+	TokenExpiresAt *time.Time `json:"tokenExpiresAt,omitempty"`
+	// The new refresh token of a session with transport BEARER; null with COOKIE.
+	RefreshToken *string `json:"refreshToken,omitempty"`
 }
 
 // Input of `changePlan`.
@@ -176,6 +183,10 @@ type ChannelInput struct {
 	Report *ReportInput `json:"report,omitempty"`
 	// The newest documents of a content type.
 	Documents *DocumentListInput `json:"documents,omitempty"`
+	// Where the caller is signed in, as `mySessions`.
+	MySessions *OwnListInput `json:"mySessions,omitempty"`
+	// What happened to the caller's account, as `mySecurityEvents`.
+	MySecurityEvents *OwnListInput `json:"mySecurityEvents,omitempty"`
 }
 
 // A question for `can`.
@@ -196,8 +207,14 @@ type CompleteElevationInput struct {
 
 // Answer of `completeElevation`.
 type CompleteElevationPayload struct {
-	// The session, which is now good for sensitive fields for some minutes.
+	// The session, which is now good for sensitive fields for some minutes. Its tokens are new, and the ones before are dead.
 	Session session.Session `json:"session"`
+	// The new access token of a session with transport BEARER; null with COOKIE.
+	Token *string `json:"token,omitempty"`
+	// When the access token ends; null with COOKIE.
+	TokenExpiresAt *time.Time `json:"tokenExpiresAt,omitempty"`
+	// The new refresh token of a session with transport BEARER; null with COOKIE.
+	RefreshToken *string `json:"refreshToken,omitempty"`
 }
 
 // Input of `completeSignIn`.
@@ -208,6 +225,8 @@ type CompleteSignInInput struct {
 	Proof ProofInput `json:"proof"`
 	// Whether this device is to stand in for the second factor for 30 days. It never does for sensitive fields.
 	TrustDevice bool `json:"trustDevice"`
+	// Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser.
+	Remember bool `json:"remember"`
 	// How the new session's secret travels.
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
@@ -460,6 +479,40 @@ type GrantRolePayload struct {
 	Grant rbac.Grant `json:"grant"`
 }
 
+// Input of `impersonate`.
+type ImpersonateInput struct {
+	// Global id of the user to act as.
+	User ref.Ref `json:"user"`
+	// Why, for the log: 10 to 300 characters.
+	Reason string `json:"reason"`
+	// Whether to look only: every mutation is refused.
+	ReadOnly bool `json:"readOnly"`
+	// How the secret of the session travels.
+	Transport SessionTransport `json:"transport"`
+}
+
+// Answer of `impersonate`.
+type ImpersonatePayload struct {
+	// The user the caller acts as from now on.
+	User account.User `json:"user"`
+	// The session of it, which ends after an hour at the latest.
+	Session session.Session `json:"session"`
+	// Its access token with transport BEARER, shown this once; null with COOKIE. There is no refresh.
+	Token *string `json:"token,omitempty"`
+}
+
+// Who acts as the user of a request.
+type Impersonation struct {
+	// Who is acting.
+	By account.User `json:"by"`
+	// Why, in their words.
+	Reason string `json:"reason"`
+	// Whether they can only look.
+	ReadOnly bool `json:"readOnly"`
+	// When it ends at the latest.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
 // An invitation to register.
 type Invitation struct {
 	// Id.
@@ -534,6 +587,12 @@ type MakeRecoveryCodesPayload struct {
 type Mutation struct {
 }
 
+// How much of a list of the caller's own is to be followed.
+type OwnListInput struct {
+	// How many items, 1 to 100, the newest first.
+	First int `json:"first"`
+}
+
 // One proof. Exactly one member is given.
 type ProofInput struct {
 	// The password.
@@ -550,6 +609,36 @@ type ProofInput struct {
 
 // Everything that can be read.
 type Query struct {
+}
+
+// Input of `reauthenticate`.
+type ReauthenticateInput struct {
+	// The access token that counts from now on: of the same user.
+	Token string `json:"token"`
+}
+
+// Answer of `reauthenticate`.
+type ReauthenticatePayload struct {
+	// When the socket ends unless it is authenticated anew before.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// Input of `refreshSession`.
+type RefreshSessionInput struct {
+	// The refresh token, of a sign-in with transport BEARER or of the refresh before.
+	RefreshToken string `json:"refreshToken"`
+}
+
+// Answer of `refreshSession`. The refresh token that was shown is used up.
+type RefreshSessionPayload struct {
+	// The session.
+	Session session.Session `json:"session"`
+	// The new access token.
+	Token string `json:"token"`
+	// When it ends.
+	TokenExpiresAt time.Time `json:"tokenExpiresAt"`
+	// The new refresh token.
+	RefreshToken string `json:"refreshToken"`
 }
 
 // Input of `register`.
@@ -586,6 +675,18 @@ type RemoveFactorInput struct {
 type RemoveFactorPayload struct {
 	// Global id of the factor that is gone.
 	Factor ref.Ref `json:"factor"`
+}
+
+// Input of `removeSessionData`.
+type RemoveSessionDataInput struct {
+	// Its key.
+	Key string `json:"key"`
+}
+
+// Answer of `removeSessionData`.
+type RemoveSessionDataPayload struct {
+	// The key; removing what is not there is no error.
+	Key string `json:"key"`
 }
 
 // Input of `renameFactor`.
@@ -748,6 +849,14 @@ type SecurityEventEdge struct {
 	Node SecurityEvent `json:"node"`
 }
 
+// The newest security events of the caller. A SNAPSHOT brings the list, a DELTA those that are new.
+type SecurityEventList struct {
+	// The events, the newest first.
+	Events []SecurityEvent `json:"events"`
+}
+
+func (SecurityEventList) IsLiveData() {}
+
 // One page of sessions.
 type SessionConnection struct {
 	// The sessions with their cursors.
@@ -758,6 +867,21 @@ type SessionConnection struct {
 	PageInfo PageInfo `json:"pageInfo"`
 }
 
+// A value that is kept for whoever asks: for a signed-in user with the account, for a visitor with a cookie. What a visitor
+// has kept comes along into the account at sign-in, by the rule of each key.
+type SessionDatum struct {
+	// Its key.
+	Key string `json:"key"`
+	// The value.
+	Value map[string]any `json:"value"`
+	// Number that grows with each change, to send as `revision` when it is changed.
+	Revision int `json:"revision"`
+	// What happens to it at sign-in when the account has a value of its own.
+	OnSignIn MergeRule `json:"onSignIn"`
+	// When it lapses; null for never.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
 // A session in a list.
 type SessionEdge struct {
 	// Position of this session in the list.
@@ -766,10 +890,38 @@ type SessionEdge struct {
 	Node session.Session `json:"node"`
 }
 
+// The newest live sessions of the caller. Each message brings the whole list.
+type SessionList struct {
+	// The sessions, the newest first.
+	Sessions []session.Session `json:"sessions"`
+}
+
+func (SessionList) IsLiveData() {}
+
 // Input of `setPrimaryEmail`.
 type SetPrimaryEmailInput struct {
 	// One of the caller's addresses.
 	Email string `json:"email"`
+}
+
+// Input of `setSessionData`.
+type SetSessionDataInput struct {
+	// 1 to 64 letters, digits, dots, dashes and underscores.
+	Key string `json:"key"`
+	// The value.
+	Value map[string]any `json:"value"`
+	// Revision the change is based on: 0 for a value that must not exist yet, null for whatever there is.
+	Revision *int `json:"revision,omitempty"`
+	// What happens to it at sign-in. It stays as it is when the value exists already and this is null; REPLACE for a new value.
+	OnSignIn *MergeRule `json:"onSignIn,omitempty"`
+	// For how many seconds from now it is kept, at most 400 days; null for 30 days.
+	TTL *int `json:"ttl,omitempty"`
+}
+
+// Answer of `setSessionData`.
+type SetSessionDataPayload struct {
+	// The value as it is now.
+	Datum SessionDatum `json:"datum"`
 }
 
 // Input of `signInAnonymously`.
@@ -784,6 +936,8 @@ type SignInInput struct {
 	Identifier string `json:"identifier"`
 	// Password of the account.
 	Password string `json:"password"`
+	// Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser.
+	Remember bool `json:"remember"`
 	// How the new session's secret travels.
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
@@ -798,6 +952,8 @@ type SignInWithMailInput struct {
 	Code *string `json:"code,omitempty"`
 	// Secret of the mail's link.
 	Token *string `json:"token,omitempty"`
+	// Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser.
+	Remember bool `json:"remember"`
 	// How the new session's secret travels.
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
@@ -810,6 +966,8 @@ type SignInWithPasskeyInput struct {
 	Flow string `json:"flow"`
 	// The answer of the browser, as JSON of WebAuthn's `PublicKeyCredential`.
 	Credential map[string]any `json:"credential"`
+	// Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser.
+	Remember bool `json:"remember"`
 	// How the new session's secret travels.
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
@@ -834,8 +992,12 @@ type SignedIn struct {
 	User account.User `json:"user"`
 	// The new session.
 	Session session.Session `json:"session"`
-	// The session's secret with transport BEARER, shown this once; null with COOKIE.
+	// The access token with transport BEARER, shown this once; null with COOKIE. It is good for minutes: see `refreshSession`.
 	Token *string `json:"token,omitempty"`
+	// When the access token ends; null with COOKIE.
+	TokenExpiresAt *time.Time `json:"tokenExpiresAt,omitempty"`
+	// What `refreshSession` wants, with transport BEARER, shown this once; null with COOKIE.
+	RefreshToken *string `json:"refreshToken,omitempty"`
 	// A secret to keep and send as `device` at the next sign-in, with transport BEARER; null with COOKIE, where a cookie does it. It proves nothing: a known device only is not slowed down by the wrong guesses of others.
 	Device *string `json:"device,omitempty"`
 	// Whether signing in has brought a deactivated account back, or stopped its deletion.
@@ -850,8 +1012,34 @@ type StartPasswordResetInput struct {
 	User ref.Ref `json:"user"`
 }
 
+// What the caller has proved, and how more could be proved now.
+type StepUp struct {
+	// How much the last proof has shown.
+	Level ProofLevel `json:"level"`
+	// When it was.
+	AuthenticatedAt time.Time `json:"authenticatedAt"`
+	// Until when it is fresh for fields that leave the age to the server; in the past when it has lapsed.
+	FreshUntil time.Time `json:"freshUntil"`
+	// What `elevate` would accept now: the strongest that the account has.
+	Factors []FactorKind `json:"factors"`
+}
+
+// Answer of `stopImpersonating`.
+type StopImpersonatingPayload struct {
+	// The caller as oneself again.
+	User account.User `json:"user"`
+	// The caller's own session, which counts again.
+	Session session.Session `json:"session"`
+}
+
 // Everything that can be followed live.
 type Subscription struct {
+}
+
+// Answer of `takeFlashMessages`.
+type TakeFlashMessagesPayload struct {
+	// The messages, the oldest first. They are gone now.
+	Messages []bag.Message `json:"messages"`
 }
 
 // Input of `track`.
@@ -963,6 +1151,8 @@ type VerifyEmailInput struct {
 	Token *string `json:"token,omitempty"`
 	// Password given at registration.
 	Password *string `json:"password,omitempty"`
+	// Whether to stay signed in beyond the day; otherwise the session ends soon after its last use, and its cookie with the browser.
+	Remember bool `json:"remember"`
 	// How the new session's secret travels.
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
@@ -977,7 +1167,7 @@ const (
 	AccessRulePublic AccessRule = "PUBLIC"
 	// Any signed-in user; what the answer holds is limited to what that user may see.
 	AccessRuleUser AccessRule = "USER"
-	// Any person who is signed in with a session. Access keys are refused.
+	// Any person who is signed in with a session. Access keys are refused, and in mutations whoever acts as somebody else.
 	AccessRuleSession AccessRule = "SESSION"
 	// A holder of the named permission.
 	AccessRulePermission AccessRule = "PERMISSION"
@@ -1095,6 +1285,131 @@ func (e *FactorKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e FactorKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What becomes of a visitor's value at sign-in when the account has one under the same key.
+type MergeRule string
+
+const (
+	// The account's value stays.
+	MergeRuleKeep MergeRule = "KEEP"
+	// The visitor's value replaces it.
+	MergeRuleReplace MergeRule = "REPLACE"
+	// Numbers of the same member are added; members that are no numbers are replaced.
+	MergeRuleSum MergeRule = "SUM"
+	// Members of both; arrays of the same member are joined without repeats, any other member is replaced.
+	MergeRuleUnion MergeRule = "UNION"
+)
+
+var AllMergeRule = []MergeRule{
+	MergeRuleKeep,
+	MergeRuleReplace,
+	MergeRuleSum,
+	MergeRuleUnion,
+}
+
+func (e MergeRule) IsValid() bool {
+	switch e {
+	case MergeRuleKeep, MergeRuleReplace, MergeRuleSum, MergeRuleUnion:
+		return true
+	}
+	return false
+}
+
+func (e MergeRule) String() string {
+	return string(e)
+}
+
+func (e *MergeRule) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = MergeRule(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid MergeRule", str)
+	}
+	return nil
+}
+
+func (e MergeRule) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *MergeRule) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e MergeRule) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How much a proof of identity has shown, from little to much.
+type ProofLevel string
+
+const (
+	// Some proof, be it a password on a trusted device.
+	ProofLevelAny ProofLevel = "ANY"
+	// Everything the account asks for: the second factor too where there is one.
+	ProofLevelFull ProofLevel = "FULL"
+	// Two factors. An account without a second one cannot reach this: it is told FACTOR_NEEDED.
+	ProofLevelTwoFactors ProofLevel = "TWO_FACTORS"
+)
+
+var AllProofLevel = []ProofLevel{
+	ProofLevelAny,
+	ProofLevelFull,
+	ProofLevelTwoFactors,
+}
+
+func (e ProofLevel) IsValid() bool {
+	switch e {
+	case ProofLevelAny, ProofLevelFull, ProofLevelTwoFactors:
+		return true
+	}
+	return false
+}
+
+func (e ProofLevel) String() string {
+	return string(e)
+}
+
+func (e *ProofLevel) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ProofLevel(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ProofLevel", str)
+	}
+	return nil
+}
+
+func (e ProofLevel) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ProofLevel) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ProofLevel) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

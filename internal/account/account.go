@@ -15,6 +15,8 @@ const (
 	PermWrite   = "account.user.write"
 	PermService = "account.service.write" // asked for here to list; to make one, by the flow in webauth
 	PermInvite  = "account.user.invite"   // asked for by the flow of invitations, in webauth
+	// PermImpersonate is asked for by the flow in webauth.
+	PermImpersonate = "account.user.impersonate"
 )
 
 // Permissions are the rights this package asks for, with what they mean.
@@ -24,6 +26,8 @@ func Permissions() map[string]string {
 		PermWrite:   "Disable users, start resets, end their sessions.",
 		PermService: "Make service accounts and their keys.",
 		PermInvite:  "Invite people to register.",
+
+		PermImpersonate: "Act as users who may do less.",
 	}
 }
 

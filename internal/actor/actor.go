@@ -15,6 +15,8 @@ type Actor struct {
 	Key          string // id of the access key a program came with; empty for people
 	Scope        *Scope // the only permissions of the user that this request may use; nil for all of them
 	Impersonator string // id of the user who acts as User; empty when nobody does
+	ReadOnly     bool   // an impersonator who may only look
+	Visitor      string // who keeps data here without being signed in: digest of the visitor's cookie in hex; empty for none
 	System       bool   // the server itself or an operator at the command line: may do everything, and is audited as such
 }
 
@@ -34,6 +36,9 @@ func (a Actor) IsAnonymous() bool { return a.User == "" && !a.System }
 
 // IsPerson reports whether somebody is signed in with a session. What a person may do to their own account, a key may not.
 func (a Actor) IsPerson() bool { return a.User != "" && a.Session != "" && a.Key == "" }
+
+// IsSelf reports whether a person is here themself: nobody acts as them.
+func (a Actor) IsSelf() bool { return a.IsPerson() && a.Impersonator == "" }
 
 // Credential is the id of what the request came with, a session or a key; empty without one.
 func (a Actor) Credential() string {

@@ -91,21 +91,23 @@ func (a *App) follow() {
 	a.tail.Follow(a.roles.Follower())
 	a.tail.Follow(a.documents.Follower(a.hub.Publish))
 	a.tail.Follow(a.analytics.Follower(a.hub.Publish))
+	a.tail.Follow(a.auth.Follower(a.hub.Publish))
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
+	a.roles.OnChange(a.auth.RightsChanged)
 }
 
 // serveGraph makes the interfaces.
 func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
-		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Rights: a.roles, Plans: a.plans,
+		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
 		Documents: a.documents, Analytics: a.analytics, Lives: a.hub,
 	}
 	server := graph.NewServer(resolver, a.cfg.ForGraph(), a.log, graph.Hooks{Observe: a.metrics.ObserveGraphQL, Count: countFinds})
 	if err := graph.CheckAccess(server.Schema(), permissions()); err != nil {
 		return err
 	}
-	a.sockets = graph.NewSockets(server, a.auth.Authenticate, a.sessions.Watch, a.log, a.cfg.ForSockets())
+	a.sockets = graph.NewSockets(server, a.auth.Authenticate, a.sessions, a.now, a.log, a.cfg.ForSockets())
 	server.HandleSockets(a.sockets)
 	console, err := fs.Sub(web.Dist, "dist")
 	if err != nil {

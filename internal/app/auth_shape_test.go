@@ -21,6 +21,10 @@ var shownOnce = map[string]string{
 	"SignedIn.token": "shown this once", "SignedIn.device": "", "CreateAccessKeyPayload.token": "shown this once",
 	"BeginTotpPayload.secret": "", "ConfirmTotpPayload.recoveryCodes": "shown this once",
 	"AddPasskeyPayload.recoveryCodes": "shown this once", "MakeRecoveryCodesPayload.codes": "shown this once",
+	"SignedIn.refreshToken": "shown this once", "SignedIn.tokenExpiresAt": "", "ImpersonatePayload.token": "shown this once",
+	"RefreshSessionPayload.token": "", "RefreshSessionPayload.tokenExpiresAt": "", "RefreshSessionPayload.refreshToken": "",
+	"CompleteElevationPayload.token": "", "CompleteElevationPayload.tokenExpiresAt": "", "CompleteElevationPayload.refreshToken": "",
+	"ChangePasswordPayload.token": "", "ChangePasswordPayload.tokenExpiresAt": "", "ChangePasswordPayload.refreshToken": "",
 	"Viewer.hasPassword": "", "Factors.recoveryCodesLeft": "", "ForgetDevicePayload.device": "Global id",
 }
 

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/demo"
@@ -17,6 +19,7 @@ import (
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/mail"
+	"github.com/backendbook/backendbook/internal/place"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -51,6 +54,8 @@ type core struct {
 	accounts  *account.Service
 	sessions  *session.Service
 	mail      *mail.Service
+	bag       *bag.Service
+	places    *place.Finder // nil where none are known
 	roles     *rbac.Service
 	plans     *plan.Service
 	documents *registry.Service
@@ -112,7 +117,7 @@ func connect(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Opt
 func schema() store.Plan {
 	var p store.Plan
 	for _, of := range []func() []store.Collection{
-		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections,
+		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections, bag.Collections,
 		factor.Collections, social.Collections, rbac.Collections, plan.Collections, registry.Collections, analytics.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
@@ -142,11 +147,18 @@ func (c *core) assemble(opts Options) error {
 		hashing.Cost = opts.Password
 	}
 	c.accounts = account.New(c.db, c.events, c.now, c.roles, hashing)
-	c.sessions = session.New(c.db, c.events, c.now, c.log, c.cfg.ForSession())
+	policies, err := c.cfg.SessionPolicies()
+	if err != nil {
+		return fmt.Errorf("session.policies: %w", err)
+	}
+	limits := c.cfg.ForSession()
+	limits.Limit = func(user string) session.Policy { return policies.OfRoles(user, c.roles.Obliges) }
+	c.sessions = session.New(c.db, c.events, c.now, c.log, limits)
+	c.bag = bag.New(c.db, c.now)
 	c.plans = plan.New(c.db, c.events, c.now, c.roles, c.roles, plan.Config{})
 	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{})
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
-	if err := c.assembleAuth(); err != nil {
+	if err := c.assembleAuth(policies); err != nil {
 		return err
 	}
 	c.demo = demo.New(demo.Deps{
@@ -158,13 +170,18 @@ func (c *core) assemble(opts Options) error {
 }
 
 // assembleAuth makes the ways in. What is wrong with a file they read keeps the server from starting.
-func (c *core) assembleAuth() error {
+func (c *core) assembleAuth(policies webauth.Policies) error {
 	ring, err := openRing(c.cfg)
 	if err != nil {
 		return fmt.Errorf("secret-keys: %w", err)
 	}
 	if c.mail, err = mail.New(c.db, c.now, c.log, ring, c.cfg.ForMail()); err != nil {
 		return fmt.Errorf("mail: %w", err)
+	}
+	if c.cfg.Session.Places != "" {
+		if c.places, err = place.Open(c.cfg.Session.Places); err != nil {
+			return fmt.Errorf("session.places: %w", err)
+		}
 	}
 	tickets := ticket.New(c.db, c.now)
 	factors, err := factor.New(c.db, c.events, c.now, tickets, ring, c.cfg.ForFactor())
@@ -179,11 +196,13 @@ func (c *core) assembleAuth() error {
 	if err != nil {
 		return fmt.Errorf("auth.providers-file: %w", err)
 	}
+	settings := c.cfg.ForWebauth()
+	settings.Policies = policies
 	c.auth = webauth.New(c.db, webauth.Deps{
 		Accounts: c.accounts, Sessions: c.sessions, Factors: factors, Social: others, Tickets: tickets,
-		Throttle: throttle.New(c.db, c.events, c.now), Mail: c.mail, Events: c.events, Plans: c.plans, Roles: c.roles,
-		Now: c.now, Log: c.log,
-	}, c.cfg.ForWebauth())
+		Throttle: throttle.New(c.db, c.events, c.now), Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
+		Now: c.now, Log: c.log, Permissions: slices.Sorted(maps.Keys(permissions())),
+	}, settings)
 	return nil
 }
 
@@ -202,6 +221,7 @@ func (c *core) close(ctx context.Context) error {
 	if c.db != nil {
 		c.db.Close(ctx)
 	}
+	c.places.Close()
 	if c.mongod != nil {
 		return c.mongod.Stop(ctx)
 	}

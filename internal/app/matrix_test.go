@@ -116,6 +116,7 @@ func TestAnonymousMatrix(t *testing.T) {
 		"node", "nodes", "me", "can", "plans", "authSettings", "mailbox",
 		"register", "verifyEmail", "resendVerification", "signIn", "challenge", "completeSignIn", "requestSignInMail", "signInWithMail",
 		"beginPasskeySignIn", "signInWithPasskey", "signInAnonymously", "beginProvider", "signOut", "requestPasswordReset", "resetPassword",
+		"refreshSession", "sessionData", "setSessionData", "removeSessionData", "takeFlashMessages",
 	}
 	s := apptest.Start(t, apptest.Setup{})
 	nobody := s.Browser()

@@ -49,6 +49,7 @@ var rows = map[string]row{
 	"internal/token":    {tier: 0},
 	"internal/keyring":  {tier: 0},
 	"internal/outbound": {tier: 0, uses: []int{0}},
+	"internal/place":    {tier: 0, uses: []int{0}},
 	"web":               {tier: 0},
 	"schema":            {tier: 0},
 
@@ -71,6 +72,7 @@ var rows = map[string]row{
 	"internal/factor":    domain,
 	"internal/social":    domain,
 	"internal/throttle":  domain,
+	"internal/bag":       domain,
 
 	"internal/webauth": {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/demo":    {tier: 4, uses: []int{0, 1, 2, 3}},

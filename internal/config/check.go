@@ -38,6 +38,8 @@ func (c *Config) check(broken bool) []string {
 		return problems
 	}
 	add(c.Session.Idle <= c.Session.Absolute, "session.idle must not be longer than session.absolute")
+	add(c.Session.Brief <= c.Session.Absolute, "session.brief must not be longer than session.absolute")
+	add(c.Session.Access <= c.Session.Absolute, "session.access must not be longer than session.absolute")
 	if c.SecretKeys != "" {
 		_, err := keyring.Parse(c.SecretKeys)
 		add(err == nil, "secret-keys must be id:key[,id:key…], each key 32 bytes in base64: `backendbook config new-key` makes one")

@@ -29,6 +29,7 @@ type Config struct {
 	Log     Log     `embed:"" prefix:"log-" group:"Log"`
 	MongoDB MongoDB `embed:"" prefix:"mongodb-" group:"MongoDB"`
 	Managed Managed `embed:"" prefix:"managed-" group:"Managed MongoDB"`
+	HTTP    HTTP    `embed:"" prefix:"http-" group:"HTTP"`
 	GraphQL GraphQL `embed:"" prefix:"graphql-" group:"GraphQL"`
 	Auth    Auth    `embed:"" prefix:"auth-" group:"Accounts"`
 	Session Session `embed:"" prefix:"session-" group:"Sessions"`
@@ -67,6 +68,7 @@ type GraphQL struct {
 	MaxDepth      int           `type:"setting" def:"15" min:"2" max:"100" help:"Most levels of fields in a document. Introspection needs 15."`
 	MaxAliases    int           `type:"setting" def:"30" min:"0" max:"10000" help:"Most aliases in a document, each counted as often as its fragment is spread."`
 	MaxSockets    int           `type:"setting" def:"20000" min:"1" max:"1000000" help:"Most WebSockets at once on this node."`
+	UserSockets   int           `type:"setting" def:"20" min:"1" max:"1000000" help:"Most WebSockets of one user at once on this node."`
 	Introspection string        `type:"setting" def:"auto" oneof:"auto,on,off" help:"Whether clients may ask for the schema. auto: in development only."`
 }
 
@@ -101,6 +103,16 @@ type Session struct {
 	Idle     time.Duration `type:"setting" def:"336h" min:"1m" max:"8760h" help:"A session ends when it was not used for so long."`
 	Max      int           `type:"setting" def:"50" min:"1" max:"1000" help:"Most sessions of one user at once: beyond it the least recently used ends."`
 	Absolute time.Duration `type:"setting" def:"720h" min:"1m" max:"8760h" help:"A session ends after so long, whatever happens."`
+	Brief    time.Duration `type:"setting" def:"12h" min:"1m" max:"8760h" help:"A session whose user did not ask to stay signed in ends after so long, whatever happens."`
+	Access   time.Duration `type:"setting" def:"15m" min:"10s" max:"24h" help:"An access token that comes with a refresh token is good for so long."`
+	Policies string        `type:"setting" help:"YAML file with stricter limits for the sessions of roles and plans: see docs/sessions.md."`
+	Places   string        `type:"setting" help:"GeoIP file in MaxMind's format (.mmdb) that tells where addresses are. Empty: places are not told."`
+}
+
+// HTTP bounds what one client may send.
+type HTTP struct {
+	Rate  float64 `type:"setting" def:"0" min:"0" max:"1000000" help:"Most requests a second from one network address (IPv6: /64), as an average. 0: no limit."`
+	Burst int     `type:"setting" def:"200" min:"1" max:"1000000" help:"Most requests at once from one network address, when there is a limit."`
 }
 
 // Demo is the server with real data in it.

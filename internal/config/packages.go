@@ -84,12 +84,26 @@ func (c *Config) ForSocial() (social.Config, error) {
 
 // ForSession is the Config of package session.
 func (c *Config) ForSession() session.Config {
-	return session.Config{Idle: c.Session.Idle, Absolute: c.Session.Absolute, MaxSessions: c.Session.Max}
+	return session.Config{
+		Idle: c.Session.Idle, Absolute: c.Session.Absolute, Brief: c.Session.Brief, Access: c.Session.Access, MaxSessions: c.Session.Max,
+	}
+}
+
+// SessionPolicies are the stricter limits of roles and plans; the file of them is read here.
+func (c *Config) SessionPolicies() (webauth.Policies, error) {
+	if c.Session.Policies == "" {
+		return webauth.Policies{}, nil
+	}
+	b, err := os.ReadFile(c.Session.Policies)
+	if err != nil {
+		return webauth.Policies{}, err
+	}
+	return webauth.ParsePolicies(b)
 }
 
 // ForHTTP is the Config of package httpapi.
 func (c *Config) ForHTTP() httpapi.Config {
-	return httpapi.Config{PublicURL: c.PublicURL, AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies}
+	return httpapi.Config{PublicURL: c.PublicURL, AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies, Rate: c.HTTP.Rate, Burst: c.HTTP.Burst}
 }
 
 // ForGraph is the Config of package graph.
@@ -107,7 +121,7 @@ func (c *Config) ForSockets() graph.SocketConfig {
 	if c.PublicURL != "" {
 		origins = append([]string{c.PublicURL}, origins...)
 	}
-	return graph.SocketConfig{Sockets: c.GraphQL.MaxSockets, AllowedOrigins: origins}
+	return graph.SocketConfig{Sockets: c.GraphQL.MaxSockets, UserSockets: c.GraphQL.UserSockets, AllowedOrigins: origins}
 }
 
 // ForDemo is the Config of package demo.

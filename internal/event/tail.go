@@ -37,6 +37,11 @@ type Follower struct {
 	OnLost func(ctx context.Context)
 }
 
+// FollowEvents is a follower of the log alone, for packages that do not ask when a fact was committed.
+func FollowEvents(name string, on func(ctx context.Context, e Event)) Follower {
+	return Follower{Name: name, OnEvent: func(ctx context.Context, e Event, _ bson.Timestamp) { on(ctx, e) }}
+}
+
 // Tail is the change stream of this node. Create it, let packages follow, then Start it once before serving.
 type Tail struct {
 	db        *store.DB

@@ -35,6 +35,7 @@ var catalogue = map[string]map[string]any{
 	"notice_identity_unlinked": notice(map[string]any{"Provider": "GitHub"}),
 	"notice_access_key":        notice(map[string]any{"Key": "nightly import"}),
 	"notice_new_device":        notice(nil),
+	"notice_token_reused":      notice(map[string]any{"Since": time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC), "Agent": "Firefox on Linux"}),
 	"notice_deactivated":       notice(nil),
 	"notice_deletion":          notice(map[string]any{"Until": time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)}),
 	"notice_restored":          notice(nil),

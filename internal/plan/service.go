@@ -324,9 +324,10 @@ func (s *Service) grant(ctx context.Context, m Membership, p Plan) error {
 	return nil
 }
 
-// mayChange is require, but for a key of the subject: what a key changes must be in its scope.
+// mayChange is require, but for who comes with a limited scope, by a key of the subject or as somebody who acts as them:
+// what they change must be within it.
 func (s *Service) mayChange(ctx context.Context, subject ref.Ref) error {
-	if actor.From(ctx).Key != "" {
+	if actor.From(ctx).Scope != nil {
 		return s.authz.Require(ctx, PermWrite, subject)
 	}
 	return s.require(ctx, subject)

@@ -30,7 +30,7 @@ var (
 type Config struct {
 	URI         string        // mongodb:// or mongodb+srv://; required
 	Database    string        // default "backendbook"
-	AppName     string        // shown in the server's log and currentOp; default "backendbook"
+	AppName     string        // shown in the server's log and currentOp; default the appName of the URI, else "backendbook"
 	MaxPoolSize uint64        // connections per server, default 100
 	Timeout     time.Duration // of a call whose context has no deadline, default 10 s
 	StartWait   time.Duration // how long Open waits for a primary, default 10 s
@@ -52,8 +52,7 @@ const minWireVersion = 17 // MongoDB 6.0
 //
 // Errors: ErrUnreachable, ErrCredentials, ErrStandalone, ErrTooOld, each with its cause.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
-	opts := options.Client().ApplyURI(cfg.URI).
-		SetAppName(or(cfg.AppName, "backendbook")).
+	opts := options.Client().SetAppName("backendbook").ApplyURI(cfg.URI).
 		SetMaxPoolSize(or(cfg.MaxPoolSize, 100)).
 		SetTimeout(or(cfg.Timeout, 10*time.Second)).
 		SetServerSelectionTimeout(or(cfg.StartWait, 10*time.Second)).
@@ -61,6 +60,9 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 		SetReadConcern(readconcern.Majority()).
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: new(true)}).
 		SetMonitor(monitor(cfg.Observe))
+	if cfg.AppName != "" {
+		opts.SetAppName(cfg.AppName)
+	}
 	if err := opts.Validate(); err != nil {
 		return nil, fmt.Errorf("MONGODB_URI: %w", redactURI(err))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/session"
@@ -41,15 +42,18 @@ func (s *Service) admit(ctx context.Context, u account.User, method string, in E
 	if err != nil {
 		return nil, err
 	}
-	if len(wanted) == 0 || method == methodPasskey { // a passkey whose holder was verified is two factors in one
-		return outcomeOf(s.enter(ctx, u.ID, method, in, proof))
+	switch {
+	case method == methodPasskey: // whose holder was verified: two factors in one
+		return outcomeOf(s.enter(ctx, u.ID, proved{method, session.TwoFactors}, in, proof))
+	case len(wanted) == 0:
+		return outcomeOf(s.enter(ctx, u.ID, proved{method, session.FullProof}, in, proof))
 	}
 	d, known, err := s.Sessions.Recognize(ctx, u.ID, in.device(ctx))
 	if err != nil {
 		return nil, err
 	}
-	if known && d.Trusted(s.now()) {
-		return outcomeOf(s.enter(ctx, u.ID, method, in, proof))
+	if known && d.Trusted(s.now()) { // good for a session, and for no sensitive field
+		return outcomeOf(s.enter(ctx, u.ID, proved{method, session.AnyProof}, in, proof))
 	}
 	var t ticket.Issued
 	err = s.db.InTx(ctx, func(ctx context.Context) (err error) {
@@ -102,14 +106,22 @@ func (s *Service) second(ctx context.Context, u account.User) ([]FactorKind, err
 // nothing is the proof that needs no step.
 func nothing(context.Context) error { return nil }
 
+// proved is what somebody has shown to come in.
+type proved struct {
+	methods string // RFC 8176, with a space between
+	level   session.Level
+}
+
 // enter begins a session of a user, in one transaction with the proof, which may make the user; with the end of the session
-// the request came with; and with bringing the account back if it was asleep. In the log it is the user who did it all.
+// the request came with; with what the visitor has kept here; and with bringing the account back if it was asleep. In the
+// log it is the user who did it all.
 //
-// Errors: ACCOUNT_DISABLED, and those of the proof.
-func (s *Service) enter(ctx context.Context, user string, methods string, in Entry, proof step) (SignedIn, error) {
+// Errors: ACCOUNT_DISABLED, SESSION_LIMIT, and those of the proof.
+func (s *Service) enter(ctx context.Context, user string, p proved, in Entry, proof step) (SignedIn, error) {
 	var done SignedIn
 	var gone []string // sessions that make room for this one
-	old := actor.From(ctx).Session
+	before := actor.From(ctx)
+	old := before.Session
 	shown := in.device(ctx)
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
 		if err := s.end(ctx, old); err != nil {
@@ -126,7 +138,7 @@ func (s *Service) enter(ctx context.Context, user string, methods string, in Ent
 			return err
 		}
 		var d session.Device
-		if d, done.Device, err = s.meet(ctx, done.User, shown, methods); err != nil {
+		if d, done.Device, err = s.meet(ctx, done.User, shown, p.methods); err != nil {
 			return err
 		}
 		if in.Trust {
@@ -134,8 +146,18 @@ func (s *Service) enter(ctx context.Context, user string, methods string, in Ent
 				return err
 			}
 		}
-		done.Session, done.Token, err = s.Sessions.Start(ctx, session.StartCmd{User: user, Methods: methods, Device: d.ID, Evicted: &gone})
-		return err
+		policy, err := s.policyOf(ctx, user)
+		if err != nil {
+			return err
+		}
+		done.Session, done.Secrets, err = s.Sessions.Start(ctx, session.StartCmd{
+			User: user, Methods: p.methods, Level: p.level, Device: d.ID, Brief: !in.Remember, Refresh: in.Transport == Bearer,
+			Policy: policy, Evicted: &gone,
+		})
+		if err != nil {
+			return err
+		}
+		return s.bring(ctx, before, done)
 	})
 	if err != nil {
 		return SignedIn{}, err
@@ -149,15 +171,63 @@ func (s *Service) enter(ctx context.Context, user string, methods string, in Ent
 	return done.hand(ctx, in.Transport), nil
 }
 
+// bring takes along what somebody has kept here before they signed in, as a visitor or as a guest, and greets them.
+func (s *Service) bring(ctx context.Context, before actor.Actor, done SignedIn) error {
+	m := bag.MergeCmd{Visitor: before.Visitor, User: done.User.ID, Session: done.Session.ID}
+	if before.User != "" && before.User != done.User.ID {
+		u, err := s.Accounts.ByID(ctx, before.User)
+		if err != nil {
+			return err
+		}
+		if u.Kind == account.KindAnonymous {
+			m.FromUser = u.ID
+		}
+	}
+	if m.Visitor != "" || m.FromUser != "" {
+		if err := s.Bag.Merge(ctx, m); err != nil {
+			return err
+		}
+	}
+	if !done.Restored {
+		return nil
+	}
+	return s.Bag.FlashTo(ctx, done.Session.ID, bag.Message{
+		Level: "success", Code: "account.restored", Text: "Welcome back: your account is active again.",
+	})
+}
+
 // hand gives the secrets to the client by its transport.
 func (s SignedIn) hand(ctx context.Context, t Transport) SignedIn {
 	if t == InCookie {
 		b := browserFrom(ctx)
-		b.Set(SessionCookie, s.Token)
+		s.Secrets = keep(b, s.Session, s.Secrets)
 		b.Set(DeviceCookie, s.Device)
-		s.Token, s.Device = "", ""
+		s.Device = ""
+		if b.Get(VisitorCookie) != "" {
+			b.Set(VisitorCookie, "")
+		}
 	}
 	return s
+}
+
+// keep puts the secret of a session into the browser's cookie, and nowhere else.
+func keep(b Browser, one session.Session, secrets session.Secrets) session.Secrets {
+	if one.Brief {
+		b.SetBrief(SessionCookie, secrets.Token)
+	} else {
+		b.Set(SessionCookie, secrets.Token)
+	}
+	return session.Secrets{}
+}
+
+// give is keep for a session that goes on with new secrets: who came by cookie gets them so, everybody else in the answer.
+func give(ctx context.Context, one session.Session, secrets session.Secrets) session.Secrets {
+	if secrets.Refresh == "" {
+		if b := browserFrom(ctx); b != nil {
+			return keep(b, one, secrets)
+		}
+	}
+	return secrets
 }
 
 // wake brings an account back that its owner has put to sleep or is about to delete: whoever signs in wants it.
@@ -195,10 +265,20 @@ func (s *Service) trust(ctx context.Context, d session.Device) (session.Device, 
 }
 
 // SignOut ends the session of the request and clears the cookie. It reports whether there was a session: signing out
-// twice is no error.
+// twice is no error. Who acts as somebody else by cookie is signed out as themself too: their own session has no secret
+// meanwhile, and would only lie about.
 func (s *Service) SignOut(ctx context.Context) (bool, error) {
-	id := actor.From(ctx).Session
-	if err := s.end(ctx, id); err != nil {
+	a := actor.From(ctx)
+	id, who := a.Session, ctx
+	if a.Impersonator != "" {
+		switch one, err := s.Sessions.Current(ctx); {
+		case err != nil:
+			return false, err
+		case one.Parked:
+			id, who = one.Parent, actor.With(ctx, actor.System())
+		}
+	}
+	if err := s.end(who, id); err != nil {
 		return false, err
 	}
 	if b := browserFrom(ctx); b != nil {

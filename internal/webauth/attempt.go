@@ -109,26 +109,38 @@ func (s *Service) failed(ctx context.Context, on ref.Ref, method string, cause e
 // that is not good is an attempt like any other, but for a cookie: a browser sends it unasked, and a whole office may come
 // back to sessions that have ended over night.
 //
+// until is when the secret ends by itself, an access token long before its session; zero when it lasts as long as that.
+// A token that was good once is no guess: every client comes back with one when its time is up.
+//
 // Errors: SESSION_ENDED, RATE_LIMITED.
-func (s *Service) Authenticate(ctx context.Context, secret string) (actor.Actor, error) {
+func (s *Service) Authenticate(ctx context.Context, secret string) (a actor.Actor, until time.Time, err error) {
 	found, err := s.Sessions.Resolve(ctx, secret)
-	if err == nil {
-		return actorOf(found), nil
+	if err == nil && found.Impersonator != "" && !s.mayActAs(found) {
+		err = session.ErrEnded.Because(session.ErrKnown)
 	}
-	if b := browserFrom(ctx); isWrong(err) && (b == nil || b.Get(SessionCookie) != secret) {
+	if err == nil {
+		return s.actorOf(found), found.TokenUntil, nil
+	}
+	if b := browserFrom(ctx); isWrong(err) && !errors.Is(err, session.ErrKnown) && (b == nil || b.Get(SessionCookie) != secret) {
 		if limited := s.Throttle.Take(ctx, s.network(ctx)); errors.Is(limited, throttle.ErrLimited) {
-			return actor.Actor{}, limited
+			return actor.Actor{}, time.Time{}, limited
 		}
 	}
-	return actor.Actor{}, err
+	return actor.Actor{}, time.Time{}, err
 }
 
 // actorOf is who asks with a session or a key.
-func actorOf(found session.Session) actor.Actor {
-	if found.Kind == session.KindKey {
+func (s *Service) actorOf(found session.Session) actor.Actor {
+	switch {
+	case found.Kind == session.KindKey:
 		return actor.Actor{User: found.User, Key: found.ID, Scope: found.Scope}
+	case found.Impersonator != "":
+		return actor.Actor{
+			User: found.User, Session: found.ID, Impersonator: found.Impersonator, ReadOnly: found.ReadOnly, Scope: s.scopeOf(found.ReadOnly),
+		}
+	default:
+		return actor.Actor{User: found.User, Session: found.ID}
 	}
-	return actor.Actor{User: found.User, Session: found.ID}
 }
 
 // whoIs finds the user that an address or a username names, so that attempts by all names of an account share one count;

@@ -240,13 +240,13 @@ func TestReq20AllWaysShareTheCount(t *testing.T) {
 			_, err := w.VerifyEmail(ctx, VerifyCmd{Entry: bearer, Flow: v.Flow, Code: "00000"})
 			return err
 		}, ticket.ErrInvalid},
-		{"key or session", func(ctx context.Context) error { _, err := w.Authenticate(ctx, "bbk_made-up"); return err }, session.ErrEnded},
+		{"key or session", func(ctx context.Context) error { _, _, err := w.Authenticate(ctx, "bbk_made-up"); return err }, session.ErrEnded},
 		{"elevation", func(ctx context.Context) error {
 			_, err := w.CompleteElevation(actor.With(ctx, me), up.Flow, Proof{TOTP: "000000"})
 			return err
 		}, factor.ErrCode},
 		{"new password", func(ctx context.Context) error {
-			_, err := w.ChangePassword(actor.With(ctx, me), ChangePasswordCmd{newPassword, goodPassword})
+			_, _, err := w.ChangePassword(actor.With(ctx, me), ChangePasswordCmd{newPassword, goodPassword})
 			return err
 		}, account.ErrCredentials},
 		{"new address", func(ctx context.Context) error {
@@ -261,7 +261,7 @@ func TestReq20AllWaysShareTheCount(t *testing.T) {
 		w.is(next.name+" after "+one.name, next.try(ctx), throttle.ErrLimited)
 		w.is(one.name+" again", one.try(ctx), throttle.ErrLimited)
 	}
-	if _, err := w.Authenticate(from(w.ctx(), "198.51.100.0"), in.Token); err != nil { // a good secret is no attempt
+	if _, _, err := w.Authenticate(from(w.ctx(), "198.51.100.0"), in.Token); err != nil { // a good secret is no attempt
 		t.Errorf("a good secret from a network that has used up its attempts: %v", err)
 	}
 }

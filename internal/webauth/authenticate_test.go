@@ -17,15 +17,15 @@ func TestDeadCookieIsNoAttempt(t *testing.T) {
 	b := newJar()
 	b.Set(SessionCookie, dead)
 	for range 5 {
-		_, err := w.Authenticate(WithBrowser(w.ctx(), b), dead)
+		_, _, err := w.Authenticate(WithBrowser(w.ctx(), b), dead)
 		w.is("Authenticate of a dead cookie", err, session.ErrEnded)
 	}
 	for range 3 {
-		_, err := w.Authenticate(w.ctx(), dead)
+		_, _, err := w.Authenticate(w.ctx(), dead)
 		w.is("Authenticate of a dead bearer token", err, session.ErrEnded)
 	}
-	_, err := w.Authenticate(w.ctx(), dead)
+	_, _, err := w.Authenticate(w.ctx(), dead)
 	w.is("the fourth", err, throttle.ErrLimited)
-	_, err = w.Authenticate(WithBrowser(w.ctx(), b), dead)
+	_, _, err = w.Authenticate(WithBrowser(w.ctx(), b), dead)
 	w.is("a cookie all the same", err, session.ErrEnded)
 }

@@ -23,6 +23,7 @@ const (
 	SessionCookie  Cookie = "session"
 	DeviceCookie   Cookie = "device"   // known devices are not slowed down by strangers' wrong guesses
 	ProviderCookie Cookie = "provider" // binds the answer of another provider to the browser that asked
+	VisitorCookie  Cookie = "visitor"  // finds what somebody keeps here without being signed in
 )
 
 // Browser keeps small secrets in the cookies of whoever sent the request.
@@ -31,6 +32,8 @@ type Browser interface {
 	Get(c Cookie) string
 	// Set sends a cookie; "" clears it.
 	Set(c Cookie, value string)
+	// SetBrief sends a cookie that the browser forgets when it is closed.
+	SetBrief(c Cookie, value string)
 }
 
 type browserKey struct{}
@@ -65,6 +68,7 @@ type Entry struct {
 	Transport Transport
 	Device    string // secret of a known device, with Bearer; a cookie else
 	Trust     bool   // let the device stand in for the second factor from now on
+	Remember  bool   // stay signed in beyond the day
 }
 
 // device is the secret of the device the request comes from; empty when it shows none.

@@ -2,7 +2,9 @@ package webauth
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
@@ -168,9 +170,8 @@ func (s *Service) CompleteSignIn(ctx context.Context, c CompleteCmd) (Outcome, e
 	if err := s.prove(ctx, t, b, u, c.Flow, c.device(ctx), c.Proof); err != nil {
 		return nil, err
 	}
-	return outcomeOf(s.enter(ctx, u.ID, b.Methods+" "+methods[c.Proof.kind()], c.Entry, func(ctx context.Context) error {
-		return s.Tickets.Spend(ctx, t)
-	}))
+	both := proved{b.Methods + " " + methods[c.Proof.kind()], session.TwoFactors}
+	return outcomeOf(s.enter(ctx, u.ID, both, c.Entry, func(ctx context.Context) error { return s.Tickets.Spend(ctx, t) }))
 }
 
 // Elevate begins to prove once more who somebody is: by the strongest that the account has.
@@ -194,32 +195,100 @@ func (s *Service) Elevate(ctx context.Context) (FactorRequired, error) {
 	return FactorRequired{Flow: t.Flow, Factors: kinds, ExpiresAt: t.ExpiresAt}, nil
 }
 
-// CompleteElevation makes the session of the request good for sensitive fields, for some minutes.
+// Renewed is a session whose secrets are new: those before are dead. Who came by cookie has got them as one.
+type Renewed struct {
+	Session session.Session
+	session.Secrets
+}
+
+// CompleteElevation makes the session of the request good for sensitive fields, for some minutes. Whoever has got hold of
+// its secret before gets nothing of that: the session has new ones from then on.
 //
 // Errors: those of the proof; UNAUTHENTICATED, KEY_FORBIDDEN, TICKET_INVALID, also in another session than that which began.
-func (s *Service) CompleteElevation(ctx context.Context, flow string, p Proof) (session.Session, error) {
+func (s *Service) CompleteElevation(ctx context.Context, flow string, p Proof) (Renewed, error) {
 	u, err := s.me(ctx)
 	if err != nil {
-		return session.Session{}, err
+		return Renewed{}, err
 	}
 	t, b, err := s.goOn(ctx, flow, kindElevate)
 	if err != nil {
-		return session.Session{}, err
+		return Renewed{}, err
 	}
 	id := actor.From(ctx).Session
 	if b.User != u.ID || b.Session != id {
-		return session.Session{}, ticket.ErrInvalid
+		return Renewed{}, ticket.ErrInvalid
 	}
 	if err := s.prove(ctx, t, b, u, flow, Entry{Transport: InCookie}.device(ctx), p); err != nil {
-		return session.Session{}, err
+		return Renewed{}, err
 	}
 	if err := s.Tickets.Spend(ctx, t); err != nil {
-		return session.Session{}, err
+		return Renewed{}, err
 	}
-	return s.Sessions.Elevate(ctx, id, methods[p.kind()])
+	one, secrets, err := s.Sessions.Elevate(ctx, id, methods[p.kind()], levelOf(p.kind()))
+	if err != nil {
+		return Renewed{}, err
+	}
+	return Renewed{one, give(ctx, one, secrets)}, nil
 }
 
-// whose is the id of the person of the request, who may be a guest.
+// levelOf is how much the proof of an elevation shows: a second factor is asked for where there is one, of somebody whose
+// session has shown the first.
+func levelOf(k FactorKind) session.Level {
+	if k == Password || k == EmailCode {
+		return session.FullProof
+	}
+	return session.TwoFactors
+}
+
+// StepUp is what somebody has proved about who they are, and what they could prove now.
+type StepUp struct {
+	Level      session.Level
+	At         time.Time
+	FreshUntil time.Time    // for what wants a proof of the usual age
+	Factors    []FactorKind // that Elevate would accept
+}
+
+// StepUp tells it of the session of the request. Cost: 2 or 3 reads.
+//
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN.
+func (s *Service) StepUp(ctx context.Context) (StepUp, error) {
+	user, err := whose(ctx)
+	if err != nil {
+		return StepUp{}, err
+	}
+	one, err := s.Sessions.Current(ctx)
+	if err != nil {
+		return StepUp{}, err
+	}
+	out := StepUp{Level: one.Level, At: one.AuthAt, FreshUntil: one.AuthAt.Add(s.Sessions.Fresh())}
+	if one.Impersonator != "" {
+		return out, nil // there is nothing they could prove
+	}
+	u, err := s.Accounts.ByID(ctx, user)
+	if err != nil || u.Kind != account.KindPerson {
+		return out, err
+	}
+	out.Factors, err = s.strongest(ctx, u)
+	return out, err
+}
+
+// RequireFresh gives the session of ctx's actor if its last proof is as recent and as strong as it must be. Who is asked for
+// two factors and has but one is told so: no elevation would help them. Cost: see [session.Service.RequireFresh].
+//
+// Errors: those of it; FACTOR_NEEDED.
+func (s *Service) RequireFresh(ctx context.Context, n session.Need) (session.Session, error) {
+	one, err := s.Sessions.RequireFresh(ctx, n)
+	if n.Level < session.TwoFactors || !errors.Is(err, session.ErrReauth) {
+		return one, err
+	}
+	all, looked := s.Factors.Of(ctx, actor.From(ctx).User)
+	if looked == nil && len(all) == 0 {
+		err = ErrFactorNeeded
+	}
+	return one, err
+}
+
+// whose is the id of the person of the request, who may be a guest, or somebody who acts as them.
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN.
 func whose(ctx context.Context) (user string, err error) {
@@ -233,11 +302,21 @@ func whose(ctx context.Context) (user string, err error) {
 	}
 }
 
+// self is whose, for what nobody may do in the place of another.
+//
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, IMPERSONATION_FORBIDDEN.
+func self(ctx context.Context) (user string, err error) {
+	if user, err = whose(ctx); err == nil && !actor.From(ctx).IsSelf() {
+		err = session.ErrImpersonated
+	}
+	return user, err
+}
+
 // me is the person of the request, who is no guest.
 //
-// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED.
+// Errors: UNAUTHENTICATED, KEY_FORBIDDEN, IMPERSONATION_FORBIDDEN, EMAIL_UNVERIFIED.
 func (s *Service) me(ctx context.Context) (account.User, error) {
-	user, err := whose(ctx)
+	user, err := self(ctx)
 	if err != nil {
 		return account.User{}, err
 	}
@@ -256,6 +335,6 @@ func (s *Service) meFresh(ctx context.Context) (account.User, error) {
 	if err != nil {
 		return u, err
 	}
-	_, err = s.Sessions.RequireFresh(ctx)
+	_, err = s.Sessions.RequireFresh(ctx, session.Need{Level: session.FullProof})
 	return u, err
 }

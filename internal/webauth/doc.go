@@ -17,7 +17,8 @@
 // into the context. Where there is none, as on a WebSocket, cookies are refused before anything is done.
 //
 // The package keeps no collection of its own: what waits is a ticket (package ticket).
+// Channels: mySessions and mySecurityEvents, by the topics webauth.sessions:<user> and webauth.security:<user> (live.go).
 // Tickets: register, sign-in, sign-in-mail, reset, address, elevate, invitation.
-// Events: webauth.signin.failed {method, code}; webauth.reset.requested, webauth.reset.completed; webauth.user.signed_out, webauth.session.ended (by an administrator);
+// Events: webauth.signin.failed {method, code}; webauth.reset.requested, webauth.reset.completed; webauth.user.signed_out, webauth.session.ended (by an administrator), webauth.token.reused, webauth.impersonation.started, .ended {by, reason, readOnly};
 // webauth.invitation.created, .revoked, .accepted {id, role, plan}; webauth.data.exported.
 package webauth

@@ -84,7 +84,7 @@ func TestElevateWithEachFactor(t *testing.T) {
 		p := proof(me, up.Flow)
 		w.leaves(tc.name, func() {
 			s, err := w.CompleteElevation(me, up.Flow, p)
-			if err != nil || s.ID != in.Session.ID || s.Methods != tc.methods || !s.AuthAt.Equal(w.clock.Now()) {
+			if err != nil || s.Session.ID != in.Session.ID || s.Session.Methods != tc.methods || !s.Session.AuthAt.Equal(w.clock.Now()) {
 				t.Errorf("%s: CompleteElevation() = %+v, %v", tc.name, s, err)
 			}
 		}, tc.facts, tc.mails...)

@@ -185,7 +185,7 @@ func TestReq37NoSessionBetweenTheSteps(t *testing.T) {
 	if n := w.count("sessions") - before; n != 0 || fmt.Sprint(half.Factors) != "[TOTP RECOVERY_CODE]" || !half.ExpiresAt.Equal(w.clock.Now().Add(10*time.Minute)) {
 		t.Fatalf("%d sessions; %v until %s", n, half.Factors, half.ExpiresAt)
 	}
-	_, err := w.Authenticate(w.ctx(), half.Flow)
+	_, _, err := w.Authenticate(w.ctx(), half.Flow)
 	w.is("the flow as a secret", err, session.ErrEnded)
 	_, err = w.CompleteElevation(w.as(in.Token), half.Flow, Proof{TOTP: w.next(a)})
 	w.is("the flow to elevate", err, ticket.ErrInvalid)
@@ -279,9 +279,9 @@ func TestTheLastWayInStays(t *testing.T) {
 	w.must(w.RemoveFactor(me, f.ID))
 	w.leaves("the last passkey", func() { w.is("RemoveFactor()", w.RemoveFactor(me, g.ID), ErrLastWayIn) }, "")
 	w.must(w.RemoveFactor(me, a.id))
-	_, err := w.ChangePassword(me, ChangePasswordCmd{"", goodPassword})
+	_, _, err := w.ChangePassword(me, ChangePasswordCmd{"", goodPassword})
 	w.must(err)
 	w.must(w.RemoveFactor(me, g.ID))
-	_, err = w.ChangePassword(me, ChangePasswordCmd{"", newPassword})
+	_, _, err = w.ChangePassword(me, ChangePasswordCmd{"", newPassword})
 	w.is("now there is a password to know", err, account.ErrCredentials)
 }

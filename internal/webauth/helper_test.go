@@ -16,6 +16,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/factor"
@@ -63,6 +64,9 @@ type world struct {
 	opts  options
 }
 
+// lasting are sessions whose access tokens last as long as they do: most tests move the clock and have no eye on them.
+var lasting = session.Config{Access: 30 * 24 * time.Hour}
+
 func newWorld(t *testing.T, opts options) *world {
 	t.Helper()
 	if opts.start.IsZero() {
@@ -72,7 +76,7 @@ func newWorld(t *testing.T, opts options) *world {
 	var cols []store.Collection
 	for _, of := range []func() []store.Collection{
 		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections,
-		factor.Collections, social.Collections, rbac.Collections, plan.Collections,
+		factor.Collections, social.Collections, rbac.Collections, plan.Collections, bag.Collections,
 	} {
 		cols = append(cols, of()...)
 	}
@@ -118,9 +122,10 @@ func (w *world) node(cfg Config) *Service {
 	cfg.PublicURL = publicURL
 	return New(db, Deps{
 		Accounts: account.New(db, events, now, roles, hashing),
-		Sessions: session.New(db, events, now, log, session.Config{}),
+		Sessions: session.New(db, events, now, log, lasting),
 		Factors:  factors, Social: others, Tickets: tickets, Throttle: throttle.New(db, events, now), Mail: mails, Events: events,
-		Plans: plan.New(db, events, now, roles, roles, plan.Config{}), Roles: roles, Now: now, Log: log,
+		Plans: plan.New(db, events, now, roles, roles, plan.Config{}), Roles: roles, Bag: bag.New(db, now), Now: now, Log: log,
+		Permissions: slices.Sorted(maps.Keys(all)),
 	}, cfg)
 }
 
@@ -161,7 +166,7 @@ func (w *world) sys() context.Context { return actor.With(w.ctx(), actor.System(
 // as is who holds that secret, of a session or a key, at home.
 func (w *world) as(secret string) context.Context {
 	w.t.Helper()
-	a, err := w.Authenticate(w.ctx(), secret)
+	a, _, err := w.Authenticate(w.ctx(), secret)
 	w.must(err)
 	return actor.With(w.ctx(), a)
 }
@@ -169,7 +174,7 @@ func (w *world) as(secret string) context.Context {
 // live reports whether a secret still lets somebody in, asked of a node that remembers nothing.
 func (w *world) live(secret string) bool {
 	w.t.Helper()
-	forgetful := session.New(w.db, w.Events, w.clock.Now, w.Log, session.Config{})
+	forgetful := session.New(w.db, w.Events, w.clock.Now, w.Log, lasting)
 	_, err := forgetful.Resolve(w.t.Context(), secret)
 	_, here := w.Sessions.Resolve(w.t.Context(), secret)
 	if (err == nil) != (here == nil) {
@@ -193,6 +198,8 @@ func (j *jar) Get(c Cookie) string {
 	return j.now[c]
 }
 
+func (j *jar) SetBrief(c Cookie, value string) { j.Set(c, value) }
+
 func (j *jar) Set(c Cookie, value string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -205,7 +212,7 @@ func (w *world) asking(j *jar) context.Context {
 	w.t.Helper()
 	ctx := WithBrowser(w.ctx(), j)
 	if secret := j.Get(SessionCookie); secret != "" {
-		a, err := w.Authenticate(ctx, secret)
+		a, _, err := w.Authenticate(ctx, secret)
 		w.must(err)
 		ctx = actor.With(ctx, a)
 	}

@@ -103,7 +103,7 @@ func (s *Service) KeysOfService(ctx context.Context, id string, args page.Args) 
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, NOT_FOUND, also for a key of somebody else.
 func (s *Service) RevokeKey(ctx context.Context, id string) (session.Key, error) {
-	owner, err := whose(ctx)
+	owner, err := self(ctx)
 	if err != nil {
 		return session.Key{}, err
 	}

@@ -3,6 +3,7 @@ package webauth
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/account"
@@ -130,9 +131,13 @@ const (
 	purgeBatch = 100
 )
 
-// Run deletes the accounts whose time of grace is over, until ctx ends. One node does it at a time. It may run late or
-// twice without harm: whether a deletion is due is decided by the clock in the transaction that deletes.
+// Run looks after impersonations whose rights change, and deletes the accounts whose time of grace is over, until ctx ends.
+// One node deletes at a time. It may run late or twice without harm: whether a deletion is due is decided by the clock in the
+// transaction that deletes.
 func (s *Service) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { s.watchImpersonations(ctx) })
 	for {
 		s.purgeDue(ctx)
 		if !clock.Sleep(ctx, purgeEvery) {
@@ -182,6 +187,9 @@ func (s *Service) purge(ctx context.Context, user string) error {
 			return err
 		}
 		if _, err := s.Tickets.Void(ctx, user); err != nil {
+			return err
+		}
+		if err := s.Bag.DeleteAllOf(ctx, user); err != nil {
 			return err
 		}
 		ended, err = s.Sessions.DeleteAllOf(ctx, user)

@@ -209,7 +209,7 @@ func TestReq26KindsAreNotTakenForOneAnother(t *testing.T) {
 			return err
 		}, ErrInvitation},
 		"Authenticate": {nil, func(ctx context.Context, s secret) error {
-			_, err := w.Authenticate(ctx, s.Flow+s.Link)
+			_, _, err := w.Authenticate(ctx, s.Flow+s.Link)
 			return err
 		}, nil},
 	}

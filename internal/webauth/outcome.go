@@ -14,11 +14,11 @@ type Outcome interface{ outcome() }
 
 // SignedIn is the end of it. Printing it shows no secret.
 type SignedIn struct {
-	User     account.User
-	Session  session.Session
-	Restored bool   // signing in has brought a deactivated account back, or stopped its deletion
-	Token    string // with Bearer only, as is Device; kept nowhere else
-	Device   string
+	User            account.User
+	Session         session.Session
+	Restored        bool // signing in has brought a deactivated account back, or stopped its deletion
+	session.Secrets      // with Bearer only, as is Device; kept nowhere else
+	Device          string
 }
 
 // FactorRequired says that what was proved is right and not enough.

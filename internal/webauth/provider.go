@@ -10,6 +10,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
 )
 
@@ -104,7 +105,7 @@ func (s *Service) link(ctx context.Context, done social.Finished) error {
 }
 
 func (s *Service) signInWithProvider(ctx context.Context, c social.Claims) (Outcome, error) {
-	in := Entry{Transport: InCookie}
+	in := Entry{Transport: InCookie, Remember: true}
 	known, found, err := s.Social.Find(ctx, c)
 	if err != nil {
 		return nil, err
@@ -139,7 +140,7 @@ func (s *Service) welcome(ctx context.Context, c social.Claims, in Entry) (Outco
 		return nil, err
 	}
 	id := draft.Ref().ID
-	done, err := s.enter(ctx, id, methodProvider, in, func(ctx context.Context) error {
+	done, err := s.enter(ctx, id, proved{methodProvider, session.FullProof}, in, func(ctx context.Context) error {
 		if err := s.insert(ctx, draft, invitation); err != nil {
 			return err
 		}

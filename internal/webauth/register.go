@@ -10,6 +10,7 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/ticket"
 )
 
@@ -216,7 +217,7 @@ func (s *Service) VerifyEmail(ctx context.Context, c VerifyCmd) (Outcome, error)
 		id = p.Guest
 	}
 	var ended []string
-	done, err := s.enter(ctx, id, methodsOf(c), c.Entry, func(ctx context.Context) (err error) {
+	done, err := s.enter(ctx, id, proved{methodsOf(c), session.FullProof}, c.Entry, func(ctx context.Context) (err error) {
 		if err := s.Tickets.Spend(ctx, t); err != nil {
 			return err
 		}
@@ -276,7 +277,7 @@ func (s *Service) SignInAnonymously(ctx context.Context, in Entry) (Outcome, err
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.enter(ctx, draft.Ref().ID, methodGuest, in, func(ctx context.Context) error { return s.insert(ctx, draft, "") })
+	done, err := s.enter(ctx, draft.Ref().ID, proved{methodGuest, session.FullProof}, in, func(ctx context.Context) error { return s.insert(ctx, draft, "") })
 	if err != nil {
 		return nil, err
 	}

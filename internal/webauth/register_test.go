@@ -314,11 +314,12 @@ func TestGuestBecomesAPerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	g := w.visitor()
-	var other string
+	var another session.Secrets
 	w.must(w.db.InTx(w.ctx(), func(ctx context.Context) (err error) {
-		_, other, err = w.Sessions.Start(actor.With(ctx, actor.Actor{User: g.User.ID}), session.StartCmd{User: g.User.ID})
+		_, another, err = w.Sessions.Start(actor.With(ctx, actor.Actor{User: g.User.ID}), session.StartCmd{User: g.User.ID})
 		return err
 	}))
+	other := another.Token
 	v, l := w.asked(w.as(g.Token), registration(ada))
 	second, m := w.asked(w.as(g.Token), registration("ada@example.net"))
 	var in SignedIn

@@ -8,6 +8,7 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/ticket"
 )
 
@@ -168,40 +169,47 @@ type ChangePasswordCmd struct {
 
 // ChangePassword stores a new password for the person of the request, who knows the current one and has proved a moment
 // ago who they are. All their other sessions end in the same transaction, and they are told by mail; access keys stay,
-// for they do not come from the password. It reports how many have ended.
+// for they do not come from the password. This session gets new secrets. It reports how many have ended.
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, EMAIL_UNVERIFIED, REAUTH_REQUIRED, BAD_CREDENTIALS, PASSWORD_WEAK, RATE_LIMITED,
 // TOO_BUSY.
-func (s *Service) ChangePassword(ctx context.Context, c ChangePasswordCmd) (int, error) {
+func (s *Service) ChangePassword(ctx context.Context, c ChangePasswordCmd) (int, Renewed, error) {
 	u, err := s.meFresh(ctx)
 	if err != nil {
-		return 0, err
+		return 0, Renewed{}, err
 	}
 	try, err := s.attempt(ctx, at(u), Entry{Transport: InCookie}.device(ctx))
 	if err != nil {
-		return 0, err
+		return 0, Renewed{}, err
 	}
 	change, err := s.Accounts.PrepareChange(ctx, u.ID, c.Current, c.Password)
 	if try.settle(ctx, err) != nil {
 		s.failed(ctx, u.Ref(), methodPassword, err)
-		return 0, err
+		return 0, Renewed{}, err
 	}
+	own := actor.From(ctx).Session
 	var ended []string
+	var one session.Session
+	var secrets session.Secrets
 	err = s.db.InTx(ctx, func(ctx context.Context) (err error) {
 		if err := s.Accounts.CommitChange(ctx, change); err != nil {
 			return err
 		}
-		if ended, err = s.Sessions.EndOthersOf(ctx, u.ID, actor.From(ctx).Session); err != nil {
+		if ended, err = s.Sessions.EndOthersOf(ctx, u.ID, own); err != nil {
 			return err
 		}
 		if _, err := s.Tickets.Void(ctx, u.ID); err != nil {
 			return err
 		}
+		if one, secrets, err = s.Sessions.Renew(ctx, own); err != nil {
+			return err
+		}
 		return s.notify(ctx, u, "notice_password_changed", nil)
 	})
 	if err != nil {
-		return 0, err
+		return 0, Renewed{}, err
 	}
 	s.Sessions.Forget(ended...)
-	return len(ended), nil
+	s.Sessions.Refreshed(own)
+	return len(ended), Renewed{one, give(ctx, one, secrets)}, nil
 }

@@ -248,22 +248,27 @@ func TestReq13ChangingThePassword(t *testing.T) {
 	_, l := w.asksReset(ada)
 	me := w.as(in.Token)
 	w.leaves("a wrong current one", func() {
-		_, err := w.ChangePassword(me, ChangePasswordCmd{newPassword, newPassword})
+		_, _, err := w.ChangePassword(me, ChangePasswordCmd{newPassword, newPassword})
 		w.refuses("ChangePassword()", err, account.ErrCredentials, "input.currentPassword")
-		_, err = w.ChangePassword(me, ChangePasswordCmd{"", newPassword})
+		_, _, err = w.ChangePassword(me, ChangePasswordCmd{"", newPassword})
 		w.is("without it", err, account.ErrCredentials)
 	}, "webauth.signin.failed webauth.signin.failed")
 	w.leaves("weak ones, as often as one likes", func() {
 		for range 4 {
-			_, err := w.ChangePassword(me, ChangePasswordCmd{goodPassword, "password1"})
+			_, _, err := w.ChangePassword(me, ChangePasswordCmd{goodPassword, "password1"})
 			w.is("ChangePassword()", err, account.ErrPasswordWeak)
 		}
 	}, "")
 	w.leaves("ChangePassword()", func() {
-		if n, err := w.ChangePassword(me, ChangePasswordCmd{goodPassword, newPassword}); err != nil || n != 1 {
+		n, renewed, err := w.ChangePassword(me, ChangePasswordCmd{goodPassword, newPassword})
+		if err != nil || n != 1 || renewed.Session.ID != in.Session.ID || renewed.Refresh == "" {
 			t.Errorf("ChangePassword() = %d, %v", n, err)
 		}
-	}, "account.password.changed session.session.ended", "notice_password_changed "+ada)
+		if w.live(in.Token) { // whoever has a copy of it is out as well
+			t.Error("the secret of before is still good")
+		}
+		in.Token = renewed.Token
+	}, "account.password.changed session.session.ended session.session.renewed", "notice_password_changed "+ada)
 	if !w.live(in.Token) || w.live(other.Token) || !closed(gone) || !w.live(key) {
 		t.Error("this session and the keys go on, all other sessions end")
 	}
@@ -271,21 +276,21 @@ func TestReq13ChangingThePassword(t *testing.T) {
 	w.is("a reset that was on its way", err, ticket.ErrInvalid)
 	w.in(w.SignIn(w.ctx(), w.password(ada, newPassword)))
 	w.stale()
-	_, err = w.ChangePassword(me, ChangePasswordCmd{newPassword, goodPassword})
+	_, _, err = w.ChangePassword(me, ChangePasswordCmd{newPassword, goodPassword})
 	w.is("too long after the sign-in", err, session.ErrReauth)
 	up, err := w.Elevate(me)
 	w.must(err)
 	_, err = w.CompleteElevation(me, up.Flow, Proof{Password: newPassword})
 	w.must(err)
 	for range 3 {
-		_, err = w.ChangePassword(me, ChangePasswordCmd{goodPassword, newPassword})
+		_, _, err = w.ChangePassword(me, ChangePasswordCmd{goodPassword, newPassword})
 		w.is("a guess", err, account.ErrCredentials)
 	}
-	_, err = w.ChangePassword(me, ChangePasswordCmd{newPassword, goodPassword})
+	_, _, err = w.ChangePassword(me, ChangePasswordCmd{newPassword, goodPassword})
 	w.is("after three guesses", err, throttle.ErrLimited)
 	w.clock.Advance(270 * time.Second)
 	won := w.race(20, func(i int) error {
-		_, err := w.ChangePassword(me, ChangePasswordCmd{newPassword, goodPassword + string(rune('a'+i))})
+		_, _, err := w.ChangePassword(me, ChangePasswordCmd{newPassword, goodPassword + string(rune('a'+i))})
 		return err
 	}, account.ErrCredentials, throttle.ErrLimited)
 	if won != 1 {

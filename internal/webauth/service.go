@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/factor"
@@ -26,6 +28,7 @@ type Plans interface {
 	Enroll(ctx context.Context, subject ref.Ref, key string) (plan.Membership, error)
 	ByKey(ctx context.Context, key string) (plan.Plan, error)
 	MembershipOf(ctx context.Context, subject ref.Ref) (plan.Membership, error)
+	ByIDs(ctx context.Context, ids []string) (map[string]plan.Plan, error)
 	Change(ctx context.Context, c plan.ChangeCmd) (plan.Membership, error)
 }
 
@@ -37,6 +40,12 @@ type Roles interface {
 	Grant(ctx context.Context, c rbac.GrantCmd) (rbac.Grant, error)
 	Grantable(ctx context.Context, key string) (rbac.Role, error)
 	HoldsAny(user string, keys []string) bool
+	// Obliges reports whether a user holds a role that limits them. Memory only.
+	Obliges(user, role string) bool
+	// Outranks reports whether a user may do everything another may, and more. Memory only.
+	Outranks(who, whom string) bool
+	// Allows decides for any user. Memory only.
+	Allows(user, permission string) rbac.Decision
 	MayLeave(ctx context.Context, user string) error
 	ForgetUser(ctx context.Context, user string) error
 	// Sync returns when this node's view holds at least what is committed.
@@ -52,11 +61,14 @@ type Deps struct {
 	Tickets  *ticket.Service
 	Throttle *throttle.Service
 	Mail     *mail.Service
+	Bag      *bag.Service
 	Events   *event.Log
 	Plans    Plans
 	Roles    Roles
 	Now      clock.Clock
 	Log      *slog.Logger
+
+	Permissions []string // all there are
 }
 
 // Service runs the flows. It is safe for concurrent use.
@@ -64,10 +76,16 @@ type Service struct {
 	db *store.DB
 	Deps
 	cfg Config
+
+	acting, looking *actor.Scope  // of those who act as others: see scopeOf
+	changed         chan struct{} // rights have: see RightsChanged
 }
 
 // New makes the service. It starts nothing: see [Service.Run].
-func New(db *store.DB, deps Deps, cfg Config) *Service { return &Service{db, deps, cfg.withDefaults()} }
+func New(db *store.DB, deps Deps, cfg Config) *Service {
+	acting, looking := scopes(deps.Permissions)
+	return &Service{db, deps, cfg.withDefaults(), acting, looking, make(chan struct{}, 1)}
+}
 
 // Settings is what one may do here before signing in.
 type Settings struct {

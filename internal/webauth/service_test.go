@@ -200,7 +200,7 @@ func TestTooBusyEverywhere(t *testing.T) {
 			return err
 		},
 		"ChangePassword": func() error {
-			_, err := crowded.ChangePassword(me, ChangePasswordCmd{goodPassword, newPassword})
+			_, _, err := crowded.ChangePassword(me, ChangePasswordCmd{goodPassword, newPassword})
 			return err
 		},
 		"CompleteElevation": func() error {

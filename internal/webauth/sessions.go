@@ -8,6 +8,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/session"
@@ -27,7 +28,18 @@ func (s *Service) MySessions(ctx context.Context, args page.Args) (page.Page[ses
 	if err != nil {
 		return page.Page[session.Session]{}, err
 	}
-	return s.Sessions.ListOf(ctx, user, args)
+	return s.ownSessions(ctx, user, args)
+}
+
+// ownSessions is what a user is shown of their sessions: not where somebody sits who acts as them.
+func (s *Service) ownSessions(ctx context.Context, user string, args page.Args) (page.Page[session.Session], error) {
+	p, err := s.Sessions.ListOf(ctx, user, args)
+	for i := range p.Items {
+		if p.Items[i].Impersonator != "" {
+			p.Items[i].IP, p.Items[i].UserAgent = "", ""
+		}
+	}
+	return p, err
 }
 
 // SessionsOf lists where a user is signed in, newest first. Needs account.user.write. Cost: 1 find.
@@ -44,7 +56,7 @@ func (s *Service) SessionsOf(ctx context.Context, user string, args page.Args) (
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, NOT_FOUND, also for another's without the permission.
 func (s *Service) EndSession(ctx context.Context, id string) error {
-	if _, err := whose(ctx); err != nil {
+	if _, err := self(ctx); err != nil {
 		return err
 	}
 	err := s.Sessions.End(ctx, id)
@@ -76,7 +88,7 @@ func (s *Service) EndSession(ctx context.Context, id string) error {
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN.
 func (s *Service) EndOtherSessions(ctx context.Context) (int, error) {
-	user, err := whose(ctx)
+	user, err := self(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -120,7 +132,7 @@ func own[T any](ctx context.Context, ids []string, list func(ctx context.Context
 //
 // Errors: UNAUTHENTICATED, KEY_FORBIDDEN, NOT_FOUND.
 func (s *Service) ForgetDevice(ctx context.Context, id string) error {
-	user, err := whose(ctx)
+	user, err := self(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,7 +145,16 @@ type SecurityEvent struct {
 	Kind string
 	At   time.Time
 	IP   string // empty when another person did it: where an administrator sits is not the owner's to know
-	Own  bool   // whether the owner did it
+	Own  bool   // whether the owner did it, and nobody in their place
+}
+
+// shownTo is a fact as the owner of the account may see it.
+func shownTo(user string, e event.Event) SecurityEvent {
+	fact := SecurityEvent{ID: e.ID, Kind: e.Kind, At: e.At, Own: e.Actor.User == user && e.Actor.Impersonator == ""}
+	if e.Actor.User == "" || fact.Own {
+		fact.IP = e.IP
+	}
+	return fact
 }
 
 // MySecurityEvents lists what happened to the caller's account and what its owner did to it, newest first. Cost: 1 find.
@@ -144,14 +165,14 @@ func (s *Service) MySecurityEvents(ctx context.Context, args page.Args) (page.Pa
 	if err != nil {
 		return page.Page[SecurityEvent]{}, err
 	}
+	return s.securityEvents(ctx, user, args)
+}
+
+func (s *Service) securityEvents(ctx context.Context, user string, args page.Args) (page.Page[SecurityEvent], error) {
 	all, err := s.Events.Around(ctx, user, securityDomains, args)
 	out := page.Page[SecurityEvent]{Cursors: all.Cursors, HasNext: all.HasNext, HasPrevious: all.HasPrevious}
 	for _, e := range all.Items {
-		fact := SecurityEvent{ID: e.ID, Kind: e.Kind, At: e.At, Own: e.Actor.User == user}
-		if e.Actor.User == "" || fact.Own {
-			fact.IP = e.IP
-		}
-		out.Items = append(out.Items, fact)
+		out.Items = append(out.Items, shownTo(user, e))
 	}
 	return out, err
 }

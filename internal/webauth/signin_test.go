@@ -275,7 +275,7 @@ func TestOutcomesDoNotPrint(t *testing.T) {
 	t.Parallel()
 	const secret = "canary"
 	for name, v := range map[string]any{
-		"SignedIn":             SignedIn{Token: secret, Device: secret},
+		"SignedIn":             SignedIn{Secrets: session.Secrets{Token: secret, Refresh: secret}, Device: secret},
 		"FactorRequired":       FactorRequired{Flow: secret},
 		"VerificationRequired": VerificationRequired{Flow: secret, Email: secret},
 		"Proof":                Proof{Password: secret, TOTP: secret, Recovery: secret, EmailCode: secret, Passkey: []byte(secret)},
@@ -301,6 +301,6 @@ func TestSignInOfOtherKinds(t *testing.T) {
 	w.made(ada)
 	o, err := w.SignIn(w.ctx(), w.password(ada, strings.Repeat("x", account.MaxPassword+1)))
 	w.nobody("a password longer than any", o, err, account.ErrCredentials)
-	_, err = w.Authenticate(w.ctx(), "bbs_made-up")
+	_, _, err = w.Authenticate(w.ctx(), "bbs_made-up")
 	w.is("Authenticate()", err, session.ErrEnded)
 }

@@ -17,6 +17,7 @@ var (
 	ErrLastWayIn     = fault.Define(fault.Conflict, "WAY_IN_LAST", "this is the last way into the account: add another one first")
 	ErrProviderEmail = fault.Define(fault.Unauthenticated, "PROVIDER_UNVERIFIED", "the provider does not vouch for a mail address")
 	ErrLinkFirst     = fault.Define(fault.Conflict, "PROVIDER_LINK_FIRST", "there is an account with this mail address: sign in to it, then link the provider")
+	ErrOutranked     = fault.Define(fault.Forbidden, "IMPERSONATION_REFUSED", "one can only act as somebody who may do less than oneself")
 	ErrOther         = fault.Define(fault.Conflict, "PROVIDER_OTHER_USER", "somebody else has signed in meanwhile")
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	FactorRoles  []string      // keys of roles whose holders need a second factor
 	DeleteGrace  time.Duration // between asking for deletion and deletion, default 30 days
 	PublicURL    string        // scheme://host[:port] of links
+	Policies     Policies      // of sessions, by role and plan
 
 	PerAccount int // wrong attempts at one account at once, default 10; one more each 90 s
 	PerNetwork int // wrong attempts from one network address at once, default 50; one more each 10 s
@@ -84,6 +86,9 @@ const (
 	kindFailed       = "webauth.signin.failed"
 	kindSignedOut    = "webauth.user.signed_out"
 	kindSessionEnded = "webauth.session.ended" // by an administrator
+	kindReused       = "webauth.token.reused"  // a refresh token, by whoever has a copy
+	kindImpersonated = "webauth.impersonation.started"
+	kindOneself      = "webauth.impersonation.ended"
 	kindResetAsked   = "webauth.reset.requested"
 	kindResetDone    = "webauth.reset.completed"
 	kindInvited      = "webauth.invitation.created"

@@ -71,9 +71,10 @@ func Start(t testing.TB, setup Setup) *Server {
 		})
 		out = kept
 	}
+	name := ref.NewID() // that fail points know the server by
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	loaded, err := config.Load(config.Input{Out: io.Discard, Args: append([]string{
-		"--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--mongodb-uri=" + storetest.URI(t), "--mongodb-database=" + setup.Database,
+		"--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--mongodb-uri=" + named(t, name), "--mongodb-database=" + setup.Database,
 		"--mongodb-pool=20", "--secret-keys=" + secretKeys, "--public-url=" + cmp.Or(setup.Public, nowhere),
 	}, setup.Args...)})
 	if err != nil {
@@ -88,6 +89,7 @@ func Start(t testing.TB, setup Setup) *Server {
 		stop()
 		t.Fatalf("build: %v", err)
 	}
+	storetest.Name(t, a.DB(), name)
 	s := &Server{App: a, t: t, Database: setup.Database, public: setup.Public, stop: stop, ended: make(chan struct{})}
 	if err := a.Listen(ctx); err != nil {
 		stop()

@@ -111,6 +111,21 @@ func Count(t testing.TB, db *store.DB, coll string, filter ...bson.D) int {
 	return int(n)
 }
 
+// Name tells what fail points are to know a DB by that a test did not open itself: the appName its URI had.
+func Name(t testing.TB, db *store.DB, appName string) {
+	names.Store(db, appName)
+	t.Cleanup(func() { names.Delete(db) })
+}
+
+// CutStreams keeps the change streams of this DB from hearing anything until restore is called, as if the network had lost just
+// those: what else is asked is answered. It is a [FailPoint], so restore soon.
+func CutStreams(t testing.TB, db *store.DB) (restore func()) {
+	t.Helper()
+	return FailPoint(t, db, "alwaysOn", bson.D{
+		{Key: "failCommands", Value: bson.A{"getMore", "aggregate"}}, {Key: "errorCode", Value: 43}, // CursorNotFound
+	})
+}
+
 // FailPoint makes the server fail commands of this DB's connections, and of no other test's, until off is called or the
 // test ends. mode is such as "alwaysOn" or bson.D{{"times", 2}}; data such as bson.D{{"failCommands", bson.A{"find"}},
 // {"errorCode", 11600}}. See the server's failCommand fail point.
@@ -119,7 +134,10 @@ func Count(t testing.TB, db *store.DB, coll string, filter ...bson.D) int {
 // soon as the fault has done its work, and before the same test sets another one.
 func FailPoint(t testing.TB, db *store.DB, mode any, data bson.D) (off func()) {
 	t.Helper()
-	name, _ := names.Load(db)
+	name, ok := names.Load(db)
+	if !ok {
+		t.Fatal("fail point: this DB has no name of its own: see Name")
+	}
 	set := func(mode any, data bson.D) error {
 		return db.Database().Client().Database("admin").RunCommand(context.Background(), bson.D{
 			{Key: "configureFailPoint", Value: "failCommand"},

@@ -1,0 +1,20 @@
+package rbac
+
+// Outranks reports whether one user may do everything another may, and something besides. It looks into memory only; a
+// node that has lost sight of the policy says no.
+func (s *Service) Outranks(who, whom string) bool {
+	now := s.now().UnixMilli()
+	p := s.current(now)
+	if p == nil || who == "" || whom == "" {
+		return false
+	}
+	mine, theirs := p.rights(who, now), p.rights(whom, now)
+	return theirs.without(mine).empty() && !mine.without(theirs).empty()
+}
+
+// Obliges reports whether a user holds the role now, by whatever way, for limits that come with it. It looks into memory
+// only. Unlike [Service.HoldsAny], a node that has lost sight of the policy says no: it refuses every check by then, and to
+// sign everybody out besides would help nobody.
+func (s *Service) Obliges(user, role string) bool {
+	return s.current(s.now().UnixMilli()) != nil && s.HoldsAny(user, []string{role})
+}
