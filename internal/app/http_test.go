@@ -123,8 +123,8 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// TestCrossSiteIsRefused: what a page of another site makes a browser send does not reach a mutation, signing in included.
-func TestCrossSiteIsRefused(t *testing.T) {
+// TestReq74CrossSiteIsRefused: what a page of another site makes a browser send does not reach a mutation, signing in included.
+func TestReq74CrossSiteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, apptest.Setup{})
 	b := s.Browser()
@@ -168,8 +168,8 @@ func TestCrossSiteIsRefused(t *testing.T) {
 	}
 }
 
-// TestMutationsNeedPost: a link cannot change anything.
-func TestMutationsNeedPost(t *testing.T) {
+// TestReq75MutationsNeedPost: a link cannot change anything.
+func TestReq75MutationsNeedPost(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, apptest.Setup{})
 	if status, body, _ := get(t, s.URL+"/graphql?query=mutation%7BsignOut%7Bended%7D%7D", "Accept", "application/json"); status != http.StatusMethodNotAllowed {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestCrossOrigin(t *testing.T) {
+func TestReq74CrossOrigin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Config{PublicURL: "https://book.example", AllowedOrigins: []string{"https://admin.example"}}, nil)
 	const json, cookie = "application/json", "__Host-session=good"
@@ -49,7 +49,7 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
+func TestReq76CORS(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Config{PublicURL: "https://book.example", AllowedOrigins: []string{"https://admin.example"}}, nil)
 	for _, tc := range []struct {

@@ -49,8 +49,8 @@ func TestResolveSession(t *testing.T) {
 	}
 }
 
-// TestBrowserCookies: how each cookie looks that the flows set, and that they are cleared as they were set.
-func TestBrowserCookies(t *testing.T) {
+// TestReq73BrowserCookies: how each cookie looks that the flows set, and that they are cleared as they were set.
+func TestReq73BrowserCookies(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		url, prefix string

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"math"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -43,7 +42,7 @@ func newLimiter(perSecond float64, burst int, now clock.Clock) *limiter {
 
 // take counts a request of an address, and tells how long to wait when it is one too many.
 func (l *limiter) take(ip string) (wait time.Duration) {
-	now, name := l.now(), network(ip)
+	now, name := l.now(), throttle.Network(ip)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one, ok := l.networks.Get(name)
@@ -56,18 +55,6 @@ func (l *limiter) take(ip string) (wait time.Duration) {
 		r.CancelAt(now) // who is refused has used nothing up
 	}
 	return wait
-}
-
-// network is what an address counts for: with IPv6 a customer has a whole /64.
-func network(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil || addr.Is4() {
-		return ip
-	}
-	if p, err := addr.Prefix(64); err == nil {
-		return p.String()
-	}
-	return ip
 }
 
 // throttle refuses an address that sends more than it may, before anything is looked up for it. Health checks are not

@@ -18,6 +18,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
@@ -240,5 +241,29 @@ func TestCounter(t *testing.T) {
 	_, _ = store.FindByIDs(ctx, db.Collection("c"), nil, func(r row) string { return r.ID }) // asks nobody
 	if n.Count("find") != 4 || n.Total() != 4 {
 		t.Errorf("counted %d finds of %d commands, want 4 of 4", n.Count("find"), n.Total())
+	}
+}
+
+// TestReq68ReadsGoToThePrimary: whatever the connection string would rather have, reads go to the primary, and writes are
+// acknowledged.
+func TestReq68ReadsGoToThePrimary(t *testing.T) {
+	t.Parallel()
+	uri, options, _ := strings.Cut(storetest.URI(t), "?")
+	weak := uri + "?" + options + "&readPreference=secondary&readConcernLevel=local&w=0&journal=false"
+	db, err := store.Open(t.Context(), store.Config{URI: weak, Database: "bb_test_" + ref.NewID()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = db.Drop(context.Background())
+		db.Close(context.Background())
+	})
+	coll := db.Database().Collection("rows")
+	if res, err := coll.InsertOne(t.Context(), row{ID: "x", N: 1}); err != nil || !res.Acknowledged {
+		t.Fatalf("a write nobody has acknowledged: %+v, %v", res, err)
+	}
+	// There is no secondary: a read that prefers one would find nobody.
+	if got, err := store.FindByID[row](t.Context(), coll, "x"); err != nil || got.N != 1 {
+		t.Errorf("FindByID() = %+v, %v", got, err)
 	}
 }
