@@ -92,6 +92,9 @@ func (op *operation) run(params *graphql.RawParams) {
 		return
 	}
 	stream.Start(op)
+	if op.ctx.Err() != nil { // it was ended before there was something to close
+		stream.Close()
+	}
 }
 
 // subscribe is called by the resolver of a live field, inside run: it opens the stream whose frames the field will yield.
