@@ -72,6 +72,7 @@ func Open(t testing.TB, database string) *store.DB {
 	name := ref.NewID()
 	db, err := store.Open(context.Background(), store.Config{
 		URI: URI(t), Database: database, AppName: name, Timeout: 30 * time.Second,
+		StartWait: time.Minute, // all packages start at once, on few cores
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatalf("test MongoDB: %v", err)
