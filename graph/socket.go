@@ -20,6 +20,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/throttle"
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 // The transport below is our own, on gqlgen's executor: gqlgen's executes, encodes and writes once for each subscriber,
@@ -171,7 +172,7 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newSocket(context.WithoutCancel(r.Context()), s, ws)
 	c.address = address
-	c.token, _ = bearer(r.Header.Get("Authorization"))
+	c.token, _ = token.Bearer(r.Header.Get("Authorization"))
 	if !s.add(c) {
 		s.pending.give(address)
 		c.cancel()

@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 // socket is one connection. Its reader goroutine owns the protocol state, its writer goroutine the writing.
@@ -244,7 +245,7 @@ func (c *socket) init(m message) {
 }
 
 // initToken reads {"authorization": "Bearer …"} of a connection_init, in any case of the key.
-func initToken(payload json.RawMessage) (token string, ok bool) {
+func initToken(payload json.RawMessage) (secret string, ok bool) {
 	if len(payload) == 0 || string(payload) == "null" {
 		return "", true
 	}
@@ -255,20 +256,10 @@ func initToken(payload json.RawMessage) (token string, ok bool) {
 	for k, v := range p {
 		if strings.EqualFold(k, "authorization") {
 			s, _ := v.(string)
-			return bearer(s)
+			return token.Bearer(s)
 		}
 	}
 	return "", true
-}
-
-// bearer reads "Bearer …".
-func bearer(authorization string) (token string, ok bool) {
-	scheme, token, _ := strings.Cut(authorization, " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "bearer") || token == "" {
-		return "", false
-	}
-	return token, true
 }
 
 // subscribe starts an operation.

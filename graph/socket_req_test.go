@@ -200,15 +200,8 @@ func TestUpgradeWithBearer(t *testing.T) {
 	rig.gone()
 }
 
-func TestBearer(t *testing.T) {
+func TestInitToken(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{
-		"Bearer a": "a", "bearer  a ": "a", "BEARER a": "a", "": "", "Bearer": "", "Bearer ": "", "Basic a": "", "a": "",
-	} {
-		if got, ok := bearer(in); got != want || ok != (want != "") {
-			t.Errorf("bearer(%q) = %q, %t", in, got, ok)
-		}
-	}
 	for in, want := range map[string]bool{
 		`{}`: true, `null`: true, ``: true, `{"authorization":null}`: false, `{"authorization":"x"}`: false, `[]`: false, `"Bearer x"`: false,
 	} {

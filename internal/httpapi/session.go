@@ -10,6 +10,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/token"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -72,10 +73,9 @@ func hasToken(u *url.URL) bool {
 }
 
 // token is the secret the request carries. A bearer token is sent on purpose, so it goes before the cookie.
-func (s *Server) token(r *http.Request) (token string, fromCookie bool) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") && token != "" {
-		return strings.TrimSpace(token), false
+func (s *Server) token(r *http.Request) (secret string, fromCookie bool) {
+	if secret, ok := token.Bearer(r.Header.Get("Authorization")); ok {
+		return secret, false
 	}
 	return s.cookies.get(r, webauth.SessionCookie), true
 }

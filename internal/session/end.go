@@ -37,7 +37,7 @@ func (s *Service) End(ctx context.Context, id string) error {
 		return err
 	})
 	if err == nil {
-		s.told(ctx, append(ended, id)...)
+		s.told(ctx, ended...)
 	}
 	return err
 }
@@ -155,7 +155,7 @@ func (s *Service) end(ctx context.Context, one Session, reason string) (time.Tim
 // told makes this node act on ends that have committed. Inside a transaction they have not.
 func (s *Service) told(ctx context.Context, ids ...string) {
 	if !store.InTransaction(ctx) {
-		s.cache.forget(slices.Compact(ids)...)
+		s.cache.forget(ids...)
 	}
 }
 

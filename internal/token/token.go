@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"strings"
 )
 
 // A token is a prefix, and in base64url 32 random bytes with a checksum of prefix and bytes. The prefix lets secret
@@ -76,6 +77,16 @@ func parse(prefix, token string) (secret [secretBytes]byte, ok bool) {
 		return secret, false
 	}
 	return [secretBytes]byte(raw[:secretBytes]), true
+}
+
+// Bearer reads the token of an Authorization header as RFC 6750 has it, "Bearer …" in any case; false without one.
+func Bearer(authorization string) (string, bool) {
+	scheme, secret, _ := strings.Cut(authorization, " ")
+	secret = strings.TrimSpace(secret)
+	if !strings.EqualFold(scheme, "bearer") || secret == "" {
+		return "", false
+	}
+	return secret, true
 }
 
 // checksum is the CRC-32 of prefix and secret, by hand: the library's takes slices, which would then be allocated.

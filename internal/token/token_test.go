@@ -104,3 +104,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestBearer(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"Bearer a": "a", "bearer  a ": "a", "BEARER a": "a", "": "", "Bearer": "", "Bearer ": "", "Basic a": "", "a": "",
+	} {
+		if got, ok := Bearer(in); got != want || ok != (want != "") {
+			t.Errorf("Bearer(%q) = %q, %t", in, got, ok)
+		}
+	}
+}
