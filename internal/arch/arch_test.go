@@ -50,8 +50,11 @@ var rows = map[string]row{
 	"internal/keyring":  {tier: 0},
 	"internal/outbound": {tier: 0, uses: []int{0}},
 	"internal/place":    {tier: 0, uses: []int{0}},
-	"web":               {tier: 0},
-	"schema":            {tier: 0},
+
+	"internal/predicate": {tier: 0},
+
+	"web":    {tier: 0},
+	"schema": {tier: 0},
 
 	"internal/store":           {tier: 1, uses: []int{0}, outside: []string{driver}},
 	"internal/store/mongod":    {tier: 1, uses: []int{0}, outside: []string{driver}},
