@@ -16,13 +16,12 @@ import (
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
-	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
 )
 
-// Authorizer decides whether the actor of ctx may do something.
+// Authorizer decides whether the actor of ctx may do something, on some object at least.
 type Authorizer interface {
-	Require(ctx context.Context, permission string, on ref.Ref) error
+	RequireSome(ctx context.Context, permission string) error
 }
 
 // access is what @access and @fresh say of one root field.
@@ -159,7 +158,7 @@ func (s *Server) admits(ctx context.Context, a access, who actor.Actor) error {
 		}
 		return nil
 	case model.AccessRulePermission:
-		return s.rights.Require(ctx, a.permission, ref.Ref{})
+		return s.rights.RequireSome(ctx, a.permission)
 	default:
 		return fault.ErrForbidden
 	}

@@ -122,6 +122,15 @@ func (r *viewerResolver) FactorRequired(ctx context.Context, obj *model.Viewer) 
 	return len(have.Items) == 0, err
 }
 
+// ActiveRole is the resolver for the activeRole field.
+func (r *viewerResolver) ActiveRole(ctx context.Context, obj *model.Viewer) (*model.ActiveRole, error) {
+	role, bind, ok := r.Rights.Active(ctx)
+	if !ok {
+		return nil, nil //nolint:nilnil // null is the answer
+	}
+	return &model.ActiveRole{Role: role, Bindings: string(bind)}, nil
+}
+
 // Permissions is the resolver for the permissions field.
 func (r *viewerResolver) Permissions(ctx context.Context, obj *model.Viewer) ([]string, error) {
 	return r.Rights.PermissionsOf(ctx), nil

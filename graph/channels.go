@@ -35,6 +35,12 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 			return inWords(channel(r.Auth.MySecurityEventsChannel(ctx, l.First)))
 		})
 	}
+	if m := in.MyPermissions; m != nil && *m {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Rights.PermissionsChannel(ctx)) })
+	}
+	if m := in.PolicyChanges; m != nil && *m {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Rights.PolicyChannel(ctx)) })
+	}
 	if len(given) != 1 || !isChannelKey(in.Key) {
 		return nil, live.ErrChannels
 	}

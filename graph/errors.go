@@ -15,6 +15,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/rbac"
 )
 
 // Errors of the interface itself. The ones of limits tell nothing but their code and that there is a limit.
@@ -125,7 +126,16 @@ func cut(s string, n int) string {
 func (s *Server) present(ctx context.Context, err error) *gqlerror.Error {
 	out := Present(ctx, err)
 	s.logError(ctx, out)
+	var denied *rbac.DeniedError
+	if why, ok := s.rights.(explainer); ok && s.cfg.Development && errors.As(err, &denied) {
+		out.Extensions["explanation"] = why.Because(ctx, denied)
+	}
 	return out
+}
+
+// explainer is an [Authorizer] that can say why, for development.
+type explainer interface {
+	Because(ctx context.Context, d *rbac.DeniedError) string
 }
 
 // presentAll presents the errors that keep a request from being executed.

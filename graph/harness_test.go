@@ -74,7 +74,7 @@ func (m stubMutation) SignOut(ctx context.Context) (*model.SignOutPayload, error
 // holder grants its permissions to everybody who is signed in.
 type holder []string
 
-func (h holder) Require(ctx context.Context, permission string, _ ref.Ref) error {
+func (h holder) RequireSome(ctx context.Context, permission string) error {
 	if actor.From(ctx).IsAnonymous() {
 		return fault.ErrUnauthenticated
 	}

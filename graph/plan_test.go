@@ -34,15 +34,15 @@ func TestChangePlan(t *testing.T) {
 		of               any
 		want, rights     string // the answer, and what u may after it
 	}{
-		{"nobody", "", pro, 1, nil, "UNAUTHENTICATED", "NO_GRANT"},
-		{"another's", "v", pro, 1, "user:u", "FORBIDDEN", "NO_GRANT"},
-		{"no plan", "u", "role:x", 1, nil, "PLAN_UNKNOWN", "NO_GRANT"},
-		{"the same", "u", free, 1, nil, "PLAN_SAME", "NO_GRANT"},
+		{"nobody", "", pro, 1, nil, "UNAUTHENTICATED", "NO_PATH"},
+		{"another's", "v", pro, 1, "user:u", "FORBIDDEN", "NO_PATH"},
+		{"no plan", "u", "role:x", 1, nil, "PLAN_UNKNOWN", "NO_PATH"},
+		{"the same", "u", free, 1, nil, "PLAN_SAME", "NO_PATH"},
 		{"up", "u", pro, 1, nil, at("2", "pro"), "ALLOWED"}, // the role counts with the reply
 		{"seen too early", "u", free, 1, nil, "PLAN_STALE", "ALLOWED"},
-		{"down by an administrator", "root", free, 2, "user:u", at("3", "free"), "NO_GRANT"},
-		{"one who is not there", "root", pro, 0, "user:ghost", "NOT_FOUND", "NO_GRANT"},
-		{"not a user", "root", pro, 0, "role:x", "NOT_FOUND", "NO_GRANT"},
+		{"down by an administrator", "root", free, 2, "user:u", at("3", "free"), "NO_PATH"},
+		{"one who is not there", "root", pro, 0, "user:ghost", "NOT_FOUND", "NO_PATH"},
+		{"not a user", "root", pro, 0, "role:x", "NOT_FOUND", "NO_PATH"},
 	} {
 		if got := c.ask(tc.user, change, map[string]any{"plan": tc.plan, "v": tc.version, "user": tc.of}); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)

@@ -50,8 +50,8 @@ func newCourt(t *testing.T) *court {
 	sys := actor.With(t.Context(), actor.System())
 	c.ok(c.rights.Load(sys))
 	c.ok(c.rights.Ensure(sys, []rbac.RoleSpec{
-		{Key: rbac.RoleAdmin, Name: "Administrator", Permissions: []string{rbac.Every}},
-		{Key: "pro", Name: "Pro", Permissions: []string{"test.b"}},
+		{Key: rbac.RoleAdmin, Name: "Administrator", Permissions: []rbac.Instance{rbac.Every}},
+		{Key: "pro", Name: "Pro", Permissions: []rbac.Instance{"test.b"}},
 	}))
 	admin, err := c.rights.ByKey(sys, rbac.RoleAdmin)
 	c.ok(err)
@@ -139,14 +139,14 @@ func TestCan(t *testing.T) {
 	a := c.role("aa", "test.a")
 	const can = `query($on: ID) { can(checks: [{permission: "test.a", on: $on}, {permission: "test.b"}, {permission: "nope"}]) { allowed reason } }`
 	const none = `{"can":[{"allowed":false,"reason":"%[1]s"},{"allowed":false,"reason":"%[1]s"},{"allowed":false,"reason":"UNKNOWN_PERMISSION"}]}`
-	if got := c.ask("u", can, nil); got != fmt.Sprintf(none, "NO_GRANT") {
+	if got := c.ask("u", can, nil); got != fmt.Sprintf(none, "NO_PATH") {
 		t.Errorf("before: %s", got)
 	}
 	if got := c.ask("", can, nil); got != fmt.Sprintf(none, "ANONYMOUS") {
 		t.Errorf("nobody: %s", got)
 	}
 	g := c.grant("user:u", a)
-	want := strings.Replace(fmt.Sprintf(none, "NO_GRANT"), `false,"reason":"NO_GRANT"`, `true,"reason":"ALLOWED"`, 1)
+	want := strings.Replace(fmt.Sprintf(none, "NO_PATH"), `false,"reason":"NO_PATH"`, `true,"reason":"ALLOWED"`, 1)
 	if got := c.ask("u", can, map[string]any{"on": "document:d"}); got != want {
 		t.Errorf("granted: %s", got)
 	}
@@ -156,7 +156,7 @@ func TestCan(t *testing.T) {
 	if got := c.ask("root", `mutation($g: ID!) { revokeGrant(input: {grant: $g}) { grant stillHeld } }`, map[string]any{"g": g}); got != fmt.Sprintf(`{"revokeGrant":{"grant":%q,"stillHeld":false}}`, g) {
 		t.Errorf("revoke: %s", got)
 	}
-	if got := c.ask("u", can, nil); got != fmt.Sprintf(none, "NO_GRANT") {
+	if got := c.ask("u", can, nil); got != fmt.Sprintf(none, "NO_PATH") {
 		t.Errorf("revoked: %s", got)
 	}
 	checks := make([]map[string]any, 101)

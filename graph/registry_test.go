@@ -19,6 +19,7 @@ import (
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -31,9 +32,17 @@ type everything struct{}
 
 func (everything) Require(context.Context, string, ref.Ref) error { return nil }
 
-func (everything) Scope(context.Context, string, string) (store.Scope, error) {
-	return store.Scope{All: true}, nil
+func (everything) RequireSome(context.Context, string) error { return nil }
+
+func (everything) Scope(context.Context, string, string) (predicate.Filter, error) {
+	return predicate.All(), nil
 }
+
+func (everything) Fields(context.Context, ref.Ref) (hidden, frozen []string, err error) {
+	return nil, nil, nil
+}
+
+func (everything) ForgetObject(context.Context, ...ref.Ref) error { return nil }
 
 func (everything) Consume(context.Context, ref.Ref, string, int64) error { return nil }
 

@@ -37,6 +37,7 @@ const (
 	closeBadRequest      = 4400
 	closeUnauthorized    = 4401
 	closeForbidden       = 4403
+	closeTurned          = 4205
 	closeBadSubprotocol  = 4406
 	closeInitTimeout     = 4408
 	closeDuplicate       = 4409

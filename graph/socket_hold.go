@@ -162,5 +162,21 @@ func (c *socket) swap(next *hold) (before *hold, err error) {
 
 // interchangeable reports whether one may go on with what the other began.
 func interchangeable(a, b actor.Actor) bool {
-	return a.IsPerson() && b.IsPerson() && a.User == b.User && a.Impersonator == b.Impersonator && a.ReadOnly == b.ReadOnly
+	return a.IsPerson() && b.IsPerson() && a.User == b.User && a.Impersonator == b.Impersonator && a.ReadOnly == b.ReadOnly && a.Role == b.Role
+}
+
+// Turn closes the sockets that act by a session, since its user has changed what role counts: what they connect and subscribe
+// anew is decided by that. Their clients do so by themselves: the code is none of the final ones.
+func (s *Sockets) Turn(sessionID string) {
+	s.mu.Lock()
+	open := slices.Collect(maps.Keys(s.open))
+	s.mu.Unlock()
+	for _, c := range open {
+		c.mu.Lock()
+		mine := c.held != nil && c.held.as.Session == sessionID
+		c.mu.Unlock()
+		if mine {
+			c.close(closeTurned, "Role changed")
+		}
+	}
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/live"
-	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
 )
 
@@ -75,7 +74,7 @@ func (r *testRoot) Live(ctx context.Context, channels []model.ChannelInput) (<-c
 
 type noRights struct{}
 
-func (noRights) Require(context.Context, string, ref.Ref) error { return fault.ErrForbidden }
+func (noRights) RequireSome(context.Context, string) error { return fault.ErrForbidden }
 
 // executions counts how often messages go through gqlgen's executor.
 type executions struct {

@@ -32,6 +32,7 @@ type ViewerResolver interface {
 	ImpersonatedBy(ctx context.Context, obj *model.Viewer) (*model.Impersonation, error)
 
 	FactorRequired(ctx context.Context, obj *model.Viewer) (bool, error)
+	ActiveRole(ctx context.Context, obj *model.Viewer) (*model.ActiveRole, error)
 	Permissions(ctx context.Context, obj *model.Viewer) ([]string, error)
 	Membership(ctx context.Context, obj *model.Viewer) (*plan.Membership, error)
 	Entitlements(ctx context.Context, obj *model.Viewer) ([]plan.Entitlement, error)
@@ -838,6 +839,38 @@ func fieldContext_Viewer_factorRequired(_ context.Context, ec *executionContext,
 	return graphql.NewScalarFieldContext("Viewer", field, true, true, "Boolean")
 }
 
+func _Viewer_activeRole(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Viewer_activeRole(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Viewer().ActiveRole(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ActiveRole) graphql.Marshaler {
+			return marshalOActiveRole2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐActiveRole(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Viewer_activeRole(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Viewer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ActiveRole(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Viewer_permissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1609,6 +1642,12 @@ func _Viewer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Viewer_factorRequired(ctx, ec, field, obj)
+				})
+		case "activeRole":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Viewer_activeRole(ctx, ec, field, obj)
 				})
 		case "permissions":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

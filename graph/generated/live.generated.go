@@ -15,6 +15,7 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
@@ -753,7 +754,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "documents", "mySessions", "mySecurityEvents"}
+	fieldsInOrder := [...]string{"key", "report", "documents", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -795,6 +796,20 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.MySecurityEvents = data
+		case "myPermissions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("myPermissions"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MyPermissions = data
+		case "policyChanges":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("policyChanges"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PolicyChanges = data
 		}
 	}
 	return it, nil
@@ -947,6 +962,20 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _Report(ctx, ec, sel, obj)
+	case rbac.PolicyNews:
+		return _PolicyNews(ctx, ec, sel, &obj)
+	case *rbac.PolicyNews:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _PolicyNews(ctx, ec, sel, obj)
+	case rbac.PermissionList:
+		return _PermissionList(ctx, ec, sel, &obj)
+	case *rbac.PermissionList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _PermissionList(ctx, ec, sel, obj)
 	case registry.ListDelta:
 		return _DocumentListDelta(ctx, ec, sel, &obj)
 	case *registry.ListDelta:

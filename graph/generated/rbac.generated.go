@@ -21,10 +21,18 @@ import (
 type DecisionResolver interface {
 	Reason(ctx context.Context, obj *rbac.Decision) (string, error)
 }
+type FieldRuleResolver interface {
+	Readers(ctx context.Context, obj *rbac.FieldRule) ([]ref.Ref, error)
+	Writers(ctx context.Context, obj *rbac.FieldRule) ([]ref.Ref, error)
+}
 type GrantResolver interface {
 	Role(ctx context.Context, obj *rbac.Grant) (*rbac.Role, error)
+	Bindings(ctx context.Context, obj *rbac.Grant) (string, error)
+
+	Via(ctx context.Context, obj *rbac.Grant) (*ref.Ref, error)
 }
 type RoleResolver interface {
+	Permissions(ctx context.Context, obj *rbac.Role) ([]string, error)
 	EffectivePermissions(ctx context.Context, obj *rbac.Role) ([]string, error)
 	Includes(ctx context.Context, obj *rbac.Role) ([]rbac.Role, error)
 }
@@ -36,6 +44,125 @@ type RoleResolver interface {
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func _ActivateRolePayload_activeRole(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ActivateRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ActivateRolePayload_activeRole(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActiveRole, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ActiveRole) graphql.Marshaler {
+			return marshalNActiveRole2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐActiveRole(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ActivateRolePayload_activeRole(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ActivateRolePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ActiveRole(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ActiveRole_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ActiveRole) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ActiveRole_role(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.Role) graphql.Marshaler {
+			return marshalNRole2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐRole(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ActiveRole_role(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ActiveRole",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Role(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ActiveRole_bindings(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ActiveRole) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ActiveRole_bindings(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bindings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ActiveRole_bindings(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ActiveRole", field, false, false, "String")
+}
+
+func _ApproveObjectGrantPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApproveObjectGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ApproveObjectGrantPayload_objectGrant(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ObjectGrant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.ObjectGrant) graphql.Marshaler {
+			return marshalNObjectGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrant(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ApproveObjectGrantPayload_objectGrant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApproveObjectGrantPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ObjectGrant(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
 
 func _CreateRolePayload_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateRolePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -67,6 +194,29 @@ func fieldContext_CreateRolePayload_role(_ context.Context, ec *executionContext
 		},
 	}
 	return fc, nil
+}
+
+func _CreateRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CreateRolePayload_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CreateRolePayload_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateRolePayload", field, false, false, "Int")
 }
 
 func _Decision_allowed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Decision) (ret graphql.Marshaler) {
@@ -113,6 +263,470 @@ func _Decision_reason(ctx context.Context, ec *executionContext, field graphql.C
 }
 func fieldContext_Decision_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Decision", field, true, true, "String")
+}
+
+func _Decision_predicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Decision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Decision_predicate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Predicate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Decision_predicate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Decision", field, false, false, "String")
+}
+
+func _Decision_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Decision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Decision_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Decision_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Decision", field, false, false, "Int")
+}
+
+func _DeleteRolePayload_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteRolePayload_role(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteRolePayload_role(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteRolePayload", field, false, false, "ID")
+}
+
+func _DeleteRolePayload_grants(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteRolePayload_grants(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Grants, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteRolePayload_grants(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteRolePayload", field, false, false, "ID")
+}
+
+func _DeleteRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteRolePayload_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteRolePayload_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteRolePayload", field, false, false, "Int")
+}
+
+func _ExplainStep_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExplainStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ExplainStep_grant(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Grant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ExplainStep_grant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainStep", field, false, false, "ID")
+}
+
+func _ExplainStep_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExplainStep) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ExplainStep_role(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ExplainStep_role(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ExplainStep", field, false, false, "String")
+}
+
+func _Explanation_decision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_decision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Decision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.Decision) graphql.Marshaler {
+			return marshalNDecision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐDecision(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Explanation_decision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Explanation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Decision(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Explanation_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_text(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Explanation_text(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "String")
+}
+
+func _Explanation_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_path(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.ExplainStep) graphql.Marshaler {
+			return marshalNExplainStep2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐExplainStepᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Explanation_path(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Explanation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ExplainStep(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Explanation_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_objectGrant(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ObjectGrant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ref.Ref) graphql.Marshaler {
+			return marshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Explanation_objectGrant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "ID")
+}
+
+func _Explanation_supportingGrants(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_supportingGrants(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SupportingGrants, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Explanation_supportingGrants(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "Int")
+}
+
+func _Explanation_predicates(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_predicates(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Predicates, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PredicateVerdict) graphql.Marshaler {
+			return marshalNPredicateVerdict2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateVerdictᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Explanation_predicates(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Explanation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PredicateVerdict(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Explanation_missing(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_missing(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Missing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Explanation_missing(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "String")
+}
+
+func _Explanation_roles(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Explanation_roles(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Roles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Explanation_roles(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Explanation", field, false, false, "String")
+}
+
+func _FieldRule_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.FieldRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FieldRule_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.On, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FieldRule_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FieldRule", field, false, false, "ID")
+}
+
+func _FieldRule_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.FieldRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FieldRule_path(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FieldRule_path(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FieldRule", field, false, false, "String")
+}
+
+func _FieldRule_readers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.FieldRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FieldRule_readers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FieldRule().Readers(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalOID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FieldRule_readers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FieldRule", field, true, true, "ID")
+}
+
+func _FieldRule_writers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.FieldRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FieldRule_writers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FieldRule().Writers(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalOID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FieldRule_writers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FieldRule", field, true, true, "ID")
 }
 
 func _Grant_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
@@ -193,6 +807,98 @@ func fieldContext_Grant_role(_ context.Context, ec *executionContext, field grap
 	return fc, nil
 }
 
+func _Grant_bindings(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_bindings(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Grant().Bindings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Grant_bindings(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, true, true, "String")
+}
+
+func _Grant_inherit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_inherit(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Inherit(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Grant_inherit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, true, false, "Boolean")
+}
+
+func _Grant_set(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_set(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Set(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Grant_set(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, true, false, "Boolean")
+}
+
+func _Grant_admin(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_admin(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Admin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Grant_admin(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, false, false, "Boolean")
+}
+
 func _Grant_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -214,6 +920,29 @@ func _Grant_source(ctx context.Context, ec *executionContext, field graphql.Coll
 }
 func fieldContext_Grant_source(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Grant", field, false, false, "String")
+}
+
+func _Grant_notBefore(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_notBefore(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Grant_notBefore(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, false, false, "Time")
 }
 
 func _Grant_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
@@ -239,6 +968,75 @@ func fieldContext_Grant_expiresAt(_ context.Context, ec *executionContext, field
 	return graphql.NewScalarFieldContext("Grant", field, false, false, "Time")
 }
 
+func _Grant_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Grant_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, false, false, "String")
+}
+
+func _Grant_grantedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_grantedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GrantedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Grant_grantedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, false, false, "ID")
+}
+
+func _Grant_via(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Grant_via(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Grant().Via(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ref.Ref) graphql.Marshaler {
+			return marshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Grant_via(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Grant", field, true, true, "ID")
+}
+
 func _Grant_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -260,6 +1058,38 @@ func _Grant_createdAt(ctx context.Context, ec *executionContext, field graphql.C
 }
 func fieldContext_Grant_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Grant", field, false, false, "Time")
+}
+
+func _GrantObjectPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GrantObjectPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_GrantObjectPayload_objectGrant(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ObjectGrant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.ObjectGrant) graphql.Marshaler {
+			return marshalNObjectGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrant(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_GrantObjectPayload_objectGrant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "GrantObjectPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ObjectGrant(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _GrantRolePayload_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GrantRolePayload) (ret graphql.Marshaler) {
@@ -294,6 +1124,328 @@ func fieldContext_GrantRolePayload_grant(_ context.Context, ec *executionContext
 	return fc, nil
 }
 
+func _GrantRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GrantRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_GrantRolePayload_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_GrantRolePayload_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GrantRolePayload", field, false, false, "Int")
+}
+
+func _Holders_users(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Holders_users(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Users, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Holders_users(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Holders", field, false, false, "ID")
+}
+
+func _Holders_complete(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Holders_complete(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Complete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Holders_complete(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Holders", field, false, false, "Boolean")
+}
+
+func _Holders_endCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Holders_endCursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndCursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Holders_endCursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Holders", field, false, false, "String")
+}
+
+func _Holders_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Holders_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Holders_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Holders", field, false, false, "Int")
+}
+
+func _ObjectGrant_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, true, false, "ID")
+}
+
+func _ObjectGrant_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_subject(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subject, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_subject(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "ID")
+}
+
+func _ObjectGrant_permission(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_permission(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Permission, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_permission(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "String")
+}
+
+func _ObjectGrant_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.On, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "ID")
+}
+
+func _ObjectGrant_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_status(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.GrantStatus) graphql.Marshaler {
+			return marshalNObjectGrantStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrantStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "ObjectGrantStatus")
+}
+
+func _ObjectGrant_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "String")
+}
+
+func _ObjectGrant_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ObjectGrant_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "Time")
+}
+
+func _ObjectGrant_grantedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_grantedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GrantedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_grantedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "ID")
+}
+
+func _ObjectGrant_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ObjectGrant_createdAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ObjectGrant_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ObjectGrant", field, false, false, "Time")
+}
+
 func _Permission_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Permission) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -314,6 +1466,29 @@ func _Permission_key(ctx context.Context, ec *executionContext, field graphql.Co
 	)
 }
 func fieldContext_Permission_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Permission", field, false, false, "String")
+}
+
+func _Permission_params(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Permission) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Permission_params(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Params, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Permission_params(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Permission", field, false, false, "String")
 }
 
@@ -340,6 +1515,507 @@ func fieldContext_Permission_description(_ context.Context, ec *executionContext
 	return graphql.NewScalarFieldContext("Permission", field, false, false, "String")
 }
 
+func _PermissionList_permissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PermissionList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PermissionList_permissions(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Permissions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PermissionList_permissions(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PermissionList", field, false, false, "String")
+}
+
+func _PermissionList_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PermissionList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PermissionList_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PermissionList_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PermissionList", field, false, false, "Int")
+}
+
+func _PolicyChange_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyChange_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyChange_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PolicyChange", field, false, false, "String")
+}
+
+func _PolicyChange_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyChange_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.On, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyChange_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PolicyChange", field, false, false, "ID")
+}
+
+func _PolicyChange_cause(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyChange_cause(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cause, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyChange_cause(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PolicyChange", field, false, false, "String")
+}
+
+func _PolicyDiff_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PolicyDiff) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyDiff_user(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyDiff_user(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PolicyDiff", field, false, false, "ID")
+}
+
+func _PolicyDiff_gains(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PolicyDiff) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyDiff_gains(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gains, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyDiff_gains(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PolicyDiff", field, false, false, "String")
+}
+
+func _PolicyDiff_loses(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PolicyDiff) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyDiff_loses(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Loses, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyDiff_loses(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PolicyDiff", field, false, false, "String")
+}
+
+func _PolicyNews_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyNews) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyNews_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyNews_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PolicyNews", field, false, false, "Int")
+}
+
+func _PolicyNews_changes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyNews) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PolicyNews_changes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []rbac.PolicyChange) graphql.Marshaler {
+			return marshalNPolicyChange2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPolicyChangeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PolicyNews_changes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PolicyNews",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PolicyChange(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Predicate_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Predicate_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Predicate_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Predicate", field, true, false, "ID")
+}
+
+func _Predicate_permission(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Predicate_permission(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Permission, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Predicate_permission(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Predicate", field, false, false, "String")
+}
+
+func _Predicate_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Predicate_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Predicate_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Predicate", field, false, false, "String")
+}
+
+func _Predicate_expression(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Predicate_expression(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Expression, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Predicate_expression(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Predicate", field, false, false, "String")
+}
+
+func _Predicate_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Predicate_description(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Predicate_description(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Predicate", field, false, false, "String")
+}
+
+func _PredicateVerdict_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PredicateVerdict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PredicateVerdict_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PredicateVerdict_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PredicateVerdict", field, false, false, "String")
+}
+
+func _PredicateVerdict_expression(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PredicateVerdict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PredicateVerdict_expression(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Expression, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PredicateVerdict_expression(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PredicateVerdict", field, false, false, "String")
+}
+
+func _PredicateVerdict_outcome(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PredicateVerdict) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PredicateVerdict_outcome(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PredicateOutcome) graphql.Marshaler {
+			return marshalNPredicateOutcome2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateOutcome(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PredicateVerdict_outcome(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PredicateVerdict", field, false, false, "PredicateOutcome")
+}
+
+func _RemovePredicatePayload_predicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RemovePredicatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RemovePredicatePayload_predicate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Predicate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RemovePredicatePayload_predicate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemovePredicatePayload", field, false, false, "ID")
+}
+
+func _RequestObjectGrantPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RequestObjectGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RequestObjectGrantPayload_objectGrant(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ObjectGrant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.ObjectGrant) graphql.Marshaler {
+			return marshalNObjectGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrant(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RequestObjectGrantPayload_objectGrant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RequestObjectGrantPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ObjectGrant(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ResetRolePayload_permissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ResetRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ResetRolePayload_permissions(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Permissions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ResetRolePayload_permissions(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ResetRolePayload", field, false, false, "String")
+}
+
 func _RevokeGrantPayload_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -360,6 +2036,29 @@ func _RevokeGrantPayload_grant(ctx context.Context, ec *executionContext, field 
 	)
 }
 func fieldContext_RevokeGrantPayload_grant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeGrantPayload", field, false, false, "ID")
+}
+
+func _RevokeGrantPayload_revoked(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevokeGrantPayload_revoked(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revoked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevokeGrantPayload_revoked(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RevokeGrantPayload", field, false, false, "ID")
 }
 
@@ -384,6 +2083,75 @@ func _RevokeGrantPayload_stillHeld(ctx context.Context, ec *executionContext, fi
 }
 func fieldContext_RevokeGrantPayload_stillHeld(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RevokeGrantPayload", field, false, false, "Boolean")
+}
+
+func _RevokeGrantPayload_stillHeldVia(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevokeGrantPayload_stillHeldVia(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StillHeldVia, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevokeGrantPayload_stillHeldVia(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeGrantPayload", field, false, false, "ID")
+}
+
+func _RevokeGrantPayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevokeGrantPayload_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevokeGrantPayload_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeGrantPayload", field, false, false, "Int")
+}
+
+func _RevokeObjectGrantPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeObjectGrantPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevokeObjectGrantPayload_objectGrant(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ObjectGrant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevokeObjectGrantPayload_objectGrant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevokeObjectGrantPayload", field, false, false, "ID")
 }
 
 func _Role_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
@@ -478,6 +2246,38 @@ func fieldContext_Role_description(_ context.Context, ec *executionContext, fiel
 	return graphql.NewScalarFieldContext("Role", field, false, false, "String")
 }
 
+func _Role_params(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Role_params(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Params, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []rbac.Param) graphql.Marshaler {
+			return marshalNRoleParam2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParamᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Role_params(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Role",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RoleParam(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Role_permissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -487,7 +2287,7 @@ func _Role_permissions(ctx context.Context, ec *executionContext, field graphql.
 			return fieldContext_Role_permissions(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Permissions, nil
+			return ec.Resolvers.Role().Permissions(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -498,7 +2298,7 @@ func _Role_permissions(ctx context.Context, ec *executionContext, field graphql.
 	)
 }
 func fieldContext_Role_permissions(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Role", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Role", field, true, true, "String")
 }
 
 func _Role_effectivePermissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
@@ -707,9 +2507,474 @@ func fieldContext_RoleEdge_node(_ context.Context, ec *executionContext, field g
 	return fc, nil
 }
 
+func _RoleParam_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Param) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RoleParam_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RoleParam_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoleParam", field, false, false, "String")
+}
+
+func _RoleParam_type(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Param) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RoleParam_type(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.ParamType) graphql.Marshaler {
+			return marshalNParamType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParamType(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RoleParam_type(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoleParam", field, false, false, "ParamType")
+}
+
+func _RoleParam_values(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Param) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RoleParam_values(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Values, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RoleParam_values(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RoleParam", field, false, false, "String")
+}
+
+func _SetFieldRulePayload_fieldRule(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetFieldRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetFieldRulePayload_fieldRule(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FieldRule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.FieldRule) graphql.Marshaler {
+			return marshalNFieldRule2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐFieldRule(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetFieldRulePayload_fieldRule(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetFieldRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FieldRule(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _SetGrantOptionsPayload_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetGrantOptionsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetGrantOptionsPayload_grant(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Grant, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.Grant) graphql.Marshaler {
+			return marshalNGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrant(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetGrantOptionsPayload_grant(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetGrantOptionsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Grant(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _SetGrantOptionsPayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetGrantOptionsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetGrantOptionsPayload_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetGrantOptionsPayload_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SetGrantOptionsPayload", field, false, false, "Int")
+}
+
+func _SetPredicatePayload_predicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetPredicatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetPredicatePayload_predicate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Predicate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.Predicate) graphql.Marshaler {
+			return marshalNPredicate2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPredicate(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetPredicatePayload_predicate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetPredicatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Predicate(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Simulation_diffs(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Simulation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Simulation_diffs(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Diffs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.PolicyDiff) graphql.Marshaler {
+			return marshalNPolicyDiff2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyDiffᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Simulation_diffs(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Simulation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PolicyDiff(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Simulation_complete(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Simulation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Simulation_complete(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Complete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Simulation_complete(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Simulation", field, false, false, "Boolean")
+}
+
+func _Simulation_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Simulation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Simulation_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Simulation_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Simulation", field, false, false, "Int")
+}
+
+func _UpdateRolePayload_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UpdateRolePayload_role(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rbac.Role) graphql.Marshaler {
+			return marshalNRole2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐRole(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UpdateRolePayload_role(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateRolePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Role(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UpdateRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateRolePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UpdateRolePayload_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UpdateRolePayload_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UpdateRolePayload", field, false, false, "Int")
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputActivateRoleInput(ctx context.Context, ec *executionContext, obj any) (model.ActivateRoleInput, error) {
+	var it model.ActivateRoleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["bindings"]; !present {
+		asMap["bindings"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"role", "bindings"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "role":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Role = data
+		case "bindings":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bindings"))
+			data, err := unmarshalNArgInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐArgInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Bindings = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalActivateRoleInput unmarshals raw into the ActivateRoleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalActivateRoleInput(ctx context.Context, raw any) (model.ActivateRoleInput, error) {
+	var out model.ActivateRoleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ActivateRoleInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputApproveObjectGrantInput(ctx context.Context, ec *executionContext, obj any) (model.ApproveObjectGrantInput, error) {
+	var it model.ApproveObjectGrantInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"objectGrant"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "objectGrant":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("objectGrant"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ObjectGrant = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalApproveObjectGrantInput unmarshals raw into the ApproveObjectGrantInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalApproveObjectGrantInput(ctx context.Context, raw any) (model.ApproveObjectGrantInput, error) {
+	var out model.ApproveObjectGrantInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApproveObjectGrantInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputArgInput(ctx context.Context, ec *executionContext, obj any) (model.ArgInput, error) {
+	var it model.ArgInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalArgInput unmarshals raw into the ArgInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalArgInput(ctx context.Context, raw any) (model.ArgInput, error) {
+	var out model.ArgInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ArgInput", raw, &out)
+	return out, err
+}
 
 func unmarshalInputCheckInput(ctx context.Context, ec *executionContext, obj any) (model.CheckInput, error) {
 	var it model.CheckInput
@@ -722,7 +2987,11 @@ func unmarshalInputCheckInput(ctx context.Context, ec *executionContext, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"permission", "on"}
+	if _, present := asMap["args"]; !present {
+		asMap["args"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"permission", "on", "args"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -743,6 +3012,13 @@ func unmarshalInputCheckInput(ctx context.Context, ec *executionContext, obj any
 				return it, err
 			}
 			it.On = data
+		case "args":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("args"))
+			data, err := unmarshalNArgInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐArgInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Args = data
 		}
 	}
 	return it, nil
@@ -774,11 +3050,14 @@ func unmarshalInputCreateRoleInput(ctx context.Context, ec *executionContext, ob
 	if _, present := asMap["description"]; !present {
 		asMap["description"] = ""
 	}
+	if _, present := asMap["params"]; !present {
+		asMap["params"] = []any{}
+	}
 	if _, present := asMap["permissions"]; !present {
 		asMap["permissions"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"key", "name", "description", "permissions"}
+	fieldsInOrder := [...]string{"key", "name", "description", "params", "permissions"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -806,6 +3085,13 @@ func unmarshalInputCreateRoleInput(ctx context.Context, ec *executionContext, ob
 				return it, err
 			}
 			it.Description = data
+		case "params":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("params"))
+			data, err := unmarshalNRoleParamInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRoleParamInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Params = data
 		case "permissions":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("permissions"))
 			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
@@ -830,6 +3116,133 @@ func UnmarshalCreateRoleInput(ctx context.Context, raw any) (model.CreateRoleInp
 	return out, err
 }
 
+func unmarshalInputDeleteRoleInput(ctx context.Context, ec *executionContext, obj any) (model.DeleteRoleInput, error) {
+	var it model.DeleteRoleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["mode"]; !present {
+		asMap["mode"] = "RESTRICT"
+	}
+
+	fieldsInOrder := [...]string{"role", "mode"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "role":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Role = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := unmarshalNRevokeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐMode(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteRoleInput unmarshals raw into the DeleteRoleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteRoleInput(ctx context.Context, raw any) (model.DeleteRoleInput, error) {
+	var out model.DeleteRoleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteRoleInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputGrantObjectInput(ctx context.Context, ec *executionContext, obj any) (model.GrantObjectInput, error) {
+	var it model.GrantObjectInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["reason"]; !present {
+		asMap["reason"] = ""
+	}
+
+	fieldsInOrder := [...]string{"subject", "permission", "on", "reason", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "subject":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subject"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Subject = data
+		case "permission":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("permission"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Permission = data
+		case "on":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("on"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.On = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalGrantObjectInput unmarshals raw into the GrantObjectInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalGrantObjectInput(ctx context.Context, raw any) (model.GrantObjectInput, error) {
+	var out model.GrantObjectInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "GrantObjectInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputGrantRoleInput(ctx context.Context, ec *executionContext, obj any) (model.GrantRoleInput, error) {
 	var it model.GrantRoleInput
 	if obj == nil {
@@ -841,7 +3254,23 @@ func unmarshalInputGrantRoleInput(ctx context.Context, ec *executionContext, obj
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"role", "member", "expiresAt"}
+	if _, present := asMap["bindings"]; !present {
+		asMap["bindings"] = []any{}
+	}
+	if _, present := asMap["inherit"]; !present {
+		asMap["inherit"] = true
+	}
+	if _, present := asMap["set"]; !present {
+		asMap["set"] = true
+	}
+	if _, present := asMap["admin"]; !present {
+		asMap["admin"] = false
+	}
+	if _, present := asMap["reason"]; !present {
+		asMap["reason"] = ""
+	}
+
+	fieldsInOrder := [...]string{"role", "member", "bindings", "inherit", "set", "admin", "notBefore", "expiresAt", "reason"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -862,6 +3291,41 @@ func unmarshalInputGrantRoleInput(ctx context.Context, ec *executionContext, obj
 				return it, err
 			}
 			it.Member = data
+		case "bindings":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bindings"))
+			data, err := unmarshalNArgInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐArgInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Bindings = data
+		case "inherit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("inherit"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Inherit = data
+		case "set":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("set"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Set = data
+		case "admin":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("admin"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Admin = data
+		case "notBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notBefore"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.NotBefore = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
@@ -869,6 +3333,13 @@ func unmarshalInputGrantRoleInput(ctx context.Context, ec *executionContext, obj
 				return it, err
 			}
 			it.ExpiresAt = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
 		}
 	}
 	return it, nil
@@ -886,6 +3357,192 @@ func UnmarshalGrantRoleInput(ctx context.Context, raw any) (model.GrantRoleInput
 	return out, err
 }
 
+func unmarshalInputPolicyChangeInput(ctx context.Context, ec *executionContext, obj any) (model.PolicyChangeInput, error) {
+	var it model.PolicyChangeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"grantRole", "revokeGrant", "setGrantOptions", "createRole", "updateRole", "deleteRole"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "grantRole":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("grantRole"))
+			data, err := unmarshalOGrantRoleInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐGrantRoleInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.GrantRole = data
+		case "revokeGrant":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("revokeGrant"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.RevokeGrant = data
+		case "setGrantOptions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("setGrantOptions"))
+			data, err := unmarshalOSetGrantOptionsInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetGrantOptionsInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SetGrantOptions = data
+		case "createRole":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createRole"))
+			data, err := unmarshalOCreateRoleInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCreateRoleInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreateRole = data
+		case "updateRole":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updateRole"))
+			data, err := unmarshalOUpdateRoleInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateRoleInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.UpdateRole = data
+		case "deleteRole":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("deleteRole"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.DeleteRole = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPolicyChangeInput unmarshals raw into the PolicyChangeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPolicyChangeInput(ctx context.Context, raw any) (model.PolicyChangeInput, error) {
+	var out model.PolicyChangeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PolicyChangeInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRemovePredicateInput(ctx context.Context, ec *executionContext, obj any) (model.RemovePredicateInput, error) {
+	var it model.RemovePredicateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"predicate"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "predicate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("predicate"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Predicate = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRemovePredicateInput unmarshals raw into the RemovePredicateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRemovePredicateInput(ctx context.Context, raw any) (model.RemovePredicateInput, error) {
+	var out model.RemovePredicateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RemovePredicateInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRequestObjectGrantInput(ctx context.Context, ec *executionContext, obj any) (model.RequestObjectGrantInput, error) {
+	var it model.RequestObjectGrantInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["reason"]; !present {
+		asMap["reason"] = ""
+	}
+
+	fieldsInOrder := [...]string{"permission", "on", "reason", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "permission":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("permission"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Permission = data
+		case "on":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("on"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.On = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRequestObjectGrantInput unmarshals raw into the RequestObjectGrantInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRequestObjectGrantInput(ctx context.Context, raw any) (model.RequestObjectGrantInput, error) {
+	var out model.RequestObjectGrantInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RequestObjectGrantInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputRevokeGrantInput(ctx context.Context, ec *executionContext, obj any) (model.RevokeGrantInput, error) {
 	var it model.RevokeGrantInput
 	if obj == nil {
@@ -897,7 +3554,11 @@ func unmarshalInputRevokeGrantInput(ctx context.Context, ec *executionContext, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"grant"}
+	if _, present := asMap["mode"]; !present {
+		asMap["mode"] = "RESTRICT"
+	}
+
+	fieldsInOrder := [...]string{"grant", "mode"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -911,6 +3572,13 @@ func unmarshalInputRevokeGrantInput(ctx context.Context, ec *executionContext, o
 				return it, err
 			}
 			it.Grant = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := unmarshalNRevokeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐMode(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
 		}
 	}
 	return it, nil
@@ -928,6 +3596,392 @@ func UnmarshalRevokeGrantInput(ctx context.Context, raw any) (model.RevokeGrantI
 	return out, err
 }
 
+func unmarshalInputRevokeObjectGrantInput(ctx context.Context, ec *executionContext, obj any) (model.RevokeObjectGrantInput, error) {
+	var it model.RevokeObjectGrantInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"objectGrant"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "objectGrant":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("objectGrant"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ObjectGrant = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRevokeObjectGrantInput unmarshals raw into the RevokeObjectGrantInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRevokeObjectGrantInput(ctx context.Context, raw any) (model.RevokeObjectGrantInput, error) {
+	var out model.RevokeObjectGrantInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevokeObjectGrantInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRoleParamInput(ctx context.Context, ec *executionContext, obj any) (model.RoleParamInput, error) {
+	var it model.RoleParamInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["type"]; !present {
+		asMap["type"] = "STRING"
+	}
+	if _, present := asMap["values"]; !present {
+		asMap["values"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"name", "type", "values"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNParamType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParamType(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "values":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("values"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Values = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRoleParamInput unmarshals raw into the RoleParamInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRoleParamInput(ctx context.Context, raw any) (model.RoleParamInput, error) {
+	var out model.RoleParamInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RoleParamInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputSetFieldRuleInput(ctx context.Context, ec *executionContext, obj any) (model.SetFieldRuleInput, error) {
+	var it model.SetFieldRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"on", "path", "readers", "writers"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "on":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("on"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.On = data
+		case "path":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Path = data
+		case "readers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("readers"))
+			data, err := unmarshalOID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Readers = data
+		case "writers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("writers"))
+			data, err := unmarshalOID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Writers = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetFieldRuleInput unmarshals raw into the SetFieldRuleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetFieldRuleInput(ctx context.Context, raw any) (model.SetFieldRuleInput, error) {
+	var out model.SetFieldRuleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetFieldRuleInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputSetGrantOptionsInput(ctx context.Context, ec *executionContext, obj any) (model.SetGrantOptionsInput, error) {
+	var it model.SetGrantOptionsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["mode"]; !present {
+		asMap["mode"] = "RESTRICT"
+	}
+
+	fieldsInOrder := [...]string{"grant", "inherit", "set", "admin", "mode"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "grant":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("grant"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Grant = data
+		case "inherit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("inherit"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Inherit = data
+		case "set":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("set"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Set = data
+		case "admin":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("admin"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Admin = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := unmarshalNRevokeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐMode(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetGrantOptionsInput unmarshals raw into the SetGrantOptionsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetGrantOptionsInput(ctx context.Context, raw any) (model.SetGrantOptionsInput, error) {
+	var out model.SetGrantOptionsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetGrantOptionsInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputSetPredicateInput(ctx context.Context, ec *executionContext, obj any) (model.SetPredicateInput, error) {
+	var it model.SetPredicateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["description"]; !present {
+		asMap["description"] = ""
+	}
+
+	fieldsInOrder := [...]string{"permission", "name", "expression", "description"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "permission":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("permission"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Permission = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "expression":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expression"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Expression = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetPredicateInput unmarshals raw into the SetPredicateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetPredicateInput(ctx context.Context, raw any) (model.SetPredicateInput, error) {
+	var out model.SetPredicateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetPredicateInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUpdateRoleInput(ctx context.Context, ec *executionContext, obj any) (model.UpdateRoleInput, error) {
+	var it model.UpdateRoleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["add"]; !present {
+		asMap["add"] = []any{}
+	}
+	if _, present := asMap["remove"]; !present {
+		asMap["remove"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"role", "name", "description", "add", "remove"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "role":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Role = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		case "add":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("add"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Add = data
+		case "remove":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("remove"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Remove = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateRoleInput unmarshals raw into the UpdateRoleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateRoleInput(ctx context.Context, raw any) (model.UpdateRoleInput, error) {
+	var out model.UpdateRoleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateRoleInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -935,6 +3989,110 @@ func UnmarshalRevokeGrantInput(ctx context.Context, raw any) (model.RevokeGrantI
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var activateRolePayloadImplementors = []string{"ActivateRolePayload"}
+
+func _ActivateRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ActivateRolePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, activateRolePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ActivateRolePayload")
+		case "activeRole":
+			out.Values[i] = _ActivateRolePayload_activeRole(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var activeRoleImplementors = []string{"ActiveRole"}
+
+func _ActiveRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ActiveRole) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, activeRoleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ActiveRole")
+		case "role":
+			out.Values[i] = _ActiveRole_role(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bindings":
+			out.Values[i] = _ActiveRole_bindings(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var approveObjectGrantPayloadImplementors = []string{"ApproveObjectGrantPayload"}
+
+func _ApproveObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ApproveObjectGrantPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approveObjectGrantPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApproveObjectGrantPayload")
+		case "objectGrant":
+			out.Values[i] = _ApproveObjectGrantPayload_objectGrant(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var createRolePayloadImplementors = []string{"CreateRolePayload"}
 
@@ -949,6 +4107,11 @@ func _CreateRolePayload(ctx context.Context, ec *executionContext, sel ast.Selec
 			out.Values[i] = graphql.MarshalString("CreateRolePayload")
 		case "role":
 			out.Values[i] = _CreateRolePayload_role(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _CreateRolePayload_rev(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -990,6 +4153,215 @@ func _Decision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Decision_reason(ctx, ec, field, obj)
+				})
+		case "predicate":
+			out.Values[i] = _Decision_predicate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rev":
+			out.Values[i] = _Decision_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteRolePayloadImplementors = []string{"DeleteRolePayload"}
+
+func _DeleteRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteRolePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteRolePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteRolePayload")
+		case "role":
+			out.Values[i] = _DeleteRolePayload_role(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "grants":
+			out.Values[i] = _DeleteRolePayload_grants(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _DeleteRolePayload_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var explainStepImplementors = []string{"ExplainStep"}
+
+func _ExplainStep(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ExplainStep) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explainStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ExplainStep")
+		case "grant":
+			out.Values[i] = _ExplainStep_grant(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "role":
+			out.Values[i] = _ExplainStep_role(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var explanationImplementors = []string{"Explanation"}
+
+func _Explanation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Explanation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, explanationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Explanation")
+		case "decision":
+			out.Values[i] = _Explanation_decision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = _Explanation_text(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "path":
+			out.Values[i] = _Explanation_path(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "objectGrant":
+			out.Values[i] = _Explanation_objectGrant(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "supportingGrants":
+			out.Values[i] = _Explanation_supportingGrants(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "predicates":
+			out.Values[i] = _Explanation_predicates(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "missing":
+			out.Values[i] = _Explanation_missing(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "roles":
+			out.Values[i] = _Explanation_roles(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var fieldRuleImplementors = []string{"FieldRule"}
+
+func _FieldRule(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.FieldRule) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, fieldRuleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FieldRule")
+		case "on":
+			out.Values[i] = _FieldRule_on(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "path":
+			out.Values[i] = _FieldRule_path(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "readers":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _FieldRule_readers(ctx, ec, field, obj)
+				})
+		case "writers":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _FieldRule_writers(ctx, ec, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -1035,9 +4407,35 @@ func _Grant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj
 				func(ctx context.Context) graphql.Marshaler {
 					return _Grant_role(ctx, ec, field, obj)
 				})
+		case "bindings":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Grant_bindings(ctx, ec, field, obj)
+				})
+		case "inherit":
+			out.Values[i] = _Grant_inherit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "set":
+			out.Values[i] = _Grant_set(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "admin":
+			out.Values[i] = _Grant_admin(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "source":
 			out.Values[i] = _Grant_source(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "notBefore":
+			out.Values[i] = _Grant_notBefore(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "expiresAt":
@@ -1045,10 +4443,59 @@ func _Grant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "reason":
+			out.Values[i] = _Grant_reason(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "grantedBy":
+			out.Values[i] = _Grant_grantedBy(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "via":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Grant_via(ctx, ec, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = _Grant_createdAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var grantObjectPayloadImplementors = []string{"GrantObjectPayload"}
+
+func _GrantObjectPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.GrantObjectPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, grantObjectPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("GrantObjectPayload")
+		case "objectGrant":
+			out.Values[i] = _GrantObjectPayload_objectGrant(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -1080,6 +4527,132 @@ func _GrantRolePayload(ctx context.Context, ec *executionContext, sel ast.Select
 			out.Values[i] = graphql.MarshalString("GrantRolePayload")
 		case "grant":
 			out.Values[i] = _GrantRolePayload_grant(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _GrantRolePayload_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var holdersImplementors = []string{"Holders"}
+
+func _Holders(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Holders) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, holdersImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Holders")
+		case "users":
+			out.Values[i] = _Holders_users(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "complete":
+			out.Values[i] = _Holders_complete(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endCursor":
+			out.Values[i] = _Holders_endCursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _Holders_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var objectGrantImplementors = []string{"ObjectGrant"}
+
+func _ObjectGrant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.ObjectGrant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, objectGrantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ObjectGrant")
+		case "id":
+			out.Values[i] = _ObjectGrant_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "subject":
+			out.Values[i] = _ObjectGrant_subject(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "permission":
+			out.Values[i] = _ObjectGrant_permission(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "on":
+			out.Values[i] = _ObjectGrant_on(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = _ObjectGrant_status(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = _ObjectGrant_reason(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _ObjectGrant_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "grantedBy":
+			out.Values[i] = _ObjectGrant_grantedBy(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = _ObjectGrant_createdAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1116,8 +4689,370 @@ func _Permission(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "params":
+			out.Values[i] = _Permission_params(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "description":
 			out.Values[i] = _Permission_description(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var permissionListImplementors = []string{"PermissionList", "LiveData"}
+
+func _PermissionList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.PermissionList) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, permissionListImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PermissionList")
+		case "permissions":
+			out.Values[i] = _PermissionList_permissions(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _PermissionList_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var policyChangeImplementors = []string{"PolicyChange"}
+
+func _PolicyChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.PolicyChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, policyChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PolicyChange")
+		case "kind":
+			out.Values[i] = _PolicyChange_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "on":
+			out.Values[i] = _PolicyChange_on(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cause":
+			out.Values[i] = _PolicyChange_cause(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var policyDiffImplementors = []string{"PolicyDiff"}
+
+func _PolicyDiff(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PolicyDiff) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, policyDiffImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PolicyDiff")
+		case "user":
+			out.Values[i] = _PolicyDiff_user(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gains":
+			out.Values[i] = _PolicyDiff_gains(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "loses":
+			out.Values[i] = _PolicyDiff_loses(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var policyNewsImplementors = []string{"PolicyNews", "LiveData"}
+
+func _PolicyNews(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.PolicyNews) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, policyNewsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PolicyNews")
+		case "rev":
+			out.Values[i] = _PolicyNews_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changes":
+			out.Values[i] = _PolicyNews_changes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var predicateImplementors = []string{"Predicate"}
+
+func _Predicate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Predicate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, predicateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Predicate")
+		case "id":
+			out.Values[i] = _Predicate_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "permission":
+			out.Values[i] = _Predicate_permission(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = _Predicate_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expression":
+			out.Values[i] = _Predicate_expression(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = _Predicate_description(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var predicateVerdictImplementors = []string{"PredicateVerdict"}
+
+func _PredicateVerdict(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PredicateVerdict) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, predicateVerdictImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PredicateVerdict")
+		case "name":
+			out.Values[i] = _PredicateVerdict_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expression":
+			out.Values[i] = _PredicateVerdict_expression(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outcome":
+			out.Values[i] = _PredicateVerdict_outcome(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var removePredicatePayloadImplementors = []string{"RemovePredicatePayload"}
+
+func _RemovePredicatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RemovePredicatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, removePredicatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RemovePredicatePayload")
+		case "predicate":
+			out.Values[i] = _RemovePredicatePayload_predicate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var requestObjectGrantPayloadImplementors = []string{"RequestObjectGrantPayload"}
+
+func _RequestObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RequestObjectGrantPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, requestObjectGrantPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RequestObjectGrantPayload")
+		case "objectGrant":
+			out.Values[i] = _RequestObjectGrantPayload_objectGrant(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var resetRolePayloadImplementors = []string{"ResetRolePayload"}
+
+func _ResetRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ResetRolePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resetRolePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResetRolePayload")
+		case "permissions":
+			out.Values[i] = _ResetRolePayload_permissions(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1154,8 +5089,56 @@ func _RevokeGrantPayload(ctx context.Context, ec *executionContext, sel ast.Sele
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "revoked":
+			out.Values[i] = _RevokeGrantPayload_revoked(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "stillHeld":
 			out.Values[i] = _RevokeGrantPayload_stillHeld(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stillHeldVia":
+			out.Values[i] = _RevokeGrantPayload_stillHeldVia(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _RevokeGrantPayload_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revokeObjectGrantPayloadImplementors = []string{"RevokeObjectGrantPayload"}
+
+func _RevokeObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevokeObjectGrantPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revokeObjectGrantPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevokeObjectGrantPayload")
+		case "objectGrant":
+			out.Values[i] = _RevokeObjectGrantPayload_objectGrant(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1207,11 +5190,17 @@ func _Role(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "permissions":
-			out.Values[i] = _Role_permissions(ctx, ec, field, obj)
+		case "params":
+			out.Values[i] = _Role_params(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "permissions":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Role_permissions(ctx, ec, field, obj)
+				})
 		case "effectivePermissions":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -1322,9 +5311,286 @@ func _RoleEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	return out
 }
 
+var roleParamImplementors = []string{"RoleParam"}
+
+func _RoleParam(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Param) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, roleParamImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RoleParam")
+		case "name":
+			out.Values[i] = _RoleParam_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "type":
+			out.Values[i] = _RoleParam_type(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "values":
+			out.Values[i] = _RoleParam_values(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setFieldRulePayloadImplementors = []string{"SetFieldRulePayload"}
+
+func _SetFieldRulePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetFieldRulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setFieldRulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetFieldRulePayload")
+		case "fieldRule":
+			out.Values[i] = _SetFieldRulePayload_fieldRule(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setGrantOptionsPayloadImplementors = []string{"SetGrantOptionsPayload"}
+
+func _SetGrantOptionsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetGrantOptionsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setGrantOptionsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetGrantOptionsPayload")
+		case "grant":
+			out.Values[i] = _SetGrantOptionsPayload_grant(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _SetGrantOptionsPayload_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setPredicatePayloadImplementors = []string{"SetPredicatePayload"}
+
+func _SetPredicatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetPredicatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setPredicatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetPredicatePayload")
+		case "predicate":
+			out.Values[i] = _SetPredicatePayload_predicate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var simulationImplementors = []string{"Simulation"}
+
+func _Simulation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Simulation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, simulationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Simulation")
+		case "diffs":
+			out.Values[i] = _Simulation_diffs(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "complete":
+			out.Values[i] = _Simulation_complete(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _Simulation_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var updateRolePayloadImplementors = []string{"UpdateRolePayload"}
+
+func _UpdateRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateRolePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateRolePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateRolePayload")
+		case "role":
+			out.Values[i] = _UpdateRolePayload_role(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rev":
+			out.Values[i] = _UpdateRolePayload_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func unmarshalNActivateRoleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐActivateRoleInput(ctx context.Context, ec *executionContext, v any) (model.ActivateRoleInput, error) {
+	res, err := unmarshalInputActivateRoleInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNActivateRolePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐActivateRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ActivateRolePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ActivateRolePayload!")
+		return graphql.Null
+	}
+	return _ActivateRolePayload(ctx, ec, sel, v)
+}
+
+func marshalNActiveRole2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐActiveRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ActiveRole) graphql.Marshaler {
+	return _ActiveRole(ctx, ec, sel, &v)
+}
+
+func unmarshalNApproveObjectGrantInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐApproveObjectGrantInput(ctx context.Context, ec *executionContext, v any) (model.ApproveObjectGrantInput, error) {
+	res, err := unmarshalInputApproveObjectGrantInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNApproveObjectGrantPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐApproveObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ApproveObjectGrantPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ApproveObjectGrantPayload!")
+		return graphql.Null
+	}
+	return _ApproveObjectGrantPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNArgInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐArgInput(ctx context.Context, ec *executionContext, v any) (model.ArgInput, error) {
+	res, err := unmarshalInputArgInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNArgInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐArgInputᚄ(ctx context.Context, ec *executionContext, v any) ([]model.ArgInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.ArgInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNArgInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐArgInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
 
 func unmarshalNCheckInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCheckInput(ctx context.Context, ec *executionContext, v any) (model.CheckInput, error) {
 	res, err := unmarshalInputCheckInput(ctx, ec, v)
@@ -1378,6 +5644,67 @@ func marshalNDecision2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋr
 	return ret
 }
 
+func unmarshalNDeleteRoleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteRoleInput(ctx context.Context, ec *executionContext, v any) (model.DeleteRoleInput, error) {
+	res, err := unmarshalInputDeleteRoleInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDeleteRolePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.DeleteRolePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteRolePayload!")
+		return graphql.Null
+	}
+	return _DeleteRolePayload(ctx, ec, sel, v)
+}
+
+func marshalNExplainStep2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐExplainStep(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ExplainStep) graphql.Marshaler {
+	return _ExplainStep(ctx, ec, sel, &v)
+}
+
+func marshalNExplainStep2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐExplainStepᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.ExplainStep) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNExplainStep2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐExplainStep(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNExplanation2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐExplanation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Explanation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Explanation!")
+		return graphql.Null
+	}
+	return _Explanation(ctx, ec, sel, v)
+}
+
+func marshalNFieldRule2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐFieldRule(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.FieldRule) graphql.Marshaler {
+	return _FieldRule(ctx, ec, sel, &v)
+}
+
+func marshalNFieldRule2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐFieldRuleᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.FieldRule) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNFieldRule2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐFieldRule(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func marshalNGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.Grant) graphql.Marshaler {
 	return _Grant(ctx, ec, sel, &v)
 }
@@ -1398,6 +5725,19 @@ func marshalNGrant2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbac
 	return ret
 }
 
+func unmarshalNGrantObjectInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐGrantObjectInput(ctx context.Context, ec *executionContext, v any) (model.GrantObjectInput, error) {
+	res, err := unmarshalInputGrantObjectInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNGrantObjectPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐGrantObjectPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.GrantObjectPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "GrantObjectPayload!")
+		return graphql.Null
+	}
+	return _GrantObjectPayload(ctx, ec, sel, v)
+}
+
 func unmarshalNGrantRoleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐGrantRoleInput(ctx context.Context, ec *executionContext, v any) (model.GrantRoleInput, error) {
 	res, err := unmarshalInputGrantRoleInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1409,6 +5749,64 @@ func marshalNGrantRolePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgrap
 		return graphql.Null
 	}
 	return _GrantRolePayload(ctx, ec, sel, v)
+}
+
+func marshalNHolders2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐHolders(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Holders) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Holders!")
+		return graphql.Null
+	}
+	return _Holders(ctx, ec, sel, v)
+}
+
+func marshalNObjectGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.ObjectGrant) graphql.Marshaler {
+	return _ObjectGrant(ctx, ec, sel, &v)
+}
+
+func marshalNObjectGrant2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrantᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.ObjectGrant) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNObjectGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrant(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNObjectGrantStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrantStatus(ctx context.Context, ec *executionContext, v any) (rbac.GrantStatus, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := rbac.GrantStatus(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNObjectGrantStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrantStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.GrantStatus) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ObjectGrantStatus!")
+	}
+	return res
+}
+
+func unmarshalNParamType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParamType(ctx context.Context, ec *executionContext, v any) (rbac.ParamType, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := rbac.ParamType(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNParamType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParamType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.ParamType) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ParamType!")
+	}
+	return res
 }
 
 func marshalNPermission2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPermission(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.Permission) graphql.Marshaler {
@@ -1431,6 +5829,149 @@ func marshalNPermission2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 	return ret
 }
 
+func marshalNPolicyChange2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPolicyChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.PolicyChange) graphql.Marshaler {
+	return _PolicyChange(ctx, ec, sel, &v)
+}
+
+func marshalNPolicyChange2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPolicyChangeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.PolicyChange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPolicyChange2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPolicyChange(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNPolicyChangeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyChangeInput(ctx context.Context, ec *executionContext, v any) (model.PolicyChangeInput, error) {
+	res, err := unmarshalInputPolicyChangeInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNPolicyChangeInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyChangeInputᚄ(ctx context.Context, ec *executionContext, v any) ([]model.PolicyChangeInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.PolicyChangeInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNPolicyChangeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyChangeInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalNPolicyDiff2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyDiff(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.PolicyDiff) graphql.Marshaler {
+	return _PolicyDiff(ctx, ec, sel, &v)
+}
+
+func marshalNPolicyDiff2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyDiffᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.PolicyDiff) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPolicyDiff2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyDiff(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPredicate2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPredicate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.Predicate) graphql.Marshaler {
+	return _Predicate(ctx, ec, sel, &v)
+}
+
+func marshalNPredicate2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPredicateᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Predicate) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPredicate2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPredicate(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNPredicateOutcome2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateOutcome(ctx context.Context, ec *executionContext, v any) (model.PredicateOutcome, error) {
+	var res model.PredicateOutcome
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPredicateOutcome2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateOutcome(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.PredicateOutcome) graphql.Marshaler {
+	return v
+}
+
+func marshalNPredicateVerdict2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateVerdict(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.PredicateVerdict) graphql.Marshaler {
+	return _PredicateVerdict(ctx, ec, sel, &v)
+}
+
+func marshalNPredicateVerdict2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateVerdictᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.PredicateVerdict) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPredicateVerdict2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateVerdict(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNRemovePredicateInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRemovePredicateInput(ctx context.Context, ec *executionContext, v any) (model.RemovePredicateInput, error) {
+	res, err := unmarshalInputRemovePredicateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRemovePredicatePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRemovePredicatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RemovePredicatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RemovePredicatePayload!")
+		return graphql.Null
+	}
+	return _RemovePredicatePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRequestObjectGrantInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRequestObjectGrantInput(ctx context.Context, ec *executionContext, v any) (model.RequestObjectGrantInput, error) {
+	res, err := unmarshalInputRequestObjectGrantInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRequestObjectGrantPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRequestObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RequestObjectGrantPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RequestObjectGrantPayload!")
+		return graphql.Null
+	}
+	return _RequestObjectGrantPayload(ctx, ec, sel, v)
+}
+
+func marshalNResetRolePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐResetRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ResetRolePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResetRolePayload!")
+		return graphql.Null
+	}
+	return _ResetRolePayload(ctx, ec, sel, v)
+}
+
 func unmarshalNRevokeGrantInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevokeGrantInput(ctx context.Context, ec *executionContext, v any) (model.RevokeGrantInput, error) {
 	res, err := unmarshalInputRevokeGrantInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1442,6 +5983,34 @@ func marshalNRevokeGrantPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgr
 		return graphql.Null
 	}
 	return _RevokeGrantPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRevokeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐMode(ctx context.Context, ec *executionContext, v any) (rbac.Mode, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := rbac.Mode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRevokeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐMode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.Mode) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RevokeMode!")
+	}
+	return res
+}
+
+func unmarshalNRevokeObjectGrantInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevokeObjectGrantInput(ctx context.Context, ec *executionContext, v any) (model.RevokeObjectGrantInput, error) {
+	res, err := unmarshalInputRevokeObjectGrantInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRevokeObjectGrantPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevokeObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RevokeObjectGrantPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevokeObjectGrantPayload!")
+		return graphql.Null
+	}
+	return _RevokeObjectGrantPayload(ctx, ec, sel, v)
 }
 
 func marshalNRole2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.Role) graphql.Marshaler {
@@ -1498,6 +6067,144 @@ func marshalNRoleEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmode
 	}
 
 	return ret
+}
+
+func marshalNRoleParam2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParam(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rbac.Param) graphql.Marshaler {
+	return _RoleParam(ctx, ec, sel, &v)
+}
+
+func marshalNRoleParam2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParamᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Param) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNRoleParam2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParam(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNRoleParamInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRoleParamInput(ctx context.Context, ec *executionContext, v any) (model.RoleParamInput, error) {
+	res, err := unmarshalInputRoleParamInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNRoleParamInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRoleParamInputᚄ(ctx context.Context, ec *executionContext, v any) ([]model.RoleParamInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.RoleParamInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNRoleParamInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRoleParamInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalNSetFieldRuleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetFieldRuleInput(ctx context.Context, ec *executionContext, v any) (model.SetFieldRuleInput, error) {
+	res, err := unmarshalInputSetFieldRuleInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSetFieldRulePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetFieldRulePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SetFieldRulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetFieldRulePayload!")
+		return graphql.Null
+	}
+	return _SetFieldRulePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNSetGrantOptionsInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetGrantOptionsInput(ctx context.Context, ec *executionContext, v any) (model.SetGrantOptionsInput, error) {
+	res, err := unmarshalInputSetGrantOptionsInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSetGrantOptionsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetGrantOptionsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SetGrantOptionsPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetGrantOptionsPayload!")
+		return graphql.Null
+	}
+	return _SetGrantOptionsPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNSetPredicateInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetPredicateInput(ctx context.Context, ec *executionContext, v any) (model.SetPredicateInput, error) {
+	res, err := unmarshalInputSetPredicateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSetPredicatePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetPredicatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SetPredicatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetPredicatePayload!")
+		return graphql.Null
+	}
+	return _SetPredicatePayload(ctx, ec, sel, v)
+}
+
+func marshalNSimulation2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSimulation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Simulation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Simulation!")
+		return graphql.Null
+	}
+	return _Simulation(ctx, ec, sel, v)
+}
+
+func unmarshalNUpdateRoleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateRoleInput(ctx context.Context, ec *executionContext, v any) (model.UpdateRoleInput, error) {
+	res, err := unmarshalInputUpdateRoleInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUpdateRolePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UpdateRolePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UpdateRolePayload!")
+		return graphql.Null
+	}
+	return _UpdateRolePayload(ctx, ec, sel, v)
+}
+
+func marshalOActiveRole2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐActiveRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ActiveRole) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _ActiveRole(ctx, ec, sel, v)
+}
+
+func unmarshalOCreateRoleInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCreateRoleInput(ctx context.Context, ec *executionContext, v any) (*model.CreateRoleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputCreateRoleInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOGrantRoleInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐGrantRoleInput(ctx context.Context, ec *executionContext, v any) (*model.GrantRoleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputGrantRoleInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOSetGrantOptionsInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetGrantOptionsInput(ctx context.Context, ec *executionContext, v any) (*model.SetGrantOptionsInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputSetGrantOptionsInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOUpdateRoleInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateRoleInput(ctx context.Context, ec *executionContext, v any) (*model.UpdateRoleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputUpdateRoleInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 // endregion ***************************** type.gotpl *****************************

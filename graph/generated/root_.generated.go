@@ -27,6 +27,7 @@ type ResolverRoot interface {
 	Device() DeviceResolver
 	Document() DocumentResolver
 	Factor() FactorResolver
+	FieldRule() FieldRuleResolver
 	Grant() GrantResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
@@ -65,8 +66,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("ActivateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputActivateRoleInput)),
 			graphql.NewInputUnmarshaler("AddEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputAddEmailInput)),
 			graphql.NewInputUnmarshaler("AddPasskeyInput", graphql.BindUnmarshaler(ec, unmarshalInputAddPasskeyInput)),
+			graphql.NewInputUnmarshaler("ApproveObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputApproveObjectGrantInput)),
+			graphql.NewInputUnmarshaler("ArgInput", graphql.BindUnmarshaler(ec, unmarshalInputArgInput)),
 			graphql.NewInputUnmarshaler("BeginProviderInput", graphql.BindUnmarshaler(ec, unmarshalInputBeginProviderInput)),
 			graphql.NewInputUnmarshaler("ChallengeInput", graphql.BindUnmarshaler(ec, unmarshalInputChallengeInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
@@ -84,26 +88,31 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
+			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentListInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentListInput)),
 			graphql.NewInputUnmarshaler("EnableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputEnableUserInput)),
 			graphql.NewInputUnmarshaler("EndSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputEndSessionInput)),
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
 			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
+			graphql.NewInputUnmarshaler("GrantObjectInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantObjectInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
 			graphql.NewInputUnmarshaler("ImpersonateInput", graphql.BindUnmarshaler(ec, unmarshalInputImpersonateInput)),
 			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
 			graphql.NewInputUnmarshaler("OwnListInput", graphql.BindUnmarshaler(ec, unmarshalInputOwnListInput)),
+			graphql.NewInputUnmarshaler("PolicyChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPolicyChangeInput)),
 			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
 			graphql.NewInputUnmarshaler("ReauthenticateInput", graphql.BindUnmarshaler(ec, unmarshalInputReauthenticateInput)),
 			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
 			graphql.NewInputUnmarshaler("RemoveEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveEmailInput)),
 			graphql.NewInputUnmarshaler("RemoveFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveFactorInput)),
+			graphql.NewInputUnmarshaler("RemovePredicateInput", graphql.BindUnmarshaler(ec, unmarshalInputRemovePredicateInput)),
 			graphql.NewInputUnmarshaler("RemoveSessionDataInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveSessionDataInput)),
 			graphql.NewInputUnmarshaler("RenameFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameFactorInput)),
 			graphql.NewInputUnmarshaler("RenameSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameSessionInput)),
 			graphql.NewInputUnmarshaler("ReportInput", graphql.BindUnmarshaler(ec, unmarshalInputReportInput)),
+			graphql.NewInputUnmarshaler("RequestObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestObjectGrantInput)),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestPasswordResetInput)),
 			graphql.NewInputUnmarshaler("RequestSignInMailInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestSignInMailInput)),
 			graphql.NewInputUnmarshaler("ResendVerificationInput", graphql.BindUnmarshaler(ec, unmarshalInputResendVerificationInput)),
@@ -111,6 +120,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeAccessKeyInput)),
 			graphql.NewInputUnmarshaler("RevokeGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeGrantInput)),
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeInvitationInput)),
+			graphql.NewInputUnmarshaler("RevokeObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeObjectGrantInput)),
+			graphql.NewInputUnmarshaler("RoleParamInput", graphql.BindUnmarshaler(ec, unmarshalInputRoleParamInput)),
+			graphql.NewInputUnmarshaler("SetFieldRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputSetFieldRuleInput)),
+			graphql.NewInputUnmarshaler("SetGrantOptionsInput", graphql.BindUnmarshaler(ec, unmarshalInputSetGrantOptionsInput)),
+			graphql.NewInputUnmarshaler("SetPredicateInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPredicateInput)),
 			graphql.NewInputUnmarshaler("SetPrimaryEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPrimaryEmailInput)),
 			graphql.NewInputUnmarshaler("SetSessionDataInput", graphql.BindUnmarshaler(ec, unmarshalInputSetSessionDataInput)),
 			graphql.NewInputUnmarshaler("SignInAnonymouslyInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInAnonymouslyInput)),
@@ -123,6 +137,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnlinkIdentityInput", graphql.BindUnmarshaler(ec, unmarshalInputUnlinkIdentityInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
 			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
+			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
 			graphql.NewInputUnmarshaler("VerifyEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyEmailInput)),
 		)
 	}
@@ -291,7 +306,9 @@ type Viewer {
   termsVersion: String
   "Whether a role of the user wants a second factor and there is none."
   factorRequired: Boolean!
-  "Keys of every permission the user holds now, by whatever role, within the scopes of the access key in use."
+  "The role that counts alone since ` + "`" + `activateRole` + "`" + `; null when all that the user holds does."
+  activeRole: ActiveRole
+  "Keys of every permission the user holds now, for some values of its parameters at least, by whatever role or by the active one alone, within the scopes of the access key in use."
   permissions: [String!]!
   "The user's place in the plan catalogue."
   membership: Membership!
@@ -883,6 +900,10 @@ input ChannelInput {
   mySessions: OwnListInput
   "What happened to the caller's account, as ` + "`" + `mySecurityEvents` + "`" + `."
   mySecurityEvents: OwnListInput
+  "What the caller may do, as ` + "`" + `me.permissions` + "`" + `: true to follow it."
+  myPermissions: Boolean
+  "The changes of the policy, for who holds ` + "`" + `rbac.role.read` + "`" + `: true to follow them."
+  policyChanges: Boolean
 }
 
 "How much of a list of the caller's own is to be followed."
@@ -938,7 +959,7 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta | SessionList | SecurityEventList
+union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews
 
 "The newest live sessions of the caller. Each message brings the whole list."
 type SessionList {
@@ -1120,11 +1141,38 @@ extend type Mutation {
 type Permission @shareable {
   "Key, ` + "`" + `system.noun.verb` + "`" + `."
   key: String!
+  "Names of its parameters: a role has the permission for certain values of them, or for any."
+  params: [String!]!
   "What its holder may do."
   description: String!
 }
 
-"A set of permissions, which may include other roles: roles form a graph without cycles."
+"What the values of a parameter look like."
+enum ParamType {
+  "One of the values that the parameter lists."
+  ENUM
+  "Any text."
+  STRING
+  "A whole number."
+  INT
+  "The id of an object."
+  ID
+}
+
+"A parameter of a role: each grant of the role says which value it has."
+type RoleParam @shareable {
+  "Name."
+  name: String!
+  "What the values look like."
+  type: ParamType!
+  "The values of an ENUM; empty for the others."
+  values: [String!]!
+}
+
+"""
+A set of permissions, which may include other roles: roles form a graph without cycles. Permissions are written with their
+parameters, such as ` + "`" + `report.view(region=EU)` + "`" + `: a value, ` + "`" + `*` + "`" + ` for any, or ` + "`" + `$` + "`" + ` and a parameter of the role.
+"""
 type Role implements Node {
   "Global id."
   id: ID!
@@ -1134,6 +1182,8 @@ type Role implements Node {
   name: String!
   "What the role is for."
   description: String!
+  "The role's parameters, at most 4."
+  params: [RoleParam!]!
   "Permissions named by the role itself."
   permissions: [String!]!
   "All permissions a holder has: its own and those of the included roles, at any depth."
@@ -1160,7 +1210,10 @@ type RoleEdge {
   node: Role!
 }
 
-"An edge of the role graph: the member holds the role. The member is a user, or a role that thereby includes it."
+"""
+An edge of the role graph: the member holds the role. The member is a user, or a role that thereby includes it. The options are
+those of a membership in PostgreSQL 16.
+"""
 type Grant implements Node {
   "Global id."
   id: ID!
@@ -1168,12 +1221,102 @@ type Grant implements Node {
   member: ID!
   "The role held."
   role: Role!
+  "What the role's parameters are bound to, such as ` + "`" + `region=EU` + "`" + `; ` + "`" + `*` + "`" + ` for any value. Empty when it has none."
+  bindings: String!
+  "Whether the member has the rights of the role at once; if not, only while it is activated."
+  inherit: Boolean!
+  "Whether the member can activate the role."
+  set: Boolean!
+  "Whether the member may let others hold the role. It is a guard against accident: they can grant it to themselves."
+  admin: Boolean!
   "Where the grant comes from: ` + "`" + `manual` + "`" + `, ` + "`" + `bootstrap` + "`" + `, ` + "`" + `default` + "`" + ` (every user has it), or ` + "`" + `plan:` + "`" + ` with the membership behind it."
   source: String!
+  "Before when the grant does not count yet; null for at once. Compared with the clock at each check."
+  notBefore: Time
   "From when on the grant counts no more; null for never. Compared with the clock at each check."
   expiresAt: Time
+  "Why it was made; empty when nobody said."
+  reason: String!
+  "Global id of who made it."
+  grantedBy: ID!
+  "Global id of the grant by which the grantor was admin of the role: this one goes when that goes. Null for a grantor who held all of it."
+  via: ID
   "When the grant was made."
   createdAt: Time!
+}
+
+"Whether a grant on an object counts."
+enum ObjectGrantStatus {
+  "Asked for, and counts for nothing."
+  REQUESTED
+  "In force."
+  APPROVED
+}
+
+"A permission to use on one object. It is deleted with the object."
+type ObjectGrant @shareable {
+  "Global id."
+  id: ID!
+  "Global id of the user or role that may use it."
+  subject: ID!
+  "Key of the permission."
+  permission: String!
+  "Global id of the object."
+  on: ID!
+  "Whether it counts."
+  status: ObjectGrantStatus!
+  "Why it was asked for or granted."
+  reason: String!
+  "From when on it counts no more; null for never."
+  expiresAt: Time
+  "Global id of who granted or requested it."
+  grantedBy: ID!
+  "When it was granted or requested."
+  createdAt: Time!
+}
+
+"A condition on a permission: its holders may use it only where the expression holds."
+type Predicate @shareable {
+  "Global id; of one in code, which can't be removed, it ends with a colon."
+  id: ID!
+  "Key of the permission it narrows."
+  permission: String!
+  "Name, which a refusal tells."
+  name: String!
+  "Such as ` + "`" + `object.owner == user.id` + "`" + `; empty for one in code."
+  expression: String!
+  "What it is for."
+  description: String!
+}
+
+"Who reads and writes one field of the documents of a content type."
+type FieldRule @shareable {
+  "Global id of the content type."
+  on: ID!
+  "A field of the data, at the top level."
+  path: String!
+  "Global ids of the roles one of which a reader holds; null for everybody."
+  readers: [ID!]
+  "Global ids of the roles one of which a writer holds; null for everybody who reads."
+  writers: [ID!]
+}
+
+"A parameter with a value."
+input ArgInput {
+  "Name of the parameter."
+  name: String!
+  "A value. In a grant also ` + "`" + `*` + "`" + ` for any, or ` + "`" + `$` + "`" + ` and a parameter of the role that is the member."
+  value: String!
+}
+
+"A parameter of a role to be."
+input RoleParamInput {
+  "A lower-case letter, then up to 31 letters and digits."
+  name: String!
+  "What the values look like."
+  type: ParamType! = STRING
+  "The values of an ENUM, 1 to 100."
+  values: [String!]! = []
 }
 
 "Input of ` + "`" + `createRole` + "`" + `."
@@ -1184,7 +1327,9 @@ input CreateRoleInput {
   name: String!
   "What the role is for, at most 500 characters."
   description: String! = ""
-  "Keys of permissions. The caller must hold each of them."
+  "The role's parameters, at most 4. They cannot be changed later."
+  params: [RoleParamInput!]! = []
+  "Permissions, each with all its parameters bound, such as ` + "`" + `report.view(region=$region)` + "`" + `. The caller must hold each of them."
   permissions: [String!]! = []
 }
 
@@ -1192,6 +1337,56 @@ input CreateRoleInput {
 type CreateRolePayload {
   "The new role."
   role: Role!
+  "Revision of the policy in which it is there."
+  rev: Int!
+}
+
+"Input of ` + "`" + `updateRole` + "`" + `. What is left out stays."
+input UpdateRoleInput {
+  "Global id of the role."
+  role: ID!
+  "Display name, 1 to 100 characters."
+  name: String
+  "What the role is for, at most 500 characters."
+  description: String
+  "Permissions it is to have. The caller must hold each of them."
+  add: [String!]! = []
+  "Permissions it is to have no more. The caller must hold each of them."
+  remove: [String!]! = []
+}
+
+"Answer of ` + "`" + `updateRole` + "`" + `."
+type UpdateRolePayload {
+  "The role as it is now."
+  role: Role!
+  "Revision of the policy in which it is so."
+  rev: Int!
+}
+
+"What happens to what depends on something that goes away, as in PostgreSQL."
+enum RevokeMode {
+  "Refuse, and name what depends on it."
+  RESTRICT
+  "It goes too."
+  CASCADE
+}
+
+"Input of ` + "`" + `deleteRole` + "`" + `."
+input DeleteRoleInput {
+  "Global id of the role."
+  role: ID!
+  "What happens if it has members."
+  mode: RevokeMode! = RESTRICT
+}
+
+"Answer of ` + "`" + `deleteRole` + "`" + `."
+type DeleteRolePayload {
+  "Global id of the role that is gone."
+  role: ID!
+  "Global ids of the grants that went with it."
+  grants: [ID!]!
+  "Revision of the policy in which it is gone."
+  rev: Int!
 }
 
 "Input of ` + "`" + `grantRole` + "`" + `."
@@ -1200,28 +1395,213 @@ input GrantRoleInput {
   role: ID!
   "Global id of the user or role that is to hold it."
   member: ID!
+  "What each parameter of the role is bound to."
+  bindings: [ArgInput!]! = []
+  "Whether the member has the rights at once."
+  inherit: Boolean! = true
+  "Whether the member can activate the role."
+  set: Boolean! = true
+  "Whether the member may let others hold the role."
+  admin: Boolean! = false
+  "Before when the grant does not count yet; null for at once."
+  notBefore: Time
   "From when on the grant counts no more; null for never."
   expiresAt: Time
+  "Why, at most 500 characters."
+  reason: String! = ""
 }
 
 "Answer of ` + "`" + `grantRole` + "`" + `."
 type GrantRolePayload {
-  "The new grant; the existing one if the member was granted the role already, which then lasts at least as long as asked."
+  "The new grant; the existing one if the same caller granted the same already, which then lasts and gives at least as much as asked."
   grant: Grant!
+  "Revision of the policy in which it is there."
+  rev: Int!
+}
+
+"Input of ` + "`" + `setGrantOptions` + "`" + `."
+input SetGrantOptionsInput {
+  "Global id of the grant."
+  grant: ID!
+  "Whether the member has the rights at once."
+  inherit: Boolean!
+  "Whether the member can activate the role."
+  set: Boolean!
+  "Whether the member may let others hold the role."
+  admin: Boolean!
+  "What happens to what the member granted, when they are admin no more."
+  mode: RevokeMode! = RESTRICT
+}
+
+"Answer of ` + "`" + `setGrantOptions` + "`" + `."
+type SetGrantOptionsPayload {
+  "The grant as it is now."
+  grant: Grant!
+  "Revision of the policy in which it is so."
+  rev: Int!
 }
 
 "Input of ` + "`" + `revokeGrant` + "`" + `."
 input RevokeGrantInput {
   "Global id of the grant."
   grant: ID!
+  "What happens to what its member granted as an admin by it."
+  mode: RevokeMode! = RESTRICT
 }
 
 "Answer of ` + "`" + `revokeGrant` + "`" + `."
 type RevokeGrantPayload {
   "Global id of the grant that is gone."
   grant: ID!
-  "Whether the member still holds the role by another way."
+  "Global ids of all grants that are gone, that one first."
+  revoked: [ID!]!
+  "Whether the members still hold the role by another way."
   stillHeld: Boolean!
+  "Global ids of the grants by which they do."
+  stillHeldVia: [ID!]!
+  "Revision of the policy in which they are gone."
+  rev: Int!
+}
+
+"Input of ` + "`" + `activateRole` + "`" + `."
+input ActivateRoleInput {
+  "Global id of the role."
+  role: ID!
+  "What each parameter of the role is to be."
+  bindings: [ArgInput!]! = []
+}
+
+"Answer of ` + "`" + `activateRole` + "`" + `."
+type ActivateRolePayload {
+  "What counts now instead of all that the user holds."
+  activeRole: ActiveRole!
+}
+
+"Answer of ` + "`" + `resetRole` + "`" + `."
+type ResetRolePayload {
+  "What the session may do again, as ` + "`" + `me.permissions` + "`" + `."
+  permissions: [String!]!
+}
+
+"The one role that counts for a session, in place of all that the user holds."
+type ActiveRole {
+  "The role."
+  role: Role!
+  "What its parameters are bound to, such as ` + "`" + `region=EU` + "`" + `."
+  bindings: String!
+}
+
+"Input of ` + "`" + `requestObjectGrant` + "`" + `."
+input RequestObjectGrantInput {
+  "Key of the permission."
+  permission: String!
+  "Global id of the object."
+  on: ID!
+  "Why, at most 500 characters."
+  reason: String! = ""
+  "From when on it need not count any more; null for never."
+  expiresAt: Time
+}
+
+"Answer of ` + "`" + `requestObjectGrant` + "`" + `."
+type RequestObjectGrantPayload {
+  "The request; what there is already if the caller may or has asked."
+  objectGrant: ObjectGrant!
+}
+
+"Input of ` + "`" + `grantObject` + "`" + `."
+input GrantObjectInput {
+  "Global id of the user or role that is to use it."
+  subject: ID!
+  "Key of the permission."
+  permission: String!
+  "Global id of the object."
+  on: ID!
+  "Why, at most 500 characters."
+  reason: String! = ""
+  "From when on it counts no more; null for never."
+  expiresAt: Time
+}
+
+"Answer of ` + "`" + `grantObject` + "`" + `."
+type GrantObjectPayload {
+  "The grant."
+  objectGrant: ObjectGrant!
+}
+
+"Input of ` + "`" + `approveObjectGrant` + "`" + `."
+input ApproveObjectGrantInput {
+  "Global id of the request."
+  objectGrant: ID!
+}
+
+"Answer of ` + "`" + `approveObjectGrant` + "`" + `."
+type ApproveObjectGrantPayload {
+  "The grant that it is now."
+  objectGrant: ObjectGrant!
+}
+
+"Input of ` + "`" + `revokeObjectGrant` + "`" + `."
+input RevokeObjectGrantInput {
+  "Global id of the grant or request."
+  objectGrant: ID!
+}
+
+"Answer of ` + "`" + `revokeObjectGrant` + "`" + `."
+type RevokeObjectGrantPayload {
+  "Global id of what is gone."
+  objectGrant: ID!
+}
+
+"Input of ` + "`" + `setPredicate` + "`" + `."
+input SetPredicateInput {
+  "Key of the permission."
+  permission: String!
+  "Unique for the permission: 2 to 64 of a-z, 0-9, dot, dash and underscore."
+  name: String!
+  """
+  At most 1,000 bytes of ` + "`" + `&& || !` + "`" + `, comparisons and ` + "`" + `in` + "`" + `, over ` + "`" + `object.…` + "`" + `, ` + "`" + `user.id` + "`" + `, ` + "`" + `args.…` + "`" + `, ` + "`" + `now` + "`" + ` (text, to the minute) and
+  constants. Of a document there are id, type, owner, label, rev, createdAt, updatedAt and data.
+  """
+  expression: String!
+  "What it is for, at most 500 characters."
+  description: String! = ""
+}
+
+"Answer of ` + "`" + `setPredicate` + "`" + `."
+type SetPredicatePayload {
+  "The predicate, which is in force."
+  predicate: Predicate!
+}
+
+"Input of ` + "`" + `removePredicate` + "`" + `."
+input RemovePredicateInput {
+  "Global id of the predicate."
+  predicate: ID!
+}
+
+"Answer of ` + "`" + `removePredicate` + "`" + `."
+type RemovePredicatePayload {
+  "Global id of the predicate that is gone."
+  predicate: ID!
+}
+
+"Input of ` + "`" + `setFieldRule` + "`" + `. Nothing for both readers and writers takes the rule away."
+input SetFieldRuleInput {
+  "Global id of the content type."
+  on: ID!
+  "A field of the data, at the top level."
+  path: String!
+  "Global ids of the roles one of which a reader holds; null for everybody."
+  readers: [ID!]
+  "Global ids of the roles one of which a writer holds; null for everybody who reads."
+  writers: [ID!]
+}
+
+"Answer of ` + "`" + `setFieldRule` + "`" + `."
+type SetFieldRulePayload {
+  "The rule as it is now."
+  fieldRule: FieldRule!
 }
 
 "A question for ` + "`" + `can` + "`" + `."
@@ -1230,35 +1610,229 @@ input CheckInput {
   permission: String!
   "Global id of the object it is asked for; null for the permission as such."
   on: ID
+  "Values of the permission's parameters. One that is left out is that of the object."
+  args: [ArgInput!]! = []
 }
 
 "An answer of ` + "`" + `can` + "`" + `."
 type Decision @shareable {
   "Whether the caller may."
   allowed: Boolean!
-  "Why: ` + "`" + `ALLOWED` + "`" + `, ` + "`" + `NO_GRANT` + "`" + `, ` + "`" + `EXPIRED` + "`" + `, ` + "`" + `UNKNOWN_PERMISSION` + "`" + `, ` + "`" + `ANONYMOUS` + "`" + `, ` + "`" + `OUT_OF_SCOPE` + "`" + ` (of the access key in use) or ` + "`" + `POLICY_STALE` + "`" + `."
+  """
+  Why: ` + "`" + `ALLOWED` + "`" + `, ` + "`" + `NO_PATH` + "`" + `, ` + "`" + `NOT_INHERITED` + "`" + ` (a role to activate), ` + "`" + `EXPIRED` + "`" + `, ` + "`" + `NOT_YET` + "`" + `, ` + "`" + `ARG_REQUIRED` + "`" + `, ` + "`" + `BINDING_MISMATCH` + "`" + `,
+  ` + "`" + `PREDICATE` + "`" + `, ` + "`" + `UNKNOWN_PERMISSION` + "`" + `, ` + "`" + `ANONYMOUS` + "`" + `, ` + "`" + `OUT_OF_SCOPE` + "`" + ` (of the access key in use) or ` + "`" + `POLICY_STALE` + "`" + `.
+  """
   reason: String!
+  "Name of the predicate that said no; empty otherwise."
+  predicate: String!
+  "Revision of the policy that answered; 0 when none did."
+  rev: Int!
+}
+
+"One step of a way to a permission: by a grant, the user or the role before holds this role."
+type ExplainStep @shareable {
+  "Global id of the grant."
+  grant: ID!
+  "The role held by it, with its parameters as they are on this way: ` + "`" + `report-viewer(region=EU)` + "`" + `."
+  role: String!
+}
+
+"What a predicate says of an object."
+enum PredicateOutcome {
+  "Nothing: there is no object to speak of."
+  ABSTAIN
+  "The grants decide."
+  ALLOW
+  "No, whatever is granted."
+  DENY
+}
+
+"What one predicate said."
+type PredicateVerdict @shareable {
+  "Its name."
+  name: String!
+  "Its expression; empty for one in code."
+  expression: String!
+  "What it said."
+  outcome: PredicateOutcome!
+}
+
+"Why somebody may do something, or why not."
+type Explanation @shareable {
+  "The answer."
+  decision: Decision!
+  "All of it in one line: ` + "`" + `u -[g1]-> eu-lead -[g2 region=EU]-> report-viewer(region=EU) => report.view(region=EU)` + "`" + `."
+  text: String!
+  "The shortest way of grants that gives it, of several that with the lowest ids; empty for none."
+  path: [ExplainStep!]!
+  "Global id of the grant on the object that gives it; null when a way does, or nothing."
+  objectGrant: ID
+  "How many grants lie on any way that gives it."
+  supportingGrants: Int!
+  "What each predicate said, the abstaining ones too."
+  predicates: [PredicateVerdict!]!
+  "When refused: what would be needed."
+  missing: [String!]!
+  "When refused for want of a grant: keys of up to 10 roles that name the permission."
+  roles: [String!]!
+}
+
+"Users who may do something, by id."
+type Holders {
+  "Global ids of the users."
+  users: [ID!]!
+  "Whether these are all there are: the page begins with the first and ends with the last."
+  complete: Boolean!
+  "Where the next page begins: the ` + "`" + `after` + "`" + ` to ask for it with; null when there is none."
+  endCursor: String
+  "Revision of the policy that answered."
+  rev: Int!
+}
+
+"One change to try out."
+input PolicyChangeInput @oneOf {
+  "Let a member hold a role."
+  grantRole: GrantRoleInput
+  "Take a grant back, and what depends on it: its global id."
+  revokeGrant: ID
+  "Change the options of a grant."
+  setGrantOptions: SetGrantOptionsInput
+  "Make a role."
+  createRole: CreateRoleInput
+  "Change a role."
+  updateRole: UpdateRoleInput
+  "Delete a role with its grants: its global id."
+  deleteRole: ID
+}
+
+"What changes would mean to one user."
+type PolicyDiff @shareable {
+  "Global id of the user."
+  user: ID!
+  "What they could do that they can't now."
+  gains: [String!]!
+  "What they could do no more."
+  loses: [String!]!
+}
+
+"What changes would mean. Nothing of them is written."
+type Simulation @shareable {
+  "The users whose rights would change, by id, at most 1,000."
+  diffs: [PolicyDiff!]!
+  "Whether these are all."
+  complete: Boolean!
+  "Revision of the policy they were tried on."
+  rev: Int!
+}
+
+"What the caller may do, followed live. Each message brings all of it."
+type PermissionList @shareable {
+  "As ` + "`" + `me.permissions` + "`" + `."
+  permissions: [String!]!
+  "Revision of the policy in which it is so."
+  rev: Int!
+}
+
+"One change of the policy: what it is about."
+type PolicyChange @shareable {
+  "The kind of its event, such as ` + "`" + `rbac.grant.revoked` + "`" + `."
+  kind: String!
+  "Global id of the role, grant, grant on an object, predicate or rule of a field."
+  on: ID!
+  "Global id of what it follows from; empty for most."
+  cause: String!
+}
+
+"A revision of the policy, followed live, with the changes that led to it: none for the first one told, and when they are not known."
+type PolicyNews @shareable {
+  "The revision."
+  rev: Int!
+  "Its changes."
+  changes: [PolicyChange!]!
 }
 
 extend type Query {
-  "What the caller may do, in the order asked, at most 100 questions."
-  can(checks: [CheckInput!]!): [Decision!]! @access(rule: PUBLIC)
+  """
+  What the caller may do, in the order asked, at most 100 questions. With ` + "`" + `user` + "`" + ` what they may do, which needs
+  ` + "`" + `rbac.role.read` + "`" + ` unless it is the caller. With ` + "`" + `atLeastRev` + "`" + ` the answer is of that revision of the policy or a later one.
+  Errors: REV_TIMEOUT, BAD_USER_INPUT.
+  """
+  can(checks: [CheckInput!]!, user: ID, atLeastRev: Int): [Decision!]! @access(rule: PUBLIC)
+  "The answer to a question about a user, and why: about oneself, or with ` + "`" + `rbac.role.read` + "`" + ` about anybody. Errors: UNKNOWN_PERMISSION, REV_TIMEOUT."
+  explain(user: ID!, check: CheckInput!, atLeastRev: Int): Explanation! @access(rule: USER)
+  "The users who may do something, by id, 1 to 1,000 at once. Errors: UNKNOWN_PERMISSION, BAD_CURSOR."
+  whoCan(check: CheckInput!, limit: Int! = 100, after: String): Holders!
+    @access(rule: PERMISSION, permission: "rbac.role.read")
+  "Keys of the permissions that a user may use on an object, all considered: oneself, or with ` + "`" + `rbac.role.read` + "`" + ` anybody."
+  whatCan(user: ID!, on: ID!): [String!]! @access(rule: USER)
+  "Everything a user may do but for single objects, such as ` + "`" + `report.view(region=EU)` + "`" + `: oneself, or with ` + "`" + `rbac.role.read` + "`" + ` anybody."
+  permissionsOf(user: ID!): [String!]! @access(rule: USER)
+  "Who would gain and lose what by these changes, one after the other, at most 100, under the rules of the real ones."
+  simulatePolicy(changes: [PolicyChangeInput!]!): Simulation! @access(rule: PERMISSION, permission: "rbac.role.read")
   "Roles by key."
   roles(first: Int, after: String, last: Int, before: String): RoleConnection!
     @access(rule: PERMISSION, permission: "rbac.role.read")
+  "All edges between roles, at most 10,000, the oldest first: the graph as a picture needs it."
+  roleEdges: [Grant!]! @access(rule: PERMISSION, permission: "rbac.role.read")
   "The permission catalogue, by key."
   permissions: [Permission!]! @access(rule: USER)
   "What a user or a role holds directly, whoever granted it."
   grants(member: ID!): [Grant!]! @access(rule: PERMISSION, permission: "rbac.role.read")
+  "What the caller holds directly: the roles there are to activate."
+  myGrants: [Grant!]! @access(rule: USER)
+  "What is granted and requested on an object, the oldest first, at most 1,000. It needs ` + "`" + `rbac.object.grant` + "`" + ` on that object."
+  objectGrants(on: ID!): [ObjectGrant!]! @access(rule: USER)
+  "All predicates, by permission and name."
+  predicates: [Predicate!]! @access(rule: PERMISSION, permission: "rbac.role.read")
+  "The rules for the fields of a content type, by path."
+  fieldRules(on: ID!): [FieldRule!]! @access(rule: PERMISSION, permission: "rbac.role.read")
 }
 
 extend type Mutation {
-  "Make a role. Errors: ROLE_KEY_TAKEN, UNKNOWN_PERMISSION, RBAC_ESCALATION, BAD_USER_INPUT."
+  "Make a role. Errors: ROLE_KEY_TAKEN, UNKNOWN_PERMISSION, RBAC_UNBOUND_PARAM, RBAC_BAD_VALUE, RBAC_ESCALATION, BAD_USER_INPUT."
   createRole(input: CreateRoleInput!): CreateRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
-  "Let a user or a role hold a role. Errors: RBAC_CYCLE (with the path), RBAC_DEPTH, RBAC_ESCALATION (with the permissions missing), NOT_FOUND, BAD_USER_INPUT."
-  grantRole(input: GrantRoleInput!): GrantRolePayload! @access(rule: PERMISSION, permission: "rbac.grant.write")
-  "Take a grant back; it counts no more when the answer is sent. Errors: NOT_FOUND, RBAC_ESCALATION, LAST_ADMIN."
-  revokeGrant(input: RevokeGrantInput!): RevokeGrantPayload! @access(rule: PERMISSION, permission: "rbac.grant.write")
+  "Change a role. Errors: those of ` + "`" + `createRole` + "`" + ` but ROLE_KEY_TAKEN; NOT_FOUND, RBAC_SYSTEM_ROLE."
+  updateRole(input: UpdateRoleInput!): UpdateRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
+  "Delete a role. Errors: NOT_FOUND, RBAC_SYSTEM_ROLE, RBAC_DEPENDENTS (with the members), ROLE_IN_USE, RBAC_ESCALATION."
+  deleteRole(input: DeleteRoleInput!): DeleteRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
+  """
+  Let a user or a role hold a role. It needs ` + "`" + `rbac.grant.write` + "`" + ` and all that the role gives, or to be admin of the role.
+  Errors: FORBIDDEN, RBAC_CYCLE (with the path), RBAC_DEPTH, RBAC_ESCALATION (with what is missing), RBAC_UNBOUND_PARAM,
+  RBAC_BAD_VALUE, NOT_FOUND, BAD_USER_INPUT.
+  """
+  grantRole(input: GrantRoleInput!): GrantRolePayload! @access(rule: USER)
+  "Change the options of a grant. Errors: FORBIDDEN, NOT_FOUND, RBAC_ESCALATION, RBAC_DEPENDENTS, LAST_ADMIN."
+  setGrantOptions(input: SetGrantOptionsInput!): SetGrantOptionsPayload! @access(rule: USER)
+  """
+  Take a grant back; it counts no more when the answer is sent. Errors: FORBIDDEN, NOT_FOUND, RBAC_ESCALATION, RBAC_DEPENDENTS
+  (with the grants and members), LAST_ADMIN.
+  """
+  revokeGrant(input: RevokeGrantInput!): RevokeGrantPayload! @access(rule: USER)
+  """
+  Use one role instead of all that the user holds, until ` + "`" + `resetRole` + "`" + ` or the end of the session: SET ROLE. A chain of grants must
+  lead there that all let the user. Errors: NOT_SETTABLE, RBAC_UNBOUND_PARAM, RBAC_BAD_VALUE.
+  """
+  activateRole(input: ActivateRoleInput!): ActivateRolePayload! @access(rule: SESSION)
+  "Use all that the user holds again."
+  resetRole: ResetRolePayload! @access(rule: SESSION)
+  "Ask for a permission on an object. Errors: UNKNOWN_PERMISSION, OBJECT_GRANT_LIMIT, BAD_USER_INPUT."
+  requestObjectGrant(input: RequestObjectGrantInput!): RequestObjectGrantPayload! @access(rule: USER)
+  """
+  Let a user or a role use a permission on an object. It needs ` + "`" + `rbac.object.grant` + "`" + ` and the permission itself, both on that
+  object. Errors: FORBIDDEN, RBAC_ESCALATION, NOT_FOUND, UNKNOWN_PERMISSION, OBJECT_GRANT_LIMIT, BAD_USER_INPUT.
+  """
+  grantObject(input: GrantObjectInput!): GrantObjectPayload! @access(rule: USER)
+  "Grant what somebody else asked for. It needs what ` + "`" + `grantObject` + "`" + ` needs. Errors: FORBIDDEN, RBAC_ESCALATION, NOT_FOUND."
+  approveObjectGrant(input: ApproveObjectGrantInput!): ApproveObjectGrantPayload! @access(rule: USER)
+  "Take back a grant on an object, or refuse a request; one's own, or what one could grant. Errors: FORBIDDEN, RBAC_ESCALATION, NOT_FOUND."
+  revokeObjectGrant(input: RevokeObjectGrantInput!): RevokeObjectGrantPayload! @access(rule: USER)
+  "Narrow a permission by a predicate, or change one. Errors: PREDICATE_INVALID (with line and column), PREDICATE_LIMIT, UNKNOWN_PERMISSION, BAD_USER_INPUT."
+  setPredicate(input: SetPredicateInput!): SetPredicatePayload! @access(rule: PERMISSION, permission: "rbac.predicate.write")
+  "Take a predicate away: the permission is as wide as before. Errors: NOT_FOUND."
+  removePredicate(input: RemovePredicateInput!): RemovePredicatePayload!
+    @access(rule: PERMISSION, permission: "rbac.predicate.write")
+  "Say who reads and writes a field of a content type. Errors: NOT_FOUND, FIELD_RULE_LIMIT, BAD_USER_INPUT."
+  setFieldRule(input: SetFieldRuleInput!): SetFieldRulePayload! @access(rule: PERMISSION, permission: "rbac.field.write")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/registry.graphqls", Input: `"A JSON Schema (2020-12) as a JSON object of at most 64 KiB. Unlike in ` + "`" + `JSON` + "`" + `, keys may begin with ` + "`" + `$` + "`" + `."
@@ -2560,6 +3134,24 @@ func childFields_AccessKeyEdge(ctx context.Context, ec *executionContext, field 
 	return nil, fmt.Errorf("no field named %q was found under type AccessKeyEdge", field.Name)
 }
 
+func childFields_ActivateRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "activeRole":
+		return fieldContext_ActivateRolePayload_activeRole(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActivateRolePayload", field.Name)
+}
+
+func childFields_ActiveRole(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "role":
+		return fieldContext_ActiveRole_role(ctx, ec, field)
+	case "bindings":
+		return fieldContext_ActiveRole_bindings(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActiveRole", field.Name)
+}
+
 func childFields_AddEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "flow":
@@ -2578,6 +3170,14 @@ func childFields_AddPasskeyPayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_AddPasskeyPayload_recoveryCodes(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AddPasskeyPayload", field.Name)
+}
+
+func childFields_ApproveObjectGrantPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "objectGrant":
+		return fieldContext_ApproveObjectGrantPayload_objectGrant(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveObjectGrantPayload", field.Name)
 }
 
 func childFields_AuthProvider(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2790,6 +3390,8 @@ func childFields_CreateRolePayload(ctx context.Context, ec *executionContext, fi
 	switch field.Name {
 	case "role":
 		return fieldContext_CreateRolePayload_role(ctx, ec, field)
+	case "rev":
+		return fieldContext_CreateRolePayload_rev(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateRolePayload", field.Name)
 }
@@ -2816,6 +3418,10 @@ func childFields_Decision(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Decision_allowed(ctx, ec, field)
 	case "reason":
 		return fieldContext_Decision_reason(ctx, ec, field)
+	case "predicate":
+		return fieldContext_Decision_predicate(ctx, ec, field)
+	case "rev":
+		return fieldContext_Decision_rev(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Decision", field.Name)
 }
@@ -2842,6 +3448,18 @@ func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, fiel
 		return fieldContext_DeleteMePayload_deletedAfter(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteMePayload", field.Name)
+}
+
+func childFields_DeleteRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "role":
+		return fieldContext_DeleteRolePayload_role(ctx, ec, field)
+	case "grants":
+		return fieldContext_DeleteRolePayload_grants(ctx, ec, field)
+	case "rev":
+		return fieldContext_DeleteRolePayload_rev(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteRolePayload", field.Name)
 }
 
 func childFields_Device(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2978,6 +3596,38 @@ func childFields_Entitlement(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Entitlement", field.Name)
 }
 
+func childFields_ExplainStep(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "grant":
+		return fieldContext_ExplainStep_grant(ctx, ec, field)
+	case "role":
+		return fieldContext_ExplainStep_role(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExplainStep", field.Name)
+}
+
+func childFields_Explanation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "decision":
+		return fieldContext_Explanation_decision(ctx, ec, field)
+	case "text":
+		return fieldContext_Explanation_text(ctx, ec, field)
+	case "path":
+		return fieldContext_Explanation_path(ctx, ec, field)
+	case "objectGrant":
+		return fieldContext_Explanation_objectGrant(ctx, ec, field)
+	case "supportingGrants":
+		return fieldContext_Explanation_supportingGrants(ctx, ec, field)
+	case "predicates":
+		return fieldContext_Explanation_predicates(ctx, ec, field)
+	case "missing":
+		return fieldContext_Explanation_missing(ctx, ec, field)
+	case "roles":
+		return fieldContext_Explanation_roles(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Explanation", field.Name)
+}
+
 func childFields_Factor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3016,6 +3666,20 @@ func childFields_Factors(ctx context.Context, ec *executionContext, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Factors", field.Name)
 }
 
+func childFields_FieldRule(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "on":
+		return fieldContext_FieldRule_on(ctx, ec, field)
+	case "path":
+		return fieldContext_FieldRule_path(ctx, ec, field)
+	case "readers":
+		return fieldContext_FieldRule_readers(ctx, ec, field)
+	case "writers":
+		return fieldContext_FieldRule_writers(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FieldRule", field.Name)
+}
+
 func childFields_FlashMessage(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "level":
@@ -3046,22 +3710,62 @@ func childFields_Grant(ctx context.Context, ec *executionContext, field graphql.
 		return fieldContext_Grant_member(ctx, ec, field)
 	case "role":
 		return fieldContext_Grant_role(ctx, ec, field)
+	case "bindings":
+		return fieldContext_Grant_bindings(ctx, ec, field)
+	case "inherit":
+		return fieldContext_Grant_inherit(ctx, ec, field)
+	case "set":
+		return fieldContext_Grant_set(ctx, ec, field)
+	case "admin":
+		return fieldContext_Grant_admin(ctx, ec, field)
 	case "source":
 		return fieldContext_Grant_source(ctx, ec, field)
+	case "notBefore":
+		return fieldContext_Grant_notBefore(ctx, ec, field)
 	case "expiresAt":
 		return fieldContext_Grant_expiresAt(ctx, ec, field)
+	case "reason":
+		return fieldContext_Grant_reason(ctx, ec, field)
+	case "grantedBy":
+		return fieldContext_Grant_grantedBy(ctx, ec, field)
+	case "via":
+		return fieldContext_Grant_via(ctx, ec, field)
 	case "createdAt":
 		return fieldContext_Grant_createdAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
 }
 
+func childFields_GrantObjectPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "objectGrant":
+		return fieldContext_GrantObjectPayload_objectGrant(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GrantObjectPayload", field.Name)
+}
+
 func childFields_GrantRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "grant":
 		return fieldContext_GrantRolePayload_grant(ctx, ec, field)
+	case "rev":
+		return fieldContext_GrantRolePayload_rev(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GrantRolePayload", field.Name)
+}
+
+func childFields_Holders(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "users":
+		return fieldContext_Holders_users(ctx, ec, field)
+	case "complete":
+		return fieldContext_Holders_complete(ctx, ec, field)
+	case "endCursor":
+		return fieldContext_Holders_endCursor(ctx, ec, field)
+	case "rev":
+		return fieldContext_Holders_rev(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Holders", field.Name)
 }
 
 func childFields_Identity(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3304,6 +4008,30 @@ func childFields_Money(ctx context.Context, ec *executionContext, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
 }
 
+func childFields_ObjectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_ObjectGrant_id(ctx, ec, field)
+	case "subject":
+		return fieldContext_ObjectGrant_subject(ctx, ec, field)
+	case "permission":
+		return fieldContext_ObjectGrant_permission(ctx, ec, field)
+	case "on":
+		return fieldContext_ObjectGrant_on(ctx, ec, field)
+	case "status":
+		return fieldContext_ObjectGrant_status(ctx, ec, field)
+	case "reason":
+		return fieldContext_ObjectGrant_reason(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_ObjectGrant_expiresAt(ctx, ec, field)
+	case "grantedBy":
+		return fieldContext_ObjectGrant_grantedBy(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_ObjectGrant_createdAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ObjectGrant", field.Name)
+}
+
 func childFields_PageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -3322,6 +4050,8 @@ func childFields_Permission(ctx context.Context, ec *executionContext, field gra
 	switch field.Name {
 	case "key":
 		return fieldContext_Permission_key(ctx, ec, field)
+	case "params":
+		return fieldContext_Permission_params(ctx, ec, field)
 	case "description":
 		return fieldContext_Permission_description(ctx, ec, field)
 	}
@@ -3356,6 +4086,58 @@ func childFields_PlanLimit(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_PlanLimit_limit(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PlanLimit", field.Name)
+}
+
+func childFields_PolicyChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return fieldContext_PolicyChange_kind(ctx, ec, field)
+	case "on":
+		return fieldContext_PolicyChange_on(ctx, ec, field)
+	case "cause":
+		return fieldContext_PolicyChange_cause(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PolicyChange", field.Name)
+}
+
+func childFields_PolicyDiff(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_PolicyDiff_user(ctx, ec, field)
+	case "gains":
+		return fieldContext_PolicyDiff_gains(ctx, ec, field)
+	case "loses":
+		return fieldContext_PolicyDiff_loses(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PolicyDiff", field.Name)
+}
+
+func childFields_Predicate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Predicate_id(ctx, ec, field)
+	case "permission":
+		return fieldContext_Predicate_permission(ctx, ec, field)
+	case "name":
+		return fieldContext_Predicate_name(ctx, ec, field)
+	case "expression":
+		return fieldContext_Predicate_expression(ctx, ec, field)
+	case "description":
+		return fieldContext_Predicate_description(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Predicate", field.Name)
+}
+
+func childFields_PredicateVerdict(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_PredicateVerdict_name(ctx, ec, field)
+	case "expression":
+		return fieldContext_PredicateVerdict_expression(ctx, ec, field)
+	case "outcome":
+		return fieldContext_PredicateVerdict_outcome(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PredicateVerdict", field.Name)
 }
 
 func childFields_ReauthenticatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3414,6 +4196,14 @@ func childFields_RemoveFactorPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_RemoveFactorPayload_factor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RemoveFactorPayload", field.Name)
+}
+
+func childFields_RemovePredicatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "predicate":
+		return fieldContext_RemovePredicatePayload_predicate(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemovePredicatePayload", field.Name)
 }
 
 func childFields_RemoveSessionDataPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3478,6 +4268,14 @@ func childFields_ReportPoint(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type ReportPoint", field.Name)
 }
 
+func childFields_RequestObjectGrantPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "objectGrant":
+		return fieldContext_RequestObjectGrantPayload_objectGrant(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestObjectGrantPayload", field.Name)
+}
+
 func childFields_RequestPasswordResetPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "flow":
@@ -3516,6 +4314,14 @@ func childFields_ResetPasswordPayload(ctx context.Context, ec *executionContext,
 	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
 }
 
+func childFields_ResetRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "permissions":
+		return fieldContext_ResetRolePayload_permissions(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetRolePayload", field.Name)
+}
+
 func childFields_RevokeAccessKeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -3528,8 +4334,14 @@ func childFields_RevokeGrantPayload(ctx context.Context, ec *executionContext, f
 	switch field.Name {
 	case "grant":
 		return fieldContext_RevokeGrantPayload_grant(ctx, ec, field)
+	case "revoked":
+		return fieldContext_RevokeGrantPayload_revoked(ctx, ec, field)
 	case "stillHeld":
 		return fieldContext_RevokeGrantPayload_stillHeld(ctx, ec, field)
+	case "stillHeldVia":
+		return fieldContext_RevokeGrantPayload_stillHeldVia(ctx, ec, field)
+	case "rev":
+		return fieldContext_RevokeGrantPayload_rev(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RevokeGrantPayload", field.Name)
 }
@@ -3542,6 +4354,14 @@ func childFields_RevokeInvitationPayload(ctx context.Context, ec *executionConte
 	return nil, fmt.Errorf("no field named %q was found under type RevokeInvitationPayload", field.Name)
 }
 
+func childFields_RevokeObjectGrantPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "objectGrant":
+		return fieldContext_RevokeObjectGrantPayload_objectGrant(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeObjectGrantPayload", field.Name)
+}
+
 func childFields_Role(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3552,6 +4372,8 @@ func childFields_Role(ctx context.Context, ec *executionContext, field graphql.C
 		return fieldContext_Role_name(ctx, ec, field)
 	case "description":
 		return fieldContext_Role_description(ctx, ec, field)
+	case "params":
+		return fieldContext_Role_params(ctx, ec, field)
 	case "permissions":
 		return fieldContext_Role_permissions(ctx, ec, field)
 	case "effectivePermissions":
@@ -3582,6 +4404,18 @@ func childFields_RoleEdge(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_RoleEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RoleEdge", field.Name)
+}
+
+func childFields_RoleParam(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_RoleParam_name(ctx, ec, field)
+	case "type":
+		return fieldContext_RoleParam_type(ctx, ec, field)
+	case "values":
+		return fieldContext_RoleParam_values(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RoleParam", field.Name)
 }
 
 func childFields_SecurityEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3696,6 +4530,32 @@ func childFields_SessionEdge(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
 }
 
+func childFields_SetFieldRulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fieldRule":
+		return fieldContext_SetFieldRulePayload_fieldRule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetFieldRulePayload", field.Name)
+}
+
+func childFields_SetGrantOptionsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "grant":
+		return fieldContext_SetGrantOptionsPayload_grant(ctx, ec, field)
+	case "rev":
+		return fieldContext_SetGrantOptionsPayload_rev(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetGrantOptionsPayload", field.Name)
+}
+
+func childFields_SetPredicatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "predicate":
+		return fieldContext_SetPredicatePayload_predicate(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetPredicatePayload", field.Name)
+}
+
 func childFields_SetPrimaryEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "emails":
@@ -3758,6 +4618,18 @@ func childFields_SignOutUserPayload(ctx context.Context, ec *executionContext, f
 		return fieldContext_SignOutUserPayload_user(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignOutUserPayload", field.Name)
+}
+
+func childFields_Simulation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "diffs":
+		return fieldContext_Simulation_diffs(ctx, ec, field)
+	case "complete":
+		return fieldContext_Simulation_complete(ctx, ec, field)
+	case "rev":
+		return fieldContext_Simulation_rev(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Simulation", field.Name)
 }
 
 func childFields_StartPasswordResetPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3834,6 +4706,16 @@ func childFields_UpdateMePayload(ctx context.Context, ec *executionContext, fiel
 	return nil, fmt.Errorf("no field named %q was found under type UpdateMePayload", field.Name)
 }
 
+func childFields_UpdateRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "role":
+		return fieldContext_UpdateRolePayload_role(ctx, ec, field)
+	case "rev":
+		return fieldContext_UpdateRolePayload_rev(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateRolePayload", field.Name)
+}
+
 func childFields_User(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3902,6 +4784,8 @@ func childFields_Viewer(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Viewer_termsVersion(ctx, ec, field)
 	case "factorRequired":
 		return fieldContext_Viewer_factorRequired(ctx, ec, field)
+	case "activeRole":
+		return fieldContext_Viewer_activeRole(ctx, ec, field)
 	case "permissions":
 		return fieldContext_Viewer_permissions(ctx, ec, field)
 	case "membership":

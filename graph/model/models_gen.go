@@ -45,6 +45,28 @@ type AccessKeyEdge struct {
 	Node session.Key `json:"node"`
 }
 
+// Input of `activateRole`.
+type ActivateRoleInput struct {
+	// Global id of the role.
+	Role ref.Ref `json:"role"`
+	// What each parameter of the role is to be.
+	Bindings []ArgInput `json:"bindings"`
+}
+
+// Answer of `activateRole`.
+type ActivateRolePayload struct {
+	// What counts now instead of all that the user holds.
+	ActiveRole ActiveRole `json:"activeRole"`
+}
+
+// The one role that counts for a session, in place of all that the user holds.
+type ActiveRole struct {
+	// The role.
+	Role rbac.Role `json:"role"`
+	// What its parameters are bound to, such as `region=EU`.
+	Bindings string `json:"bindings"`
+}
+
 // Input of `addEmail`.
 type AddEmailInput struct {
 	// The address.
@@ -61,6 +83,26 @@ type AddPasskeyInput struct {
 	Credential map[string]any `json:"credential"`
 	// Name to know it by, at most 60 characters.
 	Name string `json:"name"`
+}
+
+// Input of `approveObjectGrant`.
+type ApproveObjectGrantInput struct {
+	// Global id of the request.
+	ObjectGrant ref.Ref `json:"objectGrant"`
+}
+
+// Answer of `approveObjectGrant`.
+type ApproveObjectGrantPayload struct {
+	// The grant that it is now.
+	ObjectGrant rbac.ObjectGrant `json:"objectGrant"`
+}
+
+// A parameter with a value.
+type ArgInput struct {
+	// Name of the parameter.
+	Name string `json:"name"`
+	// A value. In a grant also `*` for any, or `$` and a parameter of the role that is the member.
+	Value string `json:"value"`
 }
 
 // What one may do here before signing in, for pages to show the right buttons.
@@ -187,6 +229,10 @@ type ChannelInput struct {
 	MySessions *OwnListInput `json:"mySessions,omitempty"`
 	// What happened to the caller's account, as `mySecurityEvents`.
 	MySecurityEvents *OwnListInput `json:"mySecurityEvents,omitempty"`
+	// What the caller may do, as `me.permissions`: true to follow it.
+	MyPermissions *bool `json:"myPermissions,omitempty"`
+	// The changes of the policy, for who holds `rbac.role.read`: true to follow them.
+	PolicyChanges *bool `json:"policyChanges,omitempty"`
 }
 
 // A question for `can`.
@@ -195,6 +241,8 @@ type CheckInput struct {
 	Permission string `json:"permission"`
 	// Global id of the object it is asked for; null for the permission as such.
 	On *ref.Ref `json:"on,omitempty"`
+	// Values of the permission's parameters. One that is left out is that of the object.
+	Args []ArgInput `json:"args"`
 }
 
 // Input of `completeElevation`.
@@ -295,7 +343,9 @@ type CreateRoleInput struct {
 	Name string `json:"name"`
 	// What the role is for, at most 500 characters.
 	Description string `json:"description"`
-	// Keys of permissions. The caller must hold each of them.
+	// The role's parameters, at most 4. They cannot be changed later.
+	Params []RoleParamInput `json:"params"`
+	// Permissions, each with all its parameters bound, such as `report.view(region=$region)`. The caller must hold each of them.
 	Permissions []string `json:"permissions"`
 }
 
@@ -303,6 +353,8 @@ type CreateRoleInput struct {
 type CreateRolePayload struct {
 	// The new role.
 	Role rbac.Role `json:"role"`
+	// Revision of the policy in which it is there.
+	Rev int `json:"rev"`
 }
 
 // Input of `createServiceAccount`.
@@ -344,6 +396,24 @@ type DeleteDocumentPayload struct {
 type DeleteMeInput struct {
 	// The caller's primary mail address, typed once more.
 	Email string `json:"email"`
+}
+
+// Input of `deleteRole`.
+type DeleteRoleInput struct {
+	// Global id of the role.
+	Role ref.Ref `json:"role"`
+	// What happens if it has members.
+	Mode rbac.Mode `json:"mode"`
+}
+
+// Answer of `deleteRole`.
+type DeleteRolePayload struct {
+	// Global id of the role that is gone.
+	Role ref.Ref `json:"role"`
+	// Global ids of the grants that went with it.
+	Grants []ref.Ref `json:"grants"`
+	// Revision of the policy in which it is gone.
+	Rev int `json:"rev"`
 }
 
 // Input of `disableUser`.
@@ -423,6 +493,34 @@ type EventInput struct {
 	Values map[string]any `json:"values,omitempty"`
 }
 
+// One step of a way to a permission: by a grant, the user or the role before holds this role.
+type ExplainStep struct {
+	// Global id of the grant.
+	Grant ref.Ref `json:"grant"`
+	// The role held by it, with its parameters as they are on this way: `report-viewer(region=EU)`.
+	Role string `json:"role"`
+}
+
+// Why somebody may do something, or why not.
+type Explanation struct {
+	// The answer.
+	Decision rbac.Decision `json:"decision"`
+	// All of it in one line: `u -[g1]-> eu-lead -[g2 region=EU]-> report-viewer(region=EU) => report.view(region=EU)`.
+	Text string `json:"text"`
+	// The shortest way of grants that gives it, of several that with the lowest ids; empty for none.
+	Path []ExplainStep `json:"path"`
+	// Global id of the grant on the object that gives it; null when a way does, or nothing.
+	ObjectGrant *ref.Ref `json:"objectGrant,omitempty"`
+	// How many grants lie on any way that gives it.
+	SupportingGrants int `json:"supportingGrants"`
+	// What each predicate said, the abstaining ones too.
+	Predicates []PredicateVerdict `json:"predicates"`
+	// When refused: what would be needed.
+	Missing []string `json:"missing"`
+	// When refused for want of a grant: keys of up to 10 roles that name the permission.
+	Roles []string `json:"roles"`
+}
+
 // What was proved so far is right and not enough: continue with one of the factors, by `completeSignIn` or `completeElevation`.
 type FactorRequired struct {
 	// Secret that names this attempt. It is good for nothing but going on with it.
@@ -463,20 +561,66 @@ type ForgetDevicePayload struct {
 	Device ref.Ref `json:"device"`
 }
 
+// Input of `grantObject`.
+type GrantObjectInput struct {
+	// Global id of the user or role that is to use it.
+	Subject ref.Ref `json:"subject"`
+	// Key of the permission.
+	Permission string `json:"permission"`
+	// Global id of the object.
+	On ref.Ref `json:"on"`
+	// Why, at most 500 characters.
+	Reason string `json:"reason"`
+	// From when on it counts no more; null for never.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// Answer of `grantObject`.
+type GrantObjectPayload struct {
+	// The grant.
+	ObjectGrant rbac.ObjectGrant `json:"objectGrant"`
+}
+
 // Input of `grantRole`.
 type GrantRoleInput struct {
 	// Global id of the role.
 	Role ref.Ref `json:"role"`
 	// Global id of the user or role that is to hold it.
 	Member ref.Ref `json:"member"`
+	// What each parameter of the role is bound to.
+	Bindings []ArgInput `json:"bindings"`
+	// Whether the member has the rights at once.
+	Inherit bool `json:"inherit"`
+	// Whether the member can activate the role.
+	Set bool `json:"set"`
+	// Whether the member may let others hold the role.
+	Admin bool `json:"admin"`
+	// Before when the grant does not count yet; null for at once.
+	NotBefore *time.Time `json:"notBefore,omitempty"`
 	// From when on the grant counts no more; null for never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Why, at most 500 characters.
+	Reason string `json:"reason"`
 }
 
 // Answer of `grantRole`.
 type GrantRolePayload struct {
-	// The new grant; the existing one if the member was granted the role already, which then lasts at least as long as asked.
+	// The new grant; the existing one if the same caller granted the same already, which then lasts and gives at least as much as asked.
 	Grant rbac.Grant `json:"grant"`
+	// Revision of the policy in which it is there.
+	Rev int `json:"rev"`
+}
+
+// Users who may do something, by id.
+type Holders struct {
+	// Global ids of the users.
+	Users []ref.Ref `json:"users"`
+	// Whether these are all there are: the page begins with the first and ends with the last.
+	Complete bool `json:"complete"`
+	// Where the next page begins: the `after` to ask for it with; null when there is none.
+	EndCursor *string `json:"endCursor,omitempty"`
+	// Revision of the policy that answered.
+	Rev int `json:"rev"`
 }
 
 // Input of `impersonate`.
@@ -593,6 +737,42 @@ type OwnListInput struct {
 	First int `json:"first"`
 }
 
+// One change to try out.
+type PolicyChangeInput struct {
+	// Let a member hold a role.
+	GrantRole *GrantRoleInput `json:"grantRole,omitempty"`
+	// Take a grant back, and what depends on it: its global id.
+	RevokeGrant *ref.Ref `json:"revokeGrant,omitempty"`
+	// Change the options of a grant.
+	SetGrantOptions *SetGrantOptionsInput `json:"setGrantOptions,omitempty"`
+	// Make a role.
+	CreateRole *CreateRoleInput `json:"createRole,omitempty"`
+	// Change a role.
+	UpdateRole *UpdateRoleInput `json:"updateRole,omitempty"`
+	// Delete a role with its grants: its global id.
+	DeleteRole *ref.Ref `json:"deleteRole,omitempty"`
+}
+
+// What changes would mean to one user.
+type PolicyDiff struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+	// What they could do that they can't now.
+	Gains []string `json:"gains"`
+	// What they could do no more.
+	Loses []string `json:"loses"`
+}
+
+// What one predicate said.
+type PredicateVerdict struct {
+	// Its name.
+	Name string `json:"name"`
+	// Its expression; empty for one in code.
+	Expression string `json:"expression"`
+	// What it said.
+	Outcome PredicateOutcome `json:"outcome"`
+}
+
 // One proof. Exactly one member is given.
 type ProofInput struct {
 	// The password.
@@ -677,6 +857,18 @@ type RemoveFactorPayload struct {
 	Factor ref.Ref `json:"factor"`
 }
 
+// Input of `removePredicate`.
+type RemovePredicateInput struct {
+	// Global id of the predicate.
+	Predicate ref.Ref `json:"predicate"`
+}
+
+// Answer of `removePredicate`.
+type RemovePredicatePayload struct {
+	// Global id of the predicate that is gone.
+	Predicate ref.Ref `json:"predicate"`
+}
+
 // Input of `removeSessionData`.
 type RemoveSessionDataInput struct {
 	// Its key.
@@ -731,6 +923,24 @@ type ReportInput struct {
 	Top int `json:"top"`
 }
 
+// Input of `requestObjectGrant`.
+type RequestObjectGrantInput struct {
+	// Key of the permission.
+	Permission string `json:"permission"`
+	// Global id of the object.
+	On ref.Ref `json:"on"`
+	// Why, at most 500 characters.
+	Reason string `json:"reason"`
+	// From when on it need not count any more; null for never.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// Answer of `requestObjectGrant`.
+type RequestObjectGrantPayload struct {
+	// The request; what there is already if the caller may or has asked.
+	ObjectGrant rbac.ObjectGrant `json:"objectGrant"`
+}
+
 // Input of `requestPasswordReset`.
 type RequestPasswordResetInput struct {
 	// Address of the account.
@@ -767,6 +977,12 @@ type ResetPasswordPayload struct {
 	Ended int `json:"ended"`
 }
 
+// Answer of `resetRole`.
+type ResetRolePayload struct {
+	// What the session may do again, as `me.permissions`.
+	Permissions []string `json:"permissions"`
+}
+
 // Input of `revokeAccessKey`.
 type RevokeAccessKeyInput struct {
 	// Global id of the key.
@@ -783,20 +999,40 @@ type RevokeAccessKeyPayload struct {
 type RevokeGrantInput struct {
 	// Global id of the grant.
 	Grant ref.Ref `json:"grant"`
+	// What happens to what its member granted as an admin by it.
+	Mode rbac.Mode `json:"mode"`
 }
 
 // Answer of `revokeGrant`.
 type RevokeGrantPayload struct {
 	// Global id of the grant that is gone.
 	Grant ref.Ref `json:"grant"`
-	// Whether the member still holds the role by another way.
+	// Global ids of all grants that are gone, that one first.
+	Revoked []ref.Ref `json:"revoked"`
+	// Whether the members still hold the role by another way.
 	StillHeld bool `json:"stillHeld"`
+	// Global ids of the grants by which they do.
+	StillHeldVia []ref.Ref `json:"stillHeldVia"`
+	// Revision of the policy in which they are gone.
+	Rev int `json:"rev"`
 }
 
 // Input of `revokeInvitation`.
 type RevokeInvitationInput struct {
 	// Id of the invitation.
 	Invitation string `json:"invitation"`
+}
+
+// Input of `revokeObjectGrant`.
+type RevokeObjectGrantInput struct {
+	// Global id of the grant or request.
+	ObjectGrant ref.Ref `json:"objectGrant"`
+}
+
+// Answer of `revokeObjectGrant`.
+type RevokeObjectGrantPayload struct {
+	// Global id of what is gone.
+	ObjectGrant ref.Ref `json:"objectGrant"`
 }
 
 // One page of roles.
@@ -815,6 +1051,16 @@ type RoleEdge struct {
 	Cursor string `json:"cursor"`
 	// The role.
 	Node rbac.Role `json:"node"`
+}
+
+// A parameter of a role to be.
+type RoleParamInput struct {
+	// A lower-case letter, then up to 31 letters and digits.
+	Name string `json:"name"`
+	// What the values look like.
+	Type rbac.ParamType `json:"type"`
+	// The values of an ENUM, 1 to 100.
+	Values []string `json:"values"`
 }
 
 // A fact about the security of an account, from the log nobody can change.
@@ -897,6 +1143,65 @@ type SessionList struct {
 }
 
 func (SessionList) IsLiveData() {}
+
+// Input of `setFieldRule`. Nothing for both readers and writers takes the rule away.
+type SetFieldRuleInput struct {
+	// Global id of the content type.
+	On ref.Ref `json:"on"`
+	// A field of the data, at the top level.
+	Path string `json:"path"`
+	// Global ids of the roles one of which a reader holds; null for everybody.
+	Readers []ref.Ref `json:"readers,omitempty"`
+	// Global ids of the roles one of which a writer holds; null for everybody who reads.
+	Writers []ref.Ref `json:"writers,omitempty"`
+}
+
+// Answer of `setFieldRule`.
+type SetFieldRulePayload struct {
+	// The rule as it is now.
+	FieldRule rbac.FieldRule `json:"fieldRule"`
+}
+
+// Input of `setGrantOptions`.
+type SetGrantOptionsInput struct {
+	// Global id of the grant.
+	Grant ref.Ref `json:"grant"`
+	// Whether the member has the rights at once.
+	Inherit bool `json:"inherit"`
+	// Whether the member can activate the role.
+	Set bool `json:"set"`
+	// Whether the member may let others hold the role.
+	Admin bool `json:"admin"`
+	// What happens to what the member granted, when they are admin no more.
+	Mode rbac.Mode `json:"mode"`
+}
+
+// Answer of `setGrantOptions`.
+type SetGrantOptionsPayload struct {
+	// The grant as it is now.
+	Grant rbac.Grant `json:"grant"`
+	// Revision of the policy in which it is so.
+	Rev int `json:"rev"`
+}
+
+// Input of `setPredicate`.
+type SetPredicateInput struct {
+	// Key of the permission.
+	Permission string `json:"permission"`
+	// Unique for the permission: 2 to 64 of a-z, 0-9, dot, dash and underscore.
+	Name string `json:"name"`
+	// At most 1,000 bytes of `&& || !`, comparisons and `in`, over `object.…`, `user.id`, `args.…`, `now` (text, to the minute) and
+	// constants. Of a document there are id, type, owner, label, rev, createdAt, updatedAt and data.
+	Expression string `json:"expression"`
+	// What it is for, at most 500 characters.
+	Description string `json:"description"`
+}
+
+// Answer of `setPredicate`.
+type SetPredicatePayload struct {
+	// The predicate, which is in force.
+	Predicate rbac.Predicate `json:"predicate"`
+}
 
 // Input of `setPrimaryEmail`.
 type SetPrimaryEmailInput struct {
@@ -1006,6 +1311,16 @@ type SignedIn struct {
 
 func (SignedIn) IsSignInResult() {}
 
+// What changes would mean. Nothing of them is written.
+type Simulation struct {
+	// The users whose rights would change, by id, at most 1,000.
+	Diffs []PolicyDiff `json:"diffs"`
+	// Whether these are all.
+	Complete bool `json:"complete"`
+	// Revision of the policy they were tried on.
+	Rev int `json:"rev"`
+}
+
 // Input of `startPasswordReset`.
 type StartPasswordResetInput struct {
 	// Global id of the user.
@@ -1108,6 +1423,28 @@ type UpdateMeInput struct {
 type UpdateMePayload struct {
 	// The user as it is now.
 	User account.User `json:"user"`
+}
+
+// Input of `updateRole`. What is left out stays.
+type UpdateRoleInput struct {
+	// Global id of the role.
+	Role ref.Ref `json:"role"`
+	// Display name, 1 to 100 characters.
+	Name *string `json:"name,omitempty"`
+	// What the role is for, at most 500 characters.
+	Description *string `json:"description,omitempty"`
+	// Permissions it is to have. The caller must hold each of them.
+	Add []string `json:"add"`
+	// Permissions it is to have no more. The caller must hold each of them.
+	Remove []string `json:"remove"`
+}
+
+// Answer of `updateRole`.
+type UpdateRolePayload struct {
+	// The role as it is now.
+	Role rbac.Role `json:"role"`
+	// Revision of the policy in which it is so.
+	Rev int `json:"rev"`
 }
 
 // One page of users.
@@ -1349,6 +1686,67 @@ func (e *MergeRule) UnmarshalJSON(b []byte) error {
 }
 
 func (e MergeRule) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a predicate says of an object.
+type PredicateOutcome string
+
+const (
+	// Nothing: there is no object to speak of.
+	PredicateOutcomeAbstain PredicateOutcome = "ABSTAIN"
+	// The grants decide.
+	PredicateOutcomeAllow PredicateOutcome = "ALLOW"
+	// No, whatever is granted.
+	PredicateOutcomeDeny PredicateOutcome = "DENY"
+)
+
+var AllPredicateOutcome = []PredicateOutcome{
+	PredicateOutcomeAbstain,
+	PredicateOutcomeAllow,
+	PredicateOutcomeDeny,
+}
+
+func (e PredicateOutcome) IsValid() bool {
+	switch e {
+	case PredicateOutcomeAbstain, PredicateOutcomeAllow, PredicateOutcomeDeny:
+		return true
+	}
+	return false
+}
+
+func (e PredicateOutcome) String() string {
+	return string(e)
+}
+
+func (e *PredicateOutcome) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = PredicateOutcome(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid PredicateOutcome", str)
+	}
+	return nil
+}
+
+func (e PredicateOutcome) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *PredicateOutcome) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e PredicateOutcome) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -14,6 +14,7 @@ type Actor struct {
 	Session      string // id of the session; empty for keys, jobs and the command line
 	Key          string // id of the access key a program came with; empty for people
 	Scope        *Scope // the only permissions of the user that this request may use; nil for all of them
+	Role         string // the role the user has activated, as rbac writes it, and that replaces all they hold; empty for none
 	Impersonator string // id of the user who acts as User; empty when nobody does
 	ReadOnly     bool   // an impersonator who may only look
 	Visitor      string // who keeps data here without being signed in: digest of the visitor's cookie in hex; empty for none

@@ -16,8 +16,9 @@ const (
 // Permissions says what each permission of this package allows.
 func Permissions() map[string]string {
 	return map[string]string{
-		PermTrack:  "Store events.",
-		PermView:   "See metrics and reports, also live.",
+		PermTrack:             "Store events.",
+		PermView + "(metric)": "See metrics and reports, also live.",
+
 		PermManage: "Define metrics, and check or rebuild their rollups.",
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
@@ -38,6 +39,13 @@ func (r *rights) Require(ctx context.Context, permission string, _ ref.Ref) erro
 	}
 	r.refused++
 	return fault.ErrForbidden
+}
+
+func (r *rights) Scope(ctx context.Context, permission, _ string) (predicate.Filter, error) {
+	if r.Require(ctx, permission, ref.Ref{}) != nil {
+		return predicate.None(), nil //nolint:nilerr // a refusal is a filter
+	}
+	return predicate.All(), nil
 }
 
 // world is a database with this package's collections, and a clock that stands at t0.

@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
@@ -120,18 +122,23 @@ func (s *Service) Rebuild(ctx context.Context) error {
 	return err
 }
 
-// Metrics lists the metrics by key. Cost: none while they are in memory, else 1 read.
+// Metrics lists the metrics that the caller may see, by key. Cost: none while they are in memory, else 1 read.
 //
 // Errors: FORBIDDEN.
 func (s *Service) Metrics(ctx context.Context) ([]Metric, error) {
-	if err := s.authz.Require(ctx, PermView, ref.Ref{}); err != nil {
+	sc, err := s.authz.Scope(ctx, PermView, ref.Metric)
+	switch {
+	case err != nil:
 		return nil, err
+	case sc.IsNone():
+		return nil, cmp.Or(s.authz.Require(ctx, PermView, ref.Ref{}), error(fault.ErrForbidden))
 	}
 	byKey, err := s.metrics.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return slices.SortedFunc(maps.Values(byKey), func(a, b Metric) int { return strings.Compare(a.Key, b.Key) }), nil
+	all := slices.SortedFunc(maps.Values(byKey), func(a, b Metric) int { return strings.Compare(a.Key, b.Key) })
+	return slices.DeleteFunc(all, func(m Metric) bool { return !sc.Match(map[string]any{"id": m.Key}) }), nil
 }
 
 // Load reads the metrics into memory. Call it after the tail has started.

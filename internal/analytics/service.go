@@ -8,6 +8,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 )
@@ -16,6 +17,8 @@ import (
 type Authorizer interface {
 	// Require fails unless the actor of ctx holds the permission.
 	Require(ctx context.Context, permission string, on ref.Ref) error
+	// Scope is the filter form of Require: which objects of the type the actor may see, by their attributes.
+	Scope(ctx context.Context, permission, typ string) (predicate.Filter, error)
 }
 
 // Config of the package. Zero values mean the defaults written beside them.

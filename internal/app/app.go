@@ -16,6 +16,7 @@ import (
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/web"
 )
@@ -66,6 +67,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.sessions.Run(life) })
 	a.workers.Go(func() { a.mail.Run(life) })
 	a.workers.Go(func() { a.auth.Run(life) })
+	a.workers.Go(func() { a.roles.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })
@@ -95,6 +97,7 @@ func (a *App) follow() {
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
 	a.roles.OnChange(a.auth.RightsChanged)
+	a.roles.Publish(a.hub.Publish)
 }
 
 // serveGraph makes the interfaces.
@@ -104,10 +107,11 @@ func (a *App) serveGraph() error {
 		Documents: a.documents, Analytics: a.analytics, Lives: a.hub,
 	}
 	server := graph.NewServer(resolver, a.cfg.ForGraph(), a.log, graph.Hooks{Observe: a.metrics.ObserveGraphQL, Count: countFinds})
-	if err := graph.CheckAccess(server.Schema(), permissions()); err != nil {
+	if err := graph.CheckAccess(server.Schema(), rbac.Keys(permissions())); err != nil {
 		return err
 	}
 	a.sockets = graph.NewSockets(server, a.auth.Authenticate, a.sessions, a.now, a.log, a.cfg.ForSockets())
+	a.sessions.OnRole(a.sockets.Turn)
 	server.HandleSockets(a.sockets)
 	console, err := fs.Sub(web.Dist, "dist")
 	if err != nil {

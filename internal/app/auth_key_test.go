@@ -62,7 +62,7 @@ func TestReq54to56AccessKey(t *testing.T) {
 		}
 	}
 	can := program.Must(`{ can(checks: [{permission: "registry.document.create"}, {permission: "registry.document.read"}, {permission: "account.user.write"}]) { reason } }`, nil)
-	if got := fmt.Sprint(at(t, can, "can")); got != "[map[reason:ALLOWED] map[reason:OUT_OF_SCOPE] map[reason:NO_GRANT]]" {
+	if got := fmt.Sprint(at(t, can, "can")); got != "[map[reason:ALLOWED] map[reason:OUT_OF_SCOPE] map[reason:NO_PATH]]" {
 		t.Errorf("can: %s", got)
 	}
 	viewer := at(t, program.Must(`{ me { user { id } session { id } emails { email } permissions } }`, nil), "me")

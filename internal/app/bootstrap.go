@@ -25,13 +25,13 @@ const freeDocuments = 20
 func (c *core) bootstrap(ctx context.Context) error {
 	ctx = actor.With(ctx, actor.System())
 	roles := []rbac.RoleSpec{{
-		Key: rbac.RoleAdmin, Name: "Administrator", Description: "May do everything.", Permissions: []string{rbac.Every},
+		Key: rbac.RoleAdmin, Name: "Administrator", Description: "May do everything.", Permissions: []rbac.Instance{rbac.Every},
 	}}
 	switch _, err := c.roles.ByKey(ctx, rbac.RoleMember); {
 	case errors.Is(err, fault.ErrNotFound):
 		roles = append(roles, rbac.RoleSpec{
 			Key: rbac.RoleMember, Name: "Member", Description: "What every user may do.",
-			Permissions: []string{registry.PermRead, registry.PermCreate, analytics.PermView},
+			Permissions: []rbac.Instance{registry.PermRead, registry.PermCreate, analytics.PermView + "(metric=*)"},
 		})
 	case err != nil:
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/clock"
@@ -22,6 +23,7 @@ import (
 	"github.com/backendbook/backendbook/internal/place"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
@@ -122,7 +124,7 @@ func schema() store.Plan {
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
-	p.Migrations = account.Migrations()
+	p.Migrations = slices.Concat(account.Migrations(), rbac.Migrations())
 	return p
 }
 
@@ -141,7 +143,9 @@ func permissions() map[string]string {
 func (c *core) assemble(opts Options) error {
 	c.events = event.NewLog(c.db, c.now)
 	c.tail = event.NewTail(c.db, c.now, c.log)
-	c.roles = rbac.New(c.db, c.events, c.now, permissions(), c.tail.Lag, c.log, rbac.Config{UserExists: c.userExists})
+	c.roles = rbac.New(c.db, c.events, c.now, permissions(), c.tail.Lag, c.log, rbac.Config{
+		UserExists: c.userExists, UsersLive: c.usersLive, RoleInUse: c.roleInUse,
+	})
 	hashing := c.cfg.ForAccount()
 	if opts.Password != (account.Cost{}) {
 		hashing.Cost = opts.Password
@@ -157,6 +161,7 @@ func (c *core) assemble(opts Options) error {
 	c.bag = bag.New(c.db, c.now)
 	c.plans = plan.New(c.db, c.events, c.now, c.roles, c.roles, plan.Config{})
 	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{})
+	c.roles.RegisterObject(ref.Document, c.documents.Attributes)
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
 	if err := c.assembleAuth(policies); err != nil {
 		return err
@@ -201,7 +206,7 @@ func (c *core) assembleAuth(policies webauth.Policies) error {
 	c.auth = webauth.New(c.db, webauth.Deps{
 		Accounts: c.accounts, Sessions: c.sessions, Factors: factors, Social: others, Tickets: tickets,
 		Throttle: throttle.New(c.db, c.events, c.now), Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
-		Now: c.now, Log: c.log, Permissions: slices.Sorted(maps.Keys(permissions())),
+		Now: c.now, Log: c.log, Permissions: slices.Sorted(maps.Keys(rbac.Keys(permissions()))),
 	}, settings)
 	return nil
 }
@@ -209,6 +214,29 @@ func (c *core) assembleAuth(policies webauth.Policies) error {
 func (c *core) userExists(ctx context.Context, id string) (bool, error) {
 	found, err := c.accounts.ByIDs(ctx, []string{id})
 	return len(found) == 1, err
+}
+
+// usersLive gives those of the users who can sign in.
+func (c *core) usersLive(ctx context.Context, ids []string) ([]string, error) {
+	found, err := c.accounts.ByIDs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		u, ok := found[id]
+		return !ok || u.DisabledAt != nil || u.DeactivatedAt != nil
+	}), nil
+}
+
+// roleInUse names the plan that gives a role, so that no role is deleted under those who pay for it.
+func (c *core) roleInUse(ctx context.Context, role string) (string, error) {
+	all, err := c.plans.All(actor.With(ctx, actor.System()))
+	for _, p := range all {
+		if p.Role == role {
+			return "plan " + p.Key, err
+		}
+	}
+	return "", err
 }
 
 // closeLimit bounds the end of the managed MongoDB; after it, it is killed.

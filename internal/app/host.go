@@ -100,6 +100,10 @@ func (h *host) Open(ctx context.Context) (*cli.Services, func(), error) {
 			h.calm.WarnContext(ctx, "close_failed", "error", err.Error())
 		}
 	}
+	if err := c.roles.LoadOnce(ctx); err != nil {
+		release()
+		return nil, nil, err
+	}
 	return &cli.Services{Accounts: c.accounts, Auth: c.auth, Roles: c.roles, Plans: c.plans, Analytics: c.analytics}, release, nil
 }
 

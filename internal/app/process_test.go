@@ -288,6 +288,17 @@ func TestCommands(t *testing.T) {
 	if err := os.WriteFile(file, []byte("{\"at\":\"2026-01-02T03:04:05Z\",\"page\":\"/a\",\"ms\":3}\n{\"at\":\"2026-01-02T03:04:06Z\",\"page\":\"/b\",\"ms\":5}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const book = "roles:\n- key: auditor\n  name: Auditor\n  permissions: [account.user.read]\n  includes: [{role: \"viewer(what=hits)\"}]\n" +
+		"- key: viewer\n  name: Viewer\n  params: [{name: what, type: STRING}]\n  permissions: [\"analytics.report.view(metric=$what)\"]\n"
+	roles, cycle := filepath.Join(t.TempDir(), "roles.yaml"), filepath.Join(t.TempDir(), "cycle.yaml")
+	for name, text := range map[string]string{
+		roles: book + "predicates:\n- {permission: account.user.read, name: own, expression: object.id == user.id}\n",
+		cycle: book + "  includes: [{role: auditor}]\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	broken := filepath.Join(t.TempDir(), "broken.json")
 	if err := os.WriteFile(broken, []byte("[{\"at\":\"2026-01-02T03:04:05Z\",\"page\":\"/a\"},\n{\"page\":\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -308,6 +319,22 @@ func TestCommands(t *testing.T) {
 		{[]string{"role", "list"}, 0, "admin"},
 		{[]string{"role", "grant", "eve@example.org", "member"}, 0, "holds member"},
 		{[]string{"role", "grant", "eve@example.org", "no-such-role"}, 1, "NOT_FOUND"},
+		{[]string{"role", "grant", "eve@example.org", "member", "--until=2999-01-01T00:00:00Z", "--reason=trial"}, 0, "holds member"},
+		{[]string{"role", "grant", "eve@example.org", "member(region=EU)"}, 1, "RBAC_BAD_VALUE"},
+		{[]string{"role", "explain", "eve@example.org", "rbac.role.write"}, 0, "-> admin => rbac.role.write"},
+		{[]string{"role", "explain", "eve@example.org", "no.such"}, 1, "UNKNOWN_PERMISSION"},
+		{[]string{"role", "import", roles, "--dry-run"}, 0, "+ auditor includes viewer(what=hits)"},
+		{[]string{"role", "simulate", roles}, 0, "GAINS"},
+		{[]string{"role", "import", roles}, 0, "4 changes, revision"},
+		{[]string{"role", "import", roles}, 0, "nothing differs"},
+		{[]string{"role", "export"}, 0, "analytics.report.view(metric=$what)"},
+		{[]string{"role", "import", cycle}, 1, "viewer auditor viewer"},
+		{[]string{"role", "import", broken}, 2, "broken"},
+		{[]string{"role", "grant", "role:member", "auditor", "--admin", "--no-inherit", "--no-set"}, 0, "holds auditor"},
+		{[]string{"role", "revoke", "role:member", "auditor"}, 0, "is gone"},
+		{[]string{"role", "revoke", "role:member", "auditor", "--cascade"}, 1, "NOT_FOUND"},
+		{[]string{"role", "import", roles, "--prune"}, 0, "nothing differs"},
+		{[]string{"role", "revoke", "eve@example.org", "admin"}, 1, "LAST_ADMIN"},
 		{[]string{"plan", "list"}, 0, "free (default)"},
 		{[]string{"ingest", file, "--event", "hit"}, 0, "2 events stored, 0 known already, 0 bad rows left out"},
 		{[]string{"ingest", file, "--event", "hit"}, 0, "0 events stored, 2 known already"},

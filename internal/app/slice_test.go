@@ -103,7 +103,7 @@ func TestSlice(t *testing.T) {
 
 	// rbac: what a new user may do, and what not.
 	can := u.Must(`{ can(checks: [{permission: "registry.document.create"}, {permission: "rbac.role.write"}, {permission: "no.such.thing"}]) { allowed reason } }`, nil)
-	if got := fmt.Sprint(at(t, can, "can")); got != "[map[allowed:true reason:ALLOWED] map[allowed:false reason:NO_GRANT] map[allowed:false reason:UNKNOWN_PERMISSION]]" {
+	if got := fmt.Sprint(at(t, can, "can")); got != "[map[allowed:true reason:ALLOWED] map[allowed:false reason:NO_PATH] map[allowed:false reason:UNKNOWN_PERMISSION]]" {
 		t.Errorf("can: %s", got)
 	}
 	// plans: the quota holds, exactly.

@@ -27,8 +27,13 @@ type Commands struct {
 		List        UserListCmd        `cmd:"" help:"List the users by name."`
 	} `cmd:"" help:"Users."`
 	Role struct {
-		Grant RoleGrantCmd `cmd:"" help:"Let a user hold a role."`
-		List  RoleListCmd  `cmd:"" help:"List the roles."`
+		Grant    RoleGrantCmd    `cmd:"" help:"Let a user or a role hold a role."`
+		Revoke   RoleRevokeCmd   `cmd:"" help:"Take a role back from a user or a role."`
+		List     RoleListCmd     `cmd:"" help:"List the roles."`
+		Explain  RoleExplainCmd  `cmd:"" help:"Tell whether a user may do something, and why."`
+		Export   RoleExportCmd   `cmd:"" help:"Print the roles, what they include and the predicates as YAML."`
+		Import   RoleImportCmd   `cmd:"" help:"Make the roles as a YAML file says, all or nothing, and print the difference."`
+		Simulate RoleSimulateCmd `cmd:"" help:"Tell who would gain and lose what by an import, without one."`
 	} `cmd:"" help:"Roles."`
 	Plan struct {
 		List PlanListCmd `cmd:"" help:"List the plans with their limits."`

@@ -16,7 +16,6 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/rbac"
-	"github.com/backendbook/backendbook/internal/ref"
 )
 
 // UserCreateAdminCmd makes an administrator.
@@ -192,63 +191,13 @@ func pages[T any](ctx context.Context, list func(context.Context, page.Args) (pa
 	}
 }
 
-// RoleGrantCmd grants a role.
-type RoleGrantCmd struct {
-	Email string `arg:"" help:"Mail address of the user."`
-	Role  string `arg:"" help:"Key of the role."`
-}
-
-// Run grants it.
-func (c *RoleGrantCmd) Run(ctx context.Context, env *Env) error {
-	s, release, err := env.Host.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	u, err := s.Accounts.ByEmail(ctx, c.Email)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Email, err)
-	}
-	if err := grant(ctx, s, u, c.Role); err != nil {
-		return err
-	}
-	env.say("%s holds %s", u.Ref(), c.Role)
-	return nil
-}
-
 func grant(ctx context.Context, s *Services, u account.User, key string) error {
 	role, err := s.Roles.ByKey(ctx, key)
 	if err != nil {
 		return fmt.Errorf("role %s: %w", key, err)
 	}
-	_, err = s.Roles.Grant(ctx, rbac.GrantCmd{Role: role.ID, Member: ref.New(ref.User, u.ID)})
+	_, err = s.Roles.Grant(ctx, rbac.GrantCmd{Role: role.ID, Member: u.Ref()})
 	return err
-}
-
-// RoleListCmd lists roles.
-type RoleListCmd struct {
-	JSON bool `help:"Print JSON."`
-}
-
-// Run lists them.
-func (c *RoleListCmd) Run(ctx context.Context, env *Env) error {
-	s, release, err := env.Host.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	roles := []rbac.Role{}
-	if err := pages(ctx, s.Roles.List, func(r rbac.Role) { roles = append(roles, r) }); err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(env.Out, roles)
-	}
-	cells := [][]string{{"KEY", "NAME", "PERMISSIONS OF ITS OWN"}}
-	for _, r := range roles {
-		cells = append(cells, []string{r.Key, r.Name, strings.Join(r.Permissions, " ")})
-	}
-	return table(env.Out, cells)
 }
 
 // PlanListCmd lists plans.

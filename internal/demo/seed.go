@@ -100,10 +100,15 @@ func (d *Demo) Seed(ctx context.Context) ([]Credential, error) {
 
 func roles() []rbac.RoleSpec {
 	return []rbac.RoleSpec{
-		{Key: "viewer", Name: "Viewer", Description: "Reads documents and reports.", Permissions: []string{registry.PermRead, analytics.PermView}},
-		{Key: "analyst", Name: "Analyst", Description: "Views everything and sends events.", Permissions: []string{analytics.PermTrack, account.PermRead}, Includes: []string{"viewer"}},
-		{Key: "editor", Name: "Editor", Description: "Writes documents.", Permissions: []string{registry.PermCreate, registry.PermUpdate, registry.PermDelete}, Includes: []string{"viewer"}},
-		{Key: "operations", Name: "Operations", Description: "All that editors and analysts may, and roles besides.", Permissions: []string{rbac.PermRoleRead, registry.PermTypeWrite}, Includes: []string{"analyst", "editor"}},
+		{
+			Key: "report-viewer", Name: "Report viewer", Description: "Sees reports of one metric.",
+			Params: []rbac.Param{{Name: "metric", Type: rbac.ParamString}}, Permissions: []rbac.Instance{analytics.PermView + "(metric=$metric)"},
+		},
+		{Key: "delay-watcher", Name: "Delay watcher", Description: "Sees the delays alone.", Includes: []rbac.Instance{"report-viewer(metric=flights.delay)"}},
+		{Key: "viewer", Name: "Viewer", Description: "Reads documents and reports.", Permissions: []rbac.Instance{registry.PermRead, analytics.PermView + "(metric=*)"}},
+		{Key: "analyst", Name: "Analyst", Description: "Views everything and sends events.", Permissions: []rbac.Instance{analytics.PermTrack, account.PermRead}, Includes: []rbac.Instance{"viewer"}},
+		{Key: "editor", Name: "Editor", Description: "Writes documents.", Permissions: []rbac.Instance{registry.PermCreate, registry.PermUpdate, registry.PermDelete}, Includes: []rbac.Instance{"viewer"}},
+		{Key: "operations", Name: "Operations", Description: "All that editors and analysts may, and roles besides.", Permissions: []rbac.Instance{rbac.PermRoleRead, registry.PermTypeWrite}, Includes: []rbac.Instance{"analyst", "editor"}},
 	}
 }
 

@@ -1,28 +1,57 @@
 package rbac
 
 import (
+	"errors"
+	"fmt"
+	"iter"
 	"maps"
 	"math/bits"
 	"slices"
+	"strings"
 
-	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
 // catalogue is the permissions the code asks for, each with a small number. It never changes while the process runs.
 type catalogue struct {
-	keys  []string          // by number, sorted
-	about map[string]string // key -> description
-	ids   map[string]uint32
+	keys   []string   // by number, sorted
+	params [][]string // by number, sorted: the parameters of each
+	about  []string   // by number: the descriptions
+	ids    map[string]uint32
 }
 
+// newCatalogue reads the permissions, each with its description. A key may name parameters: "report.view(metric)".
 func newCatalogue(about map[string]string) *catalogue {
-	c := &catalogue{keys: slices.Sorted(maps.Keys(about)), about: about, ids: make(map[string]uint32, len(about))}
-	for i, k := range c.keys {
-		c.ids[k] = uint32(i)
+	c := &catalogue{ids: make(map[string]uint32, len(about))}
+	for i, declared := range slices.Sorted(maps.Keys(about)) {
+		key, rest, _ := strings.Cut(declared, "(")
+		var params []string
+		if rest != "" {
+			params = slices.Sorted(strings.SplitSeq(strings.TrimSuffix(rest, ")"), ","))
+		}
+		c.keys, c.params, c.about = append(c.keys, key), append(c.params, params), append(c.about, about[declared])
+		c.ids[key] = uint32(i)
 	}
 	return c
+}
+
+// CheckCatalogue reports keys that are no keys, are declared twice, or have parameters that are none or too many.
+func CheckCatalogue(about map[string]string) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, declared := range slices.Sorted(maps.Keys(about)) {
+		key, rest, found := strings.Cut(declared, "(")
+		params := strings.Split(strings.TrimSuffix(rest, ")"), ",")
+		switch {
+		case !ref.IsKey(key) || seen[key]:
+			errs = append(errs, fmt.Errorf("%s: not a key, or declared twice", declared))
+		case found && (!strings.HasSuffix(rest, ")") || len(params) > MaxParams || slices.ContainsFunc(params, func(p string) bool { return !isParam(p) })):
+			errs = append(errs, fmt.Errorf("%s: at most %d parameters, by name", declared, MaxParams))
+		}
+		seen[key] = true
+	}
+	return errors.Join(errs...)
 }
 
 // set is a set of permissions by number. All sets of one catalogue have the same length.
@@ -39,62 +68,67 @@ func (s set) merge(t set) {
 	}
 }
 
-// of is the set of these keys. Keys the code no longer knows give no right and are left out; [Every] is all others.
-func (c *catalogue) of(keys []string) set {
-	s := make(set, c.words())
-	for _, k := range keys {
-		if k == Every {
+// compile is what the permissions of a role give, as its parameters are. What the code no longer knows gives no right and is
+// left out; [Every] is all there is.
+func (c *catalogue) compile(permissions []Instance, params []string) *closure {
+	own := &closure{set: make(set, c.words())}
+	for _, instance := range permissions {
+		if instance == Every {
 			for p := range c.keys {
-				s.add(uint32(p))
+				own.add(c, template{perm: uint32(p), slots: anySlots()})
 			}
-		} else if p, ok := c.ids[k]; ok {
-			s.add(p)
+			continue
+		}
+		key, b := instance.Split()
+		p, ok := c.ids[key]
+		switch {
+		case ok && b == "": // no parameters, or none when it was written: a release that adds one takes nothing away
+			own.add(c, template{perm: p, slots: anySlots()})
+		case ok:
+			own.add(c, template{perm: p, slots: slotsOf(b, c.params[p], params)})
 		}
 	}
-	return s
+	own.order()
+	return own
+}
+
+// each is the members of the set, in order.
+func (s set) each() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for i, w := range s {
+			for ; w != 0; w &= w - 1 {
+				if !yield(uint32(i*64 + bits.TrailingZeros64(w))) { //nolint:gosec // see newCatalogue
+					return
+				}
+			}
+		}
+	}
 }
 
 // list is the keys of a set, sorted; never nil.
 func (c *catalogue) list(s set) []string {
 	keys := []string{}
-	for i, w := range s {
-		for ; w != 0; w &= w - 1 {
-			keys = append(keys, c.keys[i*64+bits.TrailingZeros64(w)])
-		}
+	for p := range s.each() {
+		keys = append(keys, c.keys[p])
 	}
 	return keys
 }
 
-// within is those of s that the scope of an access key allows.
-func (c *catalogue) within(s set, scope *actor.Scope) set {
-	if scope == nil {
-		return s
-	}
-	limit := make(set, len(s))
-	for _, key := range scope.List() {
-		if id, ok := c.ids[key]; ok && s.has(id) {
-			limit[id/64] |= 1 << (id % 64)
+// known refuses permissions that the catalogue does not have, or that do not bind their parameters as a role with those of
+// params can.
+func (c *catalogue) known(permissions []Instance, params []Param) error {
+	for _, instance := range permissions {
+		key, b := instance.Split()
+		p, ok := c.ids[key]
+		if !ok {
+			return unknown(key).On("input.permissions")
 		}
-	}
-	return limit
-}
-
-// without is s less t.
-func (s set) without(t set) set {
-	rest := slices.Clone(s)
-	for i, w := range t {
-		rest[i] &^= w
-	}
-	return rest
-}
-
-func (s set) empty() bool { return !slices.ContainsFunc(s, func(w uint64) bool { return w != 0 }) }
-
-// known refuses a key that is not in the catalogue, with the key in the details.
-func (c *catalogue) known(keys []string) error {
-	for _, k := range keys {
-		if _, ok := c.ids[k]; !ok {
-			return unknown(k).On("input.permissions")
+		declared := make([]Param, len(c.params[p]))
+		for i, name := range c.params[p] {
+			declared[i] = Param{Name: name, Type: ParamString}
+		}
+		if err := checkBindings(b, declared, params); err != nil {
+			return fault.From(err).On("input.permissions")
 		}
 	}
 	return nil
@@ -104,7 +138,7 @@ func (c *catalogue) known(keys []string) error {
 func (c *catalogue) all() []Permission {
 	all := make([]Permission, len(c.keys))
 	for i, k := range c.keys {
-		all[i] = Permission{Key: k, Description: c.about[k]}
+		all[i] = Permission{Key: k, Params: c.params[i], Description: c.about[i]}
 	}
 	return all
 }
@@ -115,4 +149,14 @@ func unknown(key string) *fault.Error {
 		return ErrUnknownPermission
 	}
 	return ErrUnknownPermission.With("permission", key)
+}
+
+// Keys is the keys of declared permissions, without their parameters, each with its description.
+func Keys(about map[string]string) map[string]string {
+	keys := make(map[string]string, len(about))
+	for declared, text := range about {
+		key, _, _ := strings.Cut(declared, "(")
+		keys[key] = text
+	}
+	return keys
 }

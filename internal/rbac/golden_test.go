@@ -34,7 +34,7 @@ func TestGolden1To3Diamond(t *testing.T) {
 	}
 	want(t, w.Service, "u", permP, Allowed) // 2: by c
 	w.take(x.dc)
-	want(t, w.Service, "u", permP, NoGrant) // 3: with the reply
+	want(t, w.Service, "u", permP, NoPath) // 3: with the reply
 	if n := w.events(kindGrantRevoked); n != 2 {
 		t.Errorf("%d revoke events", n)
 	}
@@ -100,9 +100,9 @@ func chainOf(prefix string, n int) []RoleSpec {
 	specs := make([]RoleSpec, n)
 	for i := range specs {
 		key := fmt.Sprintf("%s%d", prefix, i)
-		specs[i] = RoleSpec{Key: key, Name: key, Includes: []string{fmt.Sprintf("%s%d", prefix, i+1)}}
+		specs[i] = RoleSpec{Key: key, Name: key, Includes: []Instance{Instance(fmt.Sprintf("%s%d", prefix, i+1))}}
 	}
-	specs[n-1].Includes, specs[n-1].Permissions = nil, []string{permP}
+	specs[n-1].Includes, specs[n-1].Permissions = nil, []Instance{permP}
 	return specs
 }
 
@@ -160,7 +160,7 @@ func TestGolden22Escalation(t *testing.T) {
 		}
 		return fault.From(err).Details["missing"]
 	}
-	_, err := w.CreateRole(w.as("u"), CreateRoleCmd{Key: "mine", Name: "mine", Permissions: []string{permP, permQ}})
+	_, err := w.CreateRole(w.as("u"), CreateRoleCmd{Key: "mine", Name: "mine", Permissions: []Instance{permP, permQ}})
 	if got := missing(err); !slices.Equal(got.([]string), []string{permQ}) {
 		t.Errorf("create: %v", got)
 	}
@@ -169,14 +169,14 @@ func TestGolden22Escalation(t *testing.T) {
 		t.Errorf("grant of a role that includes more: %v", got)
 	}
 	g := w.give("v", strong)
-	_, err = w.Revoke(w.as("u"), g.ID)
+	_, err = w.Revoke(w.as("u"), g.ID, Restrict)
 	if got := missing(err); !slices.Equal(got.([]string), []string{permQ, permR}) {
 		t.Errorf("revoke: %v", got)
 	}
 	if w.events(kindRoleCreated) != 3 || w.events(kindGrantRevoked) != 0 {
 		t.Error("a refused escalation left an event")
 	}
-	own, err := w.CreateRole(w.as("u"), CreateRoleCmd{Key: "own", Name: "own", Permissions: []string{permP}})
+	own, err := w.CreateRole(w.as("u"), CreateRoleCmd{Key: "own", Name: "own", Permissions: []Instance{permP}})
 	w.must(err)
 	if _, err := w.Grant(w.as("u"), GrantCmd{Role: own.ID, Member: ref.New(ref.User, "v")}); err != nil {
 		t.Errorf("what one holds one may give: %v", err)
@@ -186,7 +186,7 @@ func TestGolden22Escalation(t *testing.T) {
 // admin makes the bootstrap role.
 func (w *world) admin() Role {
 	w.t.Helper()
-	w.must(w.Ensure(w.sys(), []RoleSpec{{Key: RoleAdmin, Name: "Administrator", Permissions: []string{Every}}}))
+	w.must(w.Ensure(w.sys(), []RoleSpec{{Key: RoleAdmin, Name: "Administrator", Permissions: []Instance{Every}}}))
 	r, err := w.ByKey(w.sys(), RoleAdmin)
 	w.must(err)
 	return r
@@ -197,13 +197,13 @@ func TestGolden23LastAdmin(t *testing.T) {
 	w := newWorld(t)
 	admin := w.admin()
 	first := w.give("u", admin)
-	if _, err := w.Revoke(w.as("u"), first.ID); !errors.Is(err, ErrLastAdmin) {
+	if _, err := w.Revoke(w.as("u"), first.ID, Restrict); !errors.Is(err, ErrLastAdmin) {
 		t.Errorf("the last one removes himself: %v", err)
 	}
 	soon := t0.Add(time.Hour)
 	_, err := w.Grant(w.sys(), GrantCmd{Role: admin.ID, Member: ref.New(ref.User, "v"), ExpiresAt: &soon})
 	w.must(err)
-	if _, err := w.Revoke(w.sys(), first.ID); !errors.Is(err, ErrLastAdmin) {
+	if _, err := w.Revoke(w.sys(), first.ID, Restrict); !errors.Is(err, ErrLastAdmin) {
 		t.Errorf("the only other one ends in an hour: %v", err)
 	}
 	w.must(w.db.InTx(w.sys(), func(ctx context.Context) error {
@@ -233,8 +233,8 @@ func TestGolden23TwoRevokesAtOnce(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		errs := make([]error, 2)
-		wg.Go(func() { _, errs[0] = w.Revoke(w.sys(), a.ID) })
-		wg.Go(func() { _, errs[1] = other.Revoke(w.sys(), b.ID) })
+		wg.Go(func() { _, errs[0] = w.Revoke(w.sys(), a.ID, Restrict) })
+		wg.Go(func() { _, errs[1] = other.Revoke(w.sys(), b.ID, Restrict) })
 		wg.Wait()
 		if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs...), ErrLastAdmin) {
 			t.Fatalf("exactly one must commit: %v", errs)
@@ -268,7 +268,7 @@ func TestGolden24Expiry(t *testing.T) {
 	w.clock.Advance(time.Millisecond)
 	want(t, w.Service, "u", permP, Expired)
 	want(t, w.Service, "u", permQ, Expired)
-	want(t, w.Service, "u", permR, NoGrant)
+	want(t, w.Service, "u", permR, NoPath)
 	if got := w.PermissionsOf(w.as("u")); len(got) != 0 {
 		t.Errorf("after: %v", got)
 	}
@@ -302,9 +302,9 @@ func TestGolden26And27ARoleOfTheSameKeyIsAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(w.Load(t.Context()))
-	want(t, w.Service, "u", permP, NoGrant)
+	want(t, w.Service, "u", permP, NoPath)
 	w.role("editor", permP)
 	w.must(w.Load(t.Context()))
-	want(t, w.Service, "u", permP, NoGrant)
-	want(t, w.Service, "v", permP, NoGrant)
+	want(t, w.Service, "u", permP, NoPath)
+	want(t, w.Service, "v", permP, NoPath)
 }

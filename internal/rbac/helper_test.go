@@ -26,6 +26,7 @@ func testCatalogue() map[string]string {
 	for _, k := range []string{"p", "q", "r"} {
 		all["test."+k] = "to test " + k
 	}
+	all["report.view(region)"] = "to test a parameter"
 	return all
 }
 
@@ -78,7 +79,7 @@ func (w *world) as(user string) context.Context {
 	return actor.With(w.t.Context(), actor.Actor{User: user})
 }
 
-func (w *world) role(key string, permissions ...string) Role {
+func (w *world) role(key string, permissions ...Instance) Role {
 	w.t.Helper()
 	r, err := w.CreateRole(w.sys(), CreateRoleCmd{Key: key, Name: key, Permissions: permissions})
 	w.must(err)
@@ -102,15 +103,15 @@ func (w *world) give(user string, r Role) Grant {
 
 func (w *world) take(g Grant) (stillHeld bool) {
 	w.t.Helper()
-	held, err := w.Revoke(w.sys(), g.ID)
+	gone, err := w.Revoke(w.sys(), g.ID, Restrict)
 	w.must(err)
-	return held
+	return len(gone.StillHeld) > 0
 }
 
 // want checks one decision of a node.
 func want(t *testing.T, s *Service, user, permission string, reason Reason) {
 	t.Helper()
-	if d := s.Allows(user, permission); d != (Decision{Allowed: reason == Allowed, Reason: reason}) {
+	if d := s.Allows(user, permission); d.Allowed != (reason == Allowed) || d.Reason != reason {
 		t.Errorf("may %s %s? got %+v, want %s", user, permission, d, reason)
 	}
 }

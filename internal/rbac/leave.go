@@ -4,15 +4,16 @@ import (
 	"context"
 	"slices"
 
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
 // Grantable is the role of that key, if the caller may grant it now. For flows that grant it later, such as an invitation:
-// [Service.Grant] decides again then.
+// [Service.Grant] decides again then. A role with parameters is granted for any values of them.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION with the permissions missing.
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION with what is missing.
 func (s *Service) Grantable(ctx context.Context, key string) (Role, error) {
-	if err := s.Require(ctx, PermGrantWrite, ref.Ref{}); err != nil {
+	if err := s.administers(ctx); err != nil {
 		return Role{}, err
 	}
 	var r Role
@@ -20,7 +21,10 @@ func (s *Service) Grantable(ctx context.Context, key string) (Role, error) {
 		if r, err = s.store.roleByKey(ctx, key); err != nil {
 			return err
 		}
-		return t.authorize(ctx, PermGrantWrite, closureOf(r.ID))
+		g := t.grant(ctx, ref.New(ref.User, actor.From(ctx).User), r.ID, SourceManual)
+		g.Bind = AnyBindings(r.Params)
+		_, err = t.mayGrant(ctx, g)
+		return err
 	})
 	if err != nil {
 		return Role{}, err
@@ -39,15 +43,17 @@ func (s *Service) HoldsAny(user string, keys []string) bool {
 	if p == nil {
 		return true
 	}
-	return slices.ContainsFunc(p.people.of(user), func(h hold) bool {
-		return now < h.until && slices.ContainsFunc(keys, func(key string) bool {
-			row, ok := p.graph.keys[key]
-			return ok && p.graph.reaches(h.role, row, now)
-		})
-	})
+	who := p.people.of(user)
+	ids := []string{}
+	for _, key := range keys {
+		if row, ok := p.graph.keys[key]; ok {
+			ids = append(ids, p.graph.nodes[row].role.ID)
+		}
+	}
+	return p.holdsAny(&who, ids, now)
 }
 
-// MayLeave refuses a user without whom nobody would administer the server. Cost: two reads.
+// MayLeave refuses a user without whom nobody who can sign in would administer the server. Cost: three reads.
 //
 // Errors: LAST_ADMIN.
 func (s *Service) MayLeave(ctx context.Context, user string) error {
@@ -59,35 +65,9 @@ func (s *Service) MayLeave(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	for _, g := range own {
-		if g.Role != r.ID {
-			continue
-		}
-		switch others, err := s.store.heldForEver(ctx, r.ID, g.ID); {
-		case err != nil:
-			return err
-		case !others:
-			return ErrLastAdmin
-		}
-	}
-	return nil
-}
-
-// ForgetUser takes back all that a user holds, whoever granted it. It joins the caller's transaction and asks
-// nobody's leave: the flow that deletes an account calls it. Cost: 1 read, and 1 read and 3 writes for each grant.
-//
-// Errors: LAST_ADMIN.
-func (s *Service) ForgetUser(ctx context.Context, user string) error {
-	return s.write(ctx, func(ctx context.Context, t *turn) error {
-		own, err := s.store.grantsOf(ctx, ref.New(ref.User, user))
-		if err != nil {
-			return err
-		}
-		for _, g := range own {
-			if err := t.drop(ctx, g); err != nil {
-				return err
-			}
-		}
+	now := s.now()
+	if !slices.ContainsFunc(own, func(g Grant) bool { return g.Role == r.ID && g.unconditional(now) }) {
 		return nil
-	})
+	}
+	return s.othersAdminister(ctx, r.ID, func(other Grant) bool { return other.Member.ID != user })
 }

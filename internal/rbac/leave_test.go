@@ -1,8 +1,10 @@
 package rbac
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 
 	"github.com/backendbook/backendbook/internal/actor"
@@ -18,7 +20,7 @@ func TestReq55KeyNeedsScopeAndOwner(t *testing.T) {
 	r := w.role("pq", permP, permQ)
 	g := w.give("u", r)
 	key := actor.With(t.Context(), actor.Actor{User: "u", Key: "k", Scope: actor.NewScope(permP, permR)})
-	for perm, want := range map[string]Reason{permP: Allowed, permQ: OutOfScope, permR: NoGrant} {
+	for perm, want := range map[string]Reason{permP: Allowed, permQ: OutOfScope, permR: NoPath} {
 		if d := w.Can(key, []Check{{Permission: perm}})[0]; d.Reason != want || d.Allowed != (want == Allowed) {
 			t.Errorf("%s: %+v, want %s", perm, d, want)
 		}
@@ -119,6 +121,18 @@ func TestLeaving(t *testing.T) {
 		t.Errorf("the last administrator was forgotten: %v", err)
 	}
 	w.give("heir", admin)
+	w.cfg.UsersLive = func(_ context.Context, ids []string) ([]string, error) {
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "heir" }), nil
+	}
+	if err := w.MayLeave(t.Context(), "root"); !errors.Is(err, ErrLastAdmin) {
+		t.Errorf("the other one cannot sign in: %v", err)
+	}
+	w.cfg.UsersLive = nil
+	second := w.hold(GrantCmd{Role: admin.ID, Member: user("root"), NoInherit: true})
+	w.take(second)
+	if err := w.MayLeave(t.Context(), "nobody"); err != nil {
+		t.Errorf("who is none: %v", err)
+	}
 	if err := w.MayLeave(t.Context(), "root"); err != nil {
 		t.Errorf("one of two: %v", err)
 	}

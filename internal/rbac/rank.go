@@ -8,8 +8,9 @@ func (s *Service) Outranks(who, whom string) bool {
 	if p == nil || who == "" || whom == "" {
 		return false
 	}
-	mine, theirs := p.rights(who, now), p.rights(whom, now)
-	return theirs.without(mine).empty() && !mine.without(theirs).empty()
+	a, b := p.people.of(who), p.people.of(whom)
+	mine, theirs := p.rights(&a, now), p.rights(&b, now)
+	return len(p.missing(mine, theirs, nil, nil)) == 0 && len(p.missing(theirs, mine, nil, nil)) > 0
 }
 
 // Obliges reports whether a user holds the role now, by whatever way, for limits that come with it. It looks into memory

@@ -23,6 +23,12 @@ type Config struct {
 	TailWait time.Duration // how long Sync waits for the change stream before it reads the policy anew; default 250 ms
 	ReadIn   time.Duration // bound on reading the whole policy anew; default 5 s
 
+	// RoleInUse, if set, names what else gives a role, such as a plan; [Service.DeleteRole] then refuses. Empty for nothing.
+	RoleInUse func(ctx context.Context, role string) (string, error)
+
+	// UsersLive, if set, gives those of the users who can sign in: the last administrator is the last of them.
+	UsersLive func(ctx context.Context, ids []string) ([]string, error)
+
 	// UserExists, if set, tells whether there is such a user; [Service.Grant] then refuses others. It is called inside
 	// the transaction of the grant.
 	UserExists func(ctx context.Context, id string) (bool, error)
@@ -43,12 +49,18 @@ type Service struct {
 	snap   atomic.Pointer[policy]
 	broken atomic.Bool // something was missed and could not be read yet: refuse
 	follow atomic.Bool // there is a follower, so changes come by themselves
+	once   atomic.Bool // there will be none: see [Service.LoadOnce]
 	repair atomic.Bool // somebody is reading the policy anew after a failure
 
 	mu    sync.Mutex    // held while snap is replaced by another revision
 	moved chan struct{} // closed when it is; guarded by mu
 
-	watchers []func(users []string)
+	partial []change // of the step whose other parts are still to come; the follower's alone
+
+	watchers   []func(users []string)
+	reports    func(topic string, change any) // nil before [Service.Publish]
+	predicates map[uint32][]rule              // in code
+	objects    map[string]Attributes
 }
 
 // New makes the service. catalogue is all permissions there are, key to description; lag is how long the change stream
@@ -65,7 +77,7 @@ func New(db *store.DB, events *event.Log, now clock.Clock, catalogue map[string]
 	}
 	return &Service{
 		db: db, store: newStore(db), events: events, now: now, cat: newCatalogue(catalogue), lag: lag, log: log, cfg: cfg,
-		moved: make(chan struct{}),
+		moved: make(chan struct{}), predicates: map[uint32][]rule{}, objects: map[string]Attributes{},
 	}
 }
 
@@ -73,101 +85,27 @@ func New(db *store.DB, events *event.Log, now clock.Clock, catalogue map[string]
 // nil for everybody. It must not block and not write policy. A grant that expires is no change. Only before serving.
 func (s *Service) OnChange(fn func(users []string)) { s.watchers = append(s.watchers, fn) }
 
-// Require refuses unless the actor of ctx holds the permission. on is the object it is asked for, or the zero Ref; no
-// rule depends on it yet. Cost: none, it looks into memory.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN with the permission in the details, POLICY_STALE, UNKNOWN_PERMISSION.
-func (s *Service) Require(ctx context.Context, permission string, on ref.Ref) error {
-	d := s.ask(ctx, Check{Permission: permission, On: on})
-	if d.Allowed {
-		return nil
-	}
-	switch d.Reason { //nolint:exhaustive // the rest is FORBIDDEN
-	case Unknown:
-		return unknown(permission)
-	case Anonymous:
-		return fault.ErrUnauthenticated
-	case Stale:
-		return ErrStale
-	default:
-		return fault.ErrForbidden.With("permission", permission)
-	}
-}
-
-// Can answers each check for the actor of ctx, in order. It has no error: what can't be answered is refused.
-func (s *Service) Can(ctx context.Context, checks []Check) []Decision {
-	all := make([]Decision, len(checks))
-	for i, c := range checks {
-		all[i] = s.ask(ctx, c)
-	}
-	return all
-}
-
-// Scope is [Service.Require] as a filter for a list of objects of one type: all of them, or none.
-//
-// Errors: POLICY_STALE, UNKNOWN_PERMISSION.
-func (s *Service) Scope(ctx context.Context, permission, _ string) (store.Scope, error) {
-	switch d := s.ask(ctx, Check{Permission: permission}); {
-	case d.Allowed:
-		return store.Scope{All: true}, nil
-	case d.Reason == Unknown:
-		return store.Scope{None: true}, unknown(permission)
-	case d.Reason == Stale:
-		return store.Scope{None: true}, ErrStale
-	default:
-		return store.Scope{None: true}, nil
-	}
-}
-
-// ask is one check by the actor of ctx. If the node knows that it missed something, it tries to read that first.
-func (s *Service) ask(ctx context.Context, c Check) Decision {
-	if (c.On.Type == "") != (c.On.ID == "") { // half a reference points at nothing that anybody could have a right to
-		return Decision{Reason: NoGrant}
-	}
-	if a := actor.From(ctx); !a.System {
-		s.mend(ctx)
-		d := s.Allows(a.User, c.Permission)
-		if d.Allowed && !a.Scope.Has(c.Permission) {
-			return Decision{Reason: OutOfScope}
-		}
-		return d
-	}
-	if _, ok := s.cat.ids[c.Permission]; !ok {
-		return Decision{Reason: Unknown}
-	}
-	return Decision{Allowed: true, Reason: Allowed}
-}
-
-// Allows answers whether the user of that id holds the permission now. It looks into memory only and allocates nothing.
-func (s *Service) Allows(user, permission string) Decision {
-	perm, ok := s.cat.ids[permission]
-	if !ok {
-		return Decision{Reason: Unknown}
-	}
-	if user == "" {
-		return Decision{Reason: Anonymous}
-	}
-	now := s.now().UnixMilli()
-	p := s.current(now)
-	if p == nil {
-		return Decision{Reason: Stale}
-	}
-	return p.decide(user, perm, now)
-}
-
-// PermissionsOf is everything the actor of ctx may do, sorted: nothing for an anonymous one or when the policy is stale.
+// PermissionsOf is the keys of everything the actor of ctx may do, in some instance at least, sorted: nothing for an anonymous
+// one or when the policy is stale.
 func (s *Service) PermissionsOf(ctx context.Context) []string {
 	a := actor.From(ctx)
 	if a.System {
-		return s.cat.list(s.cat.of([]string{Every}))
+		return slices.Clone(s.cat.keys)
 	}
 	s.mend(ctx)
+	return s.permissionsOf(a)
+}
+
+func (s *Service) permissionsOf(a actor.Actor) []string {
 	now := s.now().UnixMilli()
 	p := s.current(now)
 	if p == nil {
 		return []string{}
 	}
-	return s.cat.list(s.cat.within(p.rights(a.User, now), a.Scope))
+	who := p.principal(a, now)
+	mine := p.rights(&who, now)
+	mine.limit(s.cat, a.Scope)
+	return s.cat.list(mine.set)
 }
 
 // Catalogue is all permissions there are, by key. Anybody signed in may read it.
@@ -214,9 +152,9 @@ func (s *Service) held(user string, roles []string) []string {
 	if p == nil || user == "" {
 		return nil
 	}
-	own := p.people.of(user)
+	own := p.people.of(user).holds
 	return slices.DeleteFunc(slices.Clone(roles), func(id string) bool {
-		return !slices.ContainsFunc(own, func(h hold) bool { return now < h.until && p.graph.roles[h.role].ID == id })
+		return !slices.ContainsFunc(own, func(h hold) bool { return h.lives(now) && p.graph.nodes[h.role].role.ID == id })
 	})
 }
 
@@ -256,6 +194,30 @@ func (s *Service) GrantsOf(ctx context.Context, member ref.Ref) ([]Grant, error)
 	return s.store.grantsOf(ctx, member)
 }
 
+// MyGrants reads what the caller holds directly, at most a handful. Cost: one find.
+//
+// Errors: UNAUTHENTICATED.
+func (s *Service) MyGrants(ctx context.Context) ([]Grant, error) {
+	me := actor.From(ctx)
+	if me.User == "" {
+		return nil, fault.ErrUnauthenticated
+	}
+	return s.store.grantsOf(ctx, me.Ref())
+}
+
+// maxEdges is how many edges of the graph one answer has.
+const maxEdges = 10_000
+
+// Edges reads the grants between roles, the oldest first, at most 10,000. Needs rbac.role.read. Cost: one find.
+//
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE.
+func (s *Service) Edges(ctx context.Context) ([]Grant, error) {
+	if err := s.Require(ctx, PermRoleRead, ref.Ref{}); err != nil {
+		return nil, err
+	}
+	return s.store.edges(ctx, maxEdges)
+}
+
 // mayRead reports whether the caller may see a role they have the id of.
 func (s *Service) mayRead(ctx context.Context) bool {
 	for _, d := range s.Can(ctx, []Check{{Permission: PermRoleRead}, {Permission: PermRoleWrite}, {Permission: PermGrantWrite}}) {
@@ -277,7 +239,7 @@ func (s *Service) Includes(roleID string) []Role {
 	return p.graph.includes(roleID, now)
 }
 
-// Effective is the permissions of a role and of all it includes at any depth, sorted. Cost: none.
+// Effective is what a role and all it includes at any depth give, sorted; its own parameters by name. Cost: none.
 func (s *Service) Effective(roleID string) []string {
 	p := s.snap.Load()
 	if p == nil {
@@ -291,5 +253,9 @@ func (s *Service) Effective(roleID string) []string {
 	if !ok {
 		return []string{}
 	}
-	return s.cat.list(g.row(g.live, row))
+	all := []string{}
+	for _, i := range g.instances(g.nodes[row].live, g.nodes[row].params) {
+		all = append(all, string(i))
+	}
+	return all
 }

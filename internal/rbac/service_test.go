@@ -11,6 +11,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 )
@@ -30,11 +31,11 @@ func TestRequire(t *testing.T) {
 	}{
 		{"holds it", actor.Actor{User: "u"}, permP, ref.Ref{}, nil, Allowed},
 		{"holds it, for an object", actor.Actor{User: "u"}, permP, ref.New(ref.Document, "d"), nil, Allowed},
-		{"half an object", actor.Actor{User: "u"}, permP, half, fault.ErrForbidden, NoGrant},
-		{"holds another", actor.Actor{User: "u"}, permQ, ref.Ref{}, fault.ErrForbidden, NoGrant},
-		{"holds nothing", actor.Actor{User: "v"}, permP, ref.Ref{}, fault.ErrForbidden, NoGrant},
+		{"half an object", actor.Actor{User: "u"}, permP, half, fault.ErrForbidden, NoPath},
+		{"holds another", actor.Actor{User: "u"}, permQ, ref.Ref{}, fault.ErrForbidden, NoPath},
+		{"holds nothing", actor.Actor{User: "v"}, permP, ref.Ref{}, fault.ErrForbidden, NoPath},
 		{"as somebody who holds it", actor.Actor{User: "u", Impersonator: "v"}, permP, ref.Ref{}, nil, Allowed},
-		{"through somebody who holds nothing", actor.Actor{User: "v", Impersonator: "u"}, permP, ref.Ref{}, fault.ErrForbidden, NoGrant},
+		{"through somebody who holds nothing", actor.Actor{User: "v", Impersonator: "u"}, permP, ref.Ref{}, fault.ErrForbidden, NoPath},
 		{"nobody", actor.Actor{}, permP, ref.Ref{}, fault.ErrUnauthenticated, Anonymous},
 		{"the system", actor.System(), permQ, ref.Ref{}, nil, Allowed},
 		{"unknown", actor.Actor{User: "u"}, "test.nothing", ref.Ref{}, ErrUnknownPermission, Unknown},
@@ -46,20 +47,20 @@ func TestRequire(t *testing.T) {
 		if err := w.Require(ctx, tc.perm, tc.on); !errors.Is(err, tc.err) {
 			t.Errorf("%s: %v, want %v", tc.name, err, tc.err)
 		}
-		if d := w.Can(ctx, []Check{{tc.perm, tc.on}})[0]; d != (Decision{tc.reason == Allowed, tc.reason}) {
+		if d := w.Can(ctx, []Check{{Permission: tc.perm, On: tc.on}})[0]; d.Allowed != (tc.reason == Allowed) || d.Reason != tc.reason {
 			t.Errorf("%s: %+v, want %s", tc.name, d, tc.reason)
 		}
 		sc, err := w.Scope(ctx, tc.perm, ref.Document)
 		if tc.on == half {
 			continue
 		}
-		if sc.All != (tc.reason == Allowed) || sc.None == sc.All || (err != nil) != (tc.reason == Unknown) {
+		if (sc.Op == predicate.OpAll) != (tc.reason == Allowed) || (sc.Op == predicate.OpNone) == (tc.reason == Allowed) || (err != nil) != (tc.reason == Unknown) {
 			t.Errorf("%s: scope %+v, %v", tc.name, sc, err)
 		}
 	}
 	ctx, reads := store.WithCounter(w.as("u"))
 	got := w.Can(ctx, []Check{{Permission: permQ}, {Permission: permP}, {Permission: "x"}})
-	if !slices.Equal(got, []Decision{{Reason: NoGrant}, {true, Allowed}, {Reason: Unknown}}) || reads.Total() != 0 {
+	if !slices.Equal(got, []Decision{{Reason: NoPath, Rev: w.Rev()}, {Allowed: true, Reason: Allowed, Rev: w.Rev()}, {Reason: Unknown}}) || reads.Total() != 0 {
 		t.Errorf("%+v after %d commands", got, reads.Total())
 	}
 	if err := w.Require(w.as("u"), permQ, ref.Ref{}); fault.From(err).Details["permission"] != permQ {
@@ -84,7 +85,7 @@ func TestWhoMay(t *testing.T) {
 			_, err := s.Grant(ctx, GrantCmd{Role: "nowhere"})
 			return err
 		},
-		"Revoke": func(s *Service, ctx context.Context) error { _, err := s.Revoke(ctx, g.ID); return err },
+		"Revoke": func(s *Service, ctx context.Context) error { _, err := s.Revoke(ctx, g.ID, Restrict); return err },
 		"List": func(s *Service, ctx context.Context) error {
 			_, err := s.List(ctx, page.Args{First: new(0)})
 			return err

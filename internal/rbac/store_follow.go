@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"context"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -16,18 +17,32 @@ func (s *Service) Follower() event.Follower {
 	return event.Follower{Name: "rbac", OnEvent: s.hear, OnLost: s.forget}
 }
 
-// hear puts the change of an event in force: from memory, unless a change before it is missing.
+// hear puts the changes of a revision in force, once the event of its last part is here: from memory, unless a change before
+// it is missing.
 func (s *Service) hear(ctx context.Context, e event.Event, _ bson.Timestamp) {
-	switch e.Kind {
-	case kindRoleCreated, kindRoleUpdated, kindGrantCreated, kindGrantExtended, kindGrantRevoked:
-	default:
+	if !strings.HasPrefix(e.Kind, "rbac.") {
 		return
 	}
 	c, err := store.Decode[change](e.Data)
-	c.kind = e.Kind
-	if err == nil && s.step(c) {
+	if e.Kind == kindExpired {
+		if err == nil {
+			s.tell(users([]change{c})) // what follows their rights looks again
+		}
 		return
 	}
+	c.kind = e.Kind
+	if c.Part == 0 {
+		s.partial = nil
+	}
+	s.partial = append(s.partial, c)
+	switch whole := len(s.partial) == max(c.Parts, 1); {
+	case err == nil && c.Part == len(s.partial)-1 && s.partial[0].Rev == c.Rev && !whole:
+		return // the others follow
+	case err == nil && whole && s.step(s.partial):
+		s.partial = nil
+		return
+	}
+	s.partial = nil
 	s.broken.Store(true)
 	_ = s.reload(ctx, 0) // it logs; until somebody's check has it read, the node refuses
 }

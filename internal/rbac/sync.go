@@ -31,6 +31,33 @@ func (s *Service) Ready(ctx context.Context) error {
 // Cost: one read of the revision, the roles and the grants each, in one transaction.
 func (s *Service) Load(ctx context.Context) error { return s.reload(ctx, math.MaxInt64) }
 
+// Await returns when the policy in force on this node is of that revision or a later one: who has been told of a revision by
+// another node asks so to be answered no older. Cost: none but the wait, which ctx bounds.
+//
+// Errors: REV_TIMEOUT.
+func (s *Service) Await(ctx context.Context, rev int64) error {
+	for {
+		s.mu.Lock()
+		moved := s.moved
+		s.mu.Unlock()
+		if s.Rev() >= rev {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ErrRevTimeout.With("rev", s.Rev()).Because(ctx.Err())
+		}
+	}
+}
+
+// LoadOnce is [Service.Load] for a command, which follows no change stream: what it reads now is good for as long as it runs.
+// Commands are given the rights of the system; it is the answers about others that are as of now.
+func (s *Service) LoadOnce(ctx context.Context) error {
+	s.once.Store(true)
+	return s.Load(ctx)
+}
+
 // Sync returns when the policy in force on this node holds at least all that is committed: a flow calls it after the
 // commit of a transaction in which it used [Service.GrantSource] and its like. Inside a transaction it does nothing.
 // When it fails the node refuses checks until it has read the policy. Cost: one read; mostly the change stream brings
@@ -74,9 +101,7 @@ func (s *Service) reach(ctx context.Context, rev int64, changes []change) error 
 		s.mu.Lock()
 		moved := s.moved
 		s.mu.Unlock()
-		for _, c := range changes {
-			s.step(c)
-		}
+		s.step(changes)
 		switch {
 		case s.broken.Load():
 			return s.reload(ctx, rev)
@@ -96,24 +121,29 @@ func (s *Service) reach(ctx context.Context, rev int64, changes []change) error 
 	}
 }
 
-// step puts a change in force if it is the next one. It reports false when changes before it are missing.
-func (s *Service) step(c change) bool {
+// step puts the changes of one revision in force if it is the next one. It reports false when changes before it are missing.
+func (s *Service) step(changes []change) bool {
+	if len(changes) == 0 {
+		return true
+	}
+	rev := changes[0].Rev
 	s.mu.Lock()
 	p := s.snap.Load()
-	if p == nil || c.Rev <= p.rev {
+	if p == nil || rev <= p.rev {
 		s.mu.Unlock()
 		return true // not loaded yet: Load will see it
 	}
 	next, fits := (*policy)(nil), false
-	if c.Rev == p.rev+1 {
-		next, fits = p.apply(c, s.now().UnixMilli())
+	if rev == p.rev+1 {
+		next, fits = p.apply(changes, s.now().UnixMilli())
 	}
 	if fits {
 		s.install(next)
 	}
 	s.mu.Unlock()
 	if fits {
-		s.tell(c.users())
+		s.tell(users(changes))
+		s.report(rev, changes)
 	}
 	return fits
 }
@@ -127,16 +157,17 @@ func (s *Service) reload(ctx context.Context, atLeast int64) error {
 		s.mu.Unlock()
 		return nil
 	}
-	rev, roles, grants, err := s.store.load(ctx)
+	all, err := s.store.load(ctx)
 	if err != nil {
 		s.mu.Unlock()
 		s.distrust(ctx, err)
 		return err
 	}
-	s.install(build(s.cat, rev, roles, grants, s.now().UnixMilli()))
+	s.install(build(s.cat, all, s.now().UnixMilli()))
 	s.broken.Store(false)
 	s.mu.Unlock()
 	s.tell(nil)
+	s.report(all.rev, nil)
 	return nil
 }
 
@@ -167,16 +198,39 @@ func (s *Service) mend(ctx context.Context) {
 	}
 }
 
+// known is the policy to answer by.
+//
+// Errors: POLICY_STALE.
+func (s *Service) known() (*policy, error) {
+	p := s.current(s.now().UnixMilli())
+	if p == nil {
+		return nil, ErrStale
+	}
+	return p, nil
+}
+
 // current is the policy to decide by at that time; nil when this node does not know it well enough.
 func (s *Service) current(now int64) *policy {
 	p := s.snap.Load()
-	if p == nil || s.broken.Load() || s.lag() > s.cfg.MaxStale {
+	if !s.sound(p) {
 		return nil
 	}
-	if now >= p.graph.until { // an edge between roles has expired: compile without it, and let others profit
-		rolled := &policy{rev: p.rev, graph: p.graph.at(now), people: p.people}
-		s.snap.CompareAndSwap(p, rolled)
-		return rolled
+	return s.roll(p, now)
+}
+
+// sound reports whether this node knows the policy well enough to decide by it.
+func (s *Service) sound(p *policy) bool {
+	return p != nil && !s.broken.Load() && (s.lag() <= s.cfg.MaxStale || s.once.Load())
+}
+
+// roll is the policy as of that time: compiled without the edges between roles that have ended since, and with those that have
+// begun. Others profit.
+func (s *Service) roll(p *policy, now int64) *policy {
+	if now < p.graph.until {
+		return p
 	}
-	return p
+	rolled := *p
+	rolled.graph = p.graph.at(now)
+	s.snap.CompareAndSwap(p, &rolled)
+	return &rolled
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/backendbook/backendbook/internal/store"
 )
 
-// turn is one writer's turn at the policy, inside a transaction. What it reads is a snapshot of the database, and its
-// first record fails if another writer has committed since; then the transaction is run again.
+// turn is one writer's turn at the policy, inside a transaction. What it reads is a snapshot of the database, and to take the
+// revision at its end fails if another writer has committed since; then the transaction is run again.
 type turn struct {
 	s       *Service
 	view    *policy // as of now in this transaction; nil until somebody asks
@@ -23,7 +23,10 @@ func (s *Service) write(ctx context.Context, fn func(ctx context.Context, t *tur
 	var t *turn
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		t = &turn{s: s}
-		return fn(ctx, t)
+		if err := fn(ctx, t); err != nil {
+			return err
+		}
+		return t.finish(ctx)
 	})
 	if err != nil {
 		return err
@@ -35,7 +38,7 @@ func (s *Service) write(ctx context.Context, fn func(ctx context.Context, t *tur
 }
 
 // policy is the policy as this transaction sees it. It holds all roles and edges between them, but of the users perhaps
-// only the actor. Mostly it is the snapshot in force; when that is of another revision: three finds.
+// only the actor. Mostly it is the snapshot in force; when that is of another revision: five finds.
 func (t *turn) policy(ctx context.Context) (*policy, error) {
 	if t.view != nil {
 		return t.view, nil
@@ -44,118 +47,103 @@ func (t *turn) policy(ctx context.Context) (*policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p := t.s.snap.Load(); p != nil && p.rev == rev {
+	if p := t.s.snap.Load(); p != nil && p.rev == rev && len(t.changes) == 0 {
 		t.view = p
 		return p, nil
 	}
-	roles, grants, err := t.s.store.outline(ctx, actor.From(ctx).User)
+	all, err := t.s.store.outline(ctx, actor.From(ctx).User)
 	if err != nil {
 		return nil, err
 	}
-	t.view = build(t.s.cat, rev, roles, grants, t.s.now().UnixMilli())
+	all.rev = rev
+	t.view = build(t.s.cat, all, t.s.now().UnixMilli())
 	return t.view, nil
 }
 
-// record raises the revision and appends the event of the change.
-func (t *turn) record(ctx context.Context, c change) error {
+// record takes a change into the turn's view of the policy and, at the end of the turn, into the log.
+func (t *turn) record(c change) {
+	t.changes = append(t.changes, c)
+	if t.view == nil {
+		return
+	}
+	next, fits := t.view.apply([]change{c}, t.s.now().UnixMilli())
+	if t.view = next; !fits {
+		t.view = nil // read again if asked: what is written is seen in the transaction
+	}
+}
+
+// finish raises the revision, once for all changes, and appends their events.
+func (t *turn) finish(ctx context.Context) error {
+	if len(t.changes) == 0 {
+		return nil
+	}
 	rev, err := t.s.store.raise(ctx)
 	if err != nil {
 		return err
 	}
-	c.Rev = rev
-	t.changes = append(t.changes, c)
-	if t.view != nil {
-		t.view, _ = t.view.apply(c, t.s.now().UnixMilli()) // nil when it does not fit: read again if asked
-	}
-	return t.s.events.Append(ctx, c.kind, c.on(), c)
-}
-
-// authorize checks again, on the policy of this transaction, that the actor holds permission, and all of the rights that
-// are to be given or taken. So an administrator who is no more can't use a node that has not heard of it.
-func (t *turn) authorize(ctx context.Context, permission string, given func(*policy) set) error {
-	a := actor.From(ctx)
-	if a.System {
-		return nil
-	}
-	p, err := t.policy(ctx)
-	if err != nil {
-		return err
-	}
-	mine := t.s.cat.within(p.rights(a.User, t.s.now().UnixMilli()), a.Scope)
-	if !mine.has(t.s.cat.ids[permission]) {
-		return fault.ErrForbidden.With("permission", permission)
-	}
-	if missing := given(p).without(mine); !missing.empty() {
-		return ErrEscalation.With("missing", t.s.cat.list(missing))
+	for i := range t.changes {
+		c := &t.changes[i]
+		c.Rev, c.Part, c.Parts = rev, i, len(t.changes)
+		if err := t.s.events.Append(ctx, c.kind, c.on(), *c); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// closureOf is the rights a role gives, for authorize.
-func closureOf(roleID string) func(*policy) set {
-	return func(p *policy) set {
-		return p.graph.row(p.graph.ever, p.graph.rows[roleID]) // an expired edge may be extended: count it
+// me is what the actor holds in the policy of this transaction.
+func (t *turn) me(ctx context.Context) (p *policy, who person, err error) {
+	if p, err = t.policy(ctx); err != nil {
+		return nil, nobody, err
 	}
+	return p, p.principal(actor.From(ctx), t.s.now().UnixMilli()), nil
 }
 
-// put inserts a grant, or lets the one there is last as long as g: the member holds the role after it at least that long.
-func (t *turn) put(ctx context.Context, g Grant) (Grant, error) {
-	have, found, err := t.s.store.grantOf(ctx, g.Member, g.Role, g.Source)
-	switch {
-	case err != nil:
-		return Grant{}, err
-	case found && have.outlasts(g.ExpiresAt):
-		return have, nil
-	case found:
-		have.ExpiresAt = g.ExpiresAt
-		if err := t.record(ctx, change{kind: kindGrantExtended, Grant: &have}); err != nil {
-			return Grant{}, err
-		}
-		return have, t.s.store.extend(ctx, have)
+// holds reports whether the actor holds a permission, in the policy of this transaction. So an administrator who is no more
+// can't use a node that has not heard of it.
+func (t *turn) holds(ctx context.Context, permission string) (bool, error) {
+	a := actor.From(ctx)
+	if a.System {
+		return true, nil
 	}
-	if g.Member.Type == ref.Role {
-		if err := t.admit(ctx, g); err != nil {
-			return Grant{}, err
-		}
-	}
-	if err := t.record(ctx, change{kind: kindGrantCreated, Grant: &g}); err != nil {
-		return Grant{}, err
-	}
-	return g, t.s.store.insertGrant(ctx, g)
-}
-
-// admit refuses an edge between roles that the graph can't take.
-func (t *turn) admit(ctx context.Context, g Grant) error {
-	p, err := t.policy(ctx)
+	p, who, err := t.me(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	member, ok := p.graph.rows[g.Member.ID]
-	if !ok {
-		return fault.ErrNotFound.On("input.member")
-	}
-	return p.graph.admit(member, p.graph.rows[g.Role])
+	q := question{perm: t.s.cat.ids[permission]}
+	return a.Scope.Has(permission) && p.decide(&who, &q, t.s.now().UnixMilli()) == Allowed, nil
 }
 
-// drop removes a grant unless nobody would administer the server without it.
-func (t *turn) drop(ctx context.Context, g Grant) error {
-	r, err := t.s.store.role(ctx, g.Role)
+// authorize refuses an actor who does not hold a permission in the policy of this transaction.
+func (t *turn) authorize(ctx context.Context, permission string) error {
+	ok, err := t.holds(ctx, permission)
+	if err == nil && !ok {
+		err = fault.ErrForbidden.With("permission", permission)
+	}
+	return err
+}
+
+// covers refuses to give rights the actor does not hold: needed is theirs as a role has them whose parameters are bound like
+// holder. Who holds door may give them all the same, and escalated tells so.
+func (t *turn) covers(ctx context.Context, needed *closure, holder *slots, params []string, door string) (escalated bool, err error) {
+	a := actor.From(ctx)
+	if a.System {
+		return false, nil
+	}
+	p, who, err := t.me(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if r.Key == RoleAdmin && g.Member.Type == ref.User {
-		others, err := t.s.store.heldForEver(ctx, g.Role, g.ID)
-		if err != nil {
-			return err
-		}
-		if !others {
-			return ErrLastAdmin
-		}
+	mine := p.rights(&who, t.s.now().UnixMilli())
+	mine.limit(t.s.cat, a.Scope)
+	missing := p.missing(mine, needed, holder, params)
+	if len(missing) == 0 {
+		return false, nil
 	}
-	if err := t.record(ctx, change{kind: kindGrantRevoked, Grant: &g}); err != nil {
-		return err
+	if open, err := t.holds(ctx, door); err != nil || open {
+		return open, err
 	}
-	return t.s.store.deleteGrant(ctx, g.ID)
+	return false, ErrEscalation.With("missing", missing)
 }
 
 // grant makes a grant of the caller of ctx; the server's own when nobody is signed in, as in a registration.

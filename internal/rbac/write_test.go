@@ -33,7 +33,7 @@ func TestWritesAskThePolicyOfTheTransaction(t *testing.T) {
 		t.Errorf("CreateRole: %v", err)
 	}
 	h := w.give("v", boss)
-	if _, err := deaf.Revoke(w.as("u"), h.ID); !errors.Is(err, fault.ErrForbidden) {
+	if _, err := deaf.Revoke(w.as("u"), h.ID, Restrict); !errors.Is(err, fault.ErrForbidden) {
 		t.Errorf("Revoke: %v", err)
 	}
 }
@@ -49,7 +49,7 @@ func TestCreateRole(t *testing.T) {
 		err   error
 		field string
 	}{
-		{"good", CreateRoleCmd{"a.b-c_9", "Ä", strings.Repeat("ü", 500), []string{permQ, permP, permQ}}, nil, ""},
+		{"good", CreateRoleCmd{Key: "a.b-c_9", Name: "Ä", Description: strings.Repeat("ü", 500), Permissions: []Instance{permQ, permP, permQ}}, nil, ""},
 		{"key too short", CreateRoleCmd{Key: "a", Name: "n"}, fault.ErrInput, "input.key"},
 		{"key too long", CreateRoleCmd{Key: strings.Repeat("a", 65), Name: "n"}, fault.ErrInput, "input.key"},
 		{"upper case", CreateRoleCmd{Key: "Ab", Name: "n"}, fault.ErrInput, "input.key"},
@@ -58,8 +58,8 @@ func TestCreateRole(t *testing.T) {
 		{"long name", CreateRoleCmd{Key: "ab", Name: long}, fault.ErrInput, "input.name"},
 		{"not text", CreateRoleCmd{Key: "ab", Name: "\xff"}, fault.ErrInput, "input.name"},
 		{"long description", CreateRoleCmd{Key: "ab", Name: "n", Description: strings.Repeat("x", 501)}, fault.ErrInput, "input.description"},
-		{"unknown permission", CreateRoleCmd{Key: "ab", Name: "n", Permissions: []string{permP, "test.z"}}, ErrUnknownPermission, "input.permissions"},
-		{"all permissions", CreateRoleCmd{Key: "ab", Name: "n", Permissions: []string{Every}}, ErrUnknownPermission, "input.permissions"},
+		{"unknown permission", CreateRoleCmd{Key: "ab", Name: "n", Permissions: []Instance{permP, "test.z"}}, ErrUnknownPermission, "input.permissions"},
+		{"all permissions", CreateRoleCmd{Key: "ab", Name: "n", Permissions: []Instance{Every}}, ErrUnknownPermission, "input.permissions"},
 		{"taken", CreateRoleCmd{Key: "taken", Name: "n"}, ErrKeyTaken, "input.key"},
 	} {
 		got, err := w.CreateRole(w.sys(), tc.cmd)
@@ -75,7 +75,7 @@ func TestCreateRole(t *testing.T) {
 		}
 		stored, err := w.ByKey(w.sys(), tc.cmd.Key)
 		w.must(err)
-		if !slices.Equal(got.Permissions, []string{permP, permQ}) || stored.ID != got.ID || stored.Name != "Ä" || !stored.CreatedAt.Equal(t0) {
+		if !slices.Equal(got.Permissions, []Instance{permP, permQ}) || stored.ID != got.ID || stored.Name != "Ä" || !stored.CreatedAt.Equal(t0) {
 			t.Errorf("%s: %+v, stored %+v", tc.name, got, stored)
 		}
 	}
@@ -101,7 +101,7 @@ func TestGrant(t *testing.T) {
 		{"no such member role", GrantCmd{Role: r.ID, Member: ref.New(ref.Role, "ghost")}, fault.ErrNotFound, "input.member"},
 		{"a document", GrantCmd{Role: r.ID, Member: ref.New(ref.Document, "d")}, fault.ErrInput, "input.member"},
 		{"nothing", GrantCmd{Role: r.ID}, fault.ErrInput, "input.member"},
-		{"ends now", GrantCmd{r.ID, u, &past}, fault.ErrInput, "input.expiresAt"},
+		{"ends now", GrantCmd{Role: r.ID, Member: u, ExpiresAt: &past}, fault.ErrInput, "input.expiresAt"},
 	} {
 		if _, err := w.Grant(w.sys(), tc.cmd); !errors.Is(err, tc.err) || fault.From(err).Field != tc.field {
 			t.Errorf("%s: %v at %q", tc.name, err, fault.From(err).Field)
@@ -125,7 +125,7 @@ func TestGrant(t *testing.T) {
 		{"for ever again", nil, nil, 4, 0},
 		{"an end changes nothing", &later, nil, 4, 0},
 	} {
-		g, err := w.Grant(w.sys(), GrantCmd{r.ID, u, tc.ends})
+		g, err := w.Grant(w.sys(), GrantCmd{Role: r.ID, Member: u, ExpiresAt: tc.ends})
 		w.must(err)
 		if id == "" {
 			id = g.ID
@@ -150,7 +150,7 @@ func TestEvents(t *testing.T) {
 	w.give("u", boss)
 	g, err := w.Grant(w.as("u"), GrantCmd{Role: boss.ID, Member: ref.New(ref.User, "v")})
 	w.must(err)
-	if _, err := w.Revoke(w.as("u"), g.ID); err != nil {
+	if _, err := w.Revoke(w.as("u"), g.ID, Restrict); err != nil {
 		t.Fatal(err)
 	}
 	p, err := w.Service.events.On(t.Context(), g.Ref(), page.Args{})
@@ -191,9 +191,9 @@ func TestRevokeTellsWhetherItIsStillHeld(t *testing.T) {
 		{"d has b by nothing else", deaf, x.db, false},
 		{"u has d by nothing else", w.Service, x.ud, false},
 	} {
-		held, err := tc.s.Revoke(w.sys(), tc.g.ID)
-		if err != nil || held != tc.held {
-			t.Errorf("%s: %v, %v", tc.name, held, err)
+		gone, err := tc.s.Revoke(w.sys(), tc.g.ID, Restrict)
+		if err != nil || len(gone.StillHeld) > 0 != tc.held || !slices.Equal(gone.Grants, []string{tc.g.ID}) {
+			t.Errorf("%s: %+v, %v", tc.name, gone, err)
 		}
 	}
 	w.must(w.Sync(t.Context()))
@@ -202,7 +202,7 @@ func TestRevokeTellsWhetherItIsStillHeld(t *testing.T) {
 	if w.take(v) {
 		t.Error("what has ended holds nothing")
 	}
-	if _, err := w.Revoke(w.sys(), v.ID); !errors.Is(err, fault.ErrNotFound) {
+	if _, err := w.Revoke(w.sys(), v.ID, Restrict); !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("twice: %v", err)
 	}
 }
@@ -211,9 +211,9 @@ func TestEnsure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	specs := []RoleSpec{
-		{Key: RoleAdmin, Name: "Administrator", Permissions: []string{Every}},
-		{Key: "analyst", Name: "Analyst", Permissions: []string{permQ}, Includes: []string{RoleMember}},
-		{Key: RoleMember, Name: "Member", Permissions: []string{permP}},
+		{Key: RoleAdmin, Name: "Administrator", Permissions: []Instance{Every}},
+		{Key: "analyst", Name: "Analyst", Permissions: []Instance{permQ}, Includes: []Instance{RoleMember}},
+		{Key: RoleMember, Name: "Member", Permissions: []Instance{permP}},
 	}
 	w.must(w.Ensure(w.sys(), specs))
 	admin, err := w.ByKey(w.sys(), RoleAdmin)
@@ -222,6 +222,7 @@ func TestEnsure(t *testing.T) {
 	w.must(err)
 	w.give("u", admin)
 	for p := range testCatalogue() {
+		p, _, _ = strings.Cut(p, "(")
 		want(t, w.Service, "u", p, Allowed)
 	}
 	if got := w.Effective(analyst.ID); !slices.Equal(got, []string{permP, permQ}) {
@@ -232,7 +233,7 @@ func TestEnsure(t *testing.T) {
 	if w.Rev() != rev {
 		t.Error("a second Ensure wrote")
 	}
-	specs[2].Permissions = []string{permR}
+	specs[2].Permissions = []Instance{permR}
 	specs[2].Name = "Renamed"
 	w.must(w.Ensure(w.sys(), specs))
 	if got := w.Effective(analyst.ID); !slices.Equal(got, []string{permP, permQ, permR}) || w.events(kindRoleUpdated) != 1 {
@@ -257,10 +258,10 @@ func TestEnsure(t *testing.T) {
 		spec RoleSpec
 		err  error
 	}{
-		{RoleSpec{Key: "xx", Name: "X", Permissions: []string{"nope"}}, ErrUnknownPermission},
-		{RoleSpec{Key: "xx", Name: "X", Includes: []string{"nope"}}, fault.ErrNotFound},
+		{RoleSpec{Key: "xx", Name: "X", Permissions: []Instance{"nope"}}, ErrUnknownPermission},
+		{RoleSpec{Key: "xx", Name: "X", Includes: []Instance{"nope"}}, fault.ErrNotFound},
 		{RoleSpec{Key: "X", Name: "X"}, fault.ErrInput},
-		{RoleSpec{Key: RoleMember, Name: "X", Includes: []string{"analyst"}}, ErrCycle},
+		{RoleSpec{Key: RoleMember, Name: "X", Includes: []Instance{"analyst"}}, ErrCycle},
 	} {
 		if err := w.Ensure(w.sys(), []RoleSpec{tc.spec}); !errors.Is(err, tc.err) {
 			t.Errorf("%+v: %v", tc.spec, err)
@@ -310,11 +311,11 @@ func TestCosts(t *testing.T) {
 			return err
 		}, 3, 3},
 		{"Revoke, behind, and then the policy is read whole", deaf, func(ctx context.Context, s *Service) error {
-			_, err := s.Revoke(ctx, g.ID)
+			_, err := s.Revoke(ctx, g.ID, Restrict)
 			return err
-		}, 4 + 3 + 3, 3},
+		}, 5 + 5 + 6, 3},
 		{"GrantSource", deaf, func(ctx context.Context, s *Service) error { return s.GrantSource(ctx, v, low.ID, "plan:1") }, 2, 3},
-		{"RevokeSource", deaf, func(ctx context.Context, s *Service) error { return s.RevokeSource(ctx, "plan:1") }, 2, 3},
+		{"RevokeSource", deaf, func(ctx context.Context, s *Service) error { return s.RevokeSource(ctx, "plan:1") }, 3, 3},
 	} {
 		ctx, n := store.WithCounter(w.as("u"))
 		w.must(tc.call(ctx, tc.s))
@@ -336,7 +337,7 @@ func TestIndexes(t *testing.T) {
 	}
 	again := g
 	again.ID = "other"
-	if err := w.store.insertGrant(t.Context(), again); !store.DuplicateOf(err, "member_role_source") {
+	if err := w.store.insertGrant(t.Context(), again); !store.DuplicateOf(err, "member_role_bind_source_by") {
 		t.Errorf("a grant twice: %v", err)
 	}
 	for name, other := range map[string]Grant{
@@ -350,7 +351,7 @@ func TestIndexes(t *testing.T) {
 	}
 }
 
-func TestOutlasts(t *testing.T) {
+func TestLasts(t *testing.T) {
 	t.Parallel()
 	early, late := t0, t0.Add(time.Hour)
 	for _, tc := range []struct {
@@ -364,7 +365,7 @@ func TestOutlasts(t *testing.T) {
 		{&late, &early, true},
 		{&early, &late, false},
 	} {
-		if got := (Grant{ExpiresAt: tc.have}).outlasts(tc.asked); got != tc.want {
+		if got := lasts(tc.have, tc.asked); got != tc.want {
 			t.Errorf("%v outlasts %v: %v", tc.have, tc.asked, got)
 		}
 	}

@@ -24,6 +24,9 @@ const (
 	Identity    = "identity" // an account at another provider
 	Role        = "role"
 	Grant       = "grant"
+	ObjectGrant = "object_grant" // of a permission on one object
+	Predicate   = "predicate"
+	FieldRule   = "field_rule"
 	Plan        = "plan"
 	Membership  = "membership"
 	ContentType = "content_type"

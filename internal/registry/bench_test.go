@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
@@ -77,4 +79,37 @@ func BenchmarkCheck(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkFilteredList is a page of a list whose caller sees it by a filter, beside the same page for one who sees all: by owner,
+// which an index serves, and by a field of the data.
+func BenchmarkFilteredList(b *testing.B) {
+	w := newWorld(b, Config{})
+	w.define("note", object(m{}))
+	items := make([]m, 3000)
+	for i := range items {
+		items[i] = m{"open": i%10 > 0, "text": fmt.Sprint("note ", i)}
+	}
+	if _, err := w.BulkCreate(w.ctx, "note", items, ann); err != nil {
+		b.Fatal(err)
+	}
+	scopes := map[string]predicate.Filter{
+		"all": predicate.All(), "owner": predicate.Eq("owner", annID), "data": predicate.Eq("data.open", true),
+	}
+	took := map[string]time.Duration{}
+	for b.Loop() {
+		for range 20 {
+			for _, name := range []string{"all", "owner", "data"} {
+				w.rights.scope = new(scopes[name])
+				start := time.Now()
+				p, err := w.List(w.ctx, "note", page.Args{First: new(50)})
+				took[name] += time.Since(start)
+				if err != nil || len(p.Items) != 50 {
+					b.Fatal(len(p.Items), err)
+				}
+			}
+		}
+	}
+	b.ReportMetric(float64(took["owner"])/float64(took["all"]), "by-owner-to-all-ratio")
+	b.ReportMetric(float64(took["data"])/float64(took["all"]), "by-data-to-all-ratio")
 }

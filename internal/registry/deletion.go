@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
-	"github.com/backendbook/backendbook/internal/store"
 )
 
 const (
@@ -101,11 +101,36 @@ func (d *deletion) collect(ctx context.Context) error {
 		}
 	}
 	var err error
-	if d.docs, err = d.s.store.documentsByID(ctx, store.Scope{All: true}, d.ids); err != nil {
+	if d.docs, err = d.s.store.documentsByID(ctx, predicate.All(), d.ids); err != nil {
 		return err
 	}
 	if _, there := d.docs[d.root.ID]; !there {
 		return fault.ErrNotFound
+	}
+	return d.admit(ctx)
+}
+
+// admit refuses to take along documents that the actor could not delete by themselves.
+func (d *deletion) admit(ctx context.Context) error {
+	if err := d.s.authz.Require(ctx, PermDelete, d.root); err != nil {
+		return err
+	}
+	sc, err := d.s.authz.Scope(ctx, PermDelete, ref.Document)
+	if err != nil || sc.IsAll() {
+		return err
+	}
+	var stuck []string
+	for _, id := range d.ids[1:] {
+		t, err := d.s.types.id(ctx, d.docs[id].Type)
+		if err != nil {
+			return err
+		}
+		if !sc.Match(d.docs[id].attributes(t.Key)) {
+			stuck = append(stuck, id)
+		}
+	}
+	if len(stuck) > 0 {
+		return d.refuse(ctx, stuck)
 	}
 	return nil
 }
@@ -139,7 +164,7 @@ func (d *deletion) nullify(ctx context.Context) error {
 // are given back.
 func (d *deletion) loosen(ctx context.Context, holders []string) (stuck []string, err error) {
 	slices.Sort(holders)
-	docs, err := d.s.store.documentsByID(ctx, store.Scope{All: true}, holders)
+	docs, err := d.s.store.documentsByID(ctx, predicate.All(), holders)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +206,7 @@ func (d *deletion) refuse(ctx context.Context, blockers []string) error {
 	}
 	e := ErrRefRestricted.With("count", max(n, len(blockers)))
 	sc, err := d.s.visible(ctx, ref.Document)
-	if err != nil || !sc.All {
+	if err != nil || !sc.IsAll() {
 		return e
 	}
 	names := make([]string, 0, maxBlockers)
@@ -206,6 +231,9 @@ func (d *deletion) carryOut(ctx context.Context) error {
 		return err
 	}
 	if err := st.deleteDocuments(ctx, d.ids); err != nil {
+		return err
+	}
+	if err := d.s.authz.ForgetObject(ctx, d.refs()...); err != nil {
 		return err
 	}
 	if err := d.writeLoose(ctx); err != nil {

@@ -26,7 +26,7 @@ type CreateCmd struct {
 // owner's [FeatureDocuments]; the system owns without a limit.
 // Cost: 2 writes and 1 commit, with references 1 read for each type pointed at and 2 writes more, and the quota's.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, DOCUMENT_INVALID (with a JSON Pointer), REF_TYPE,
+// Errors: UNAUTHENTICATED, FORBIDDEN, FIELD_FORBIDDEN, CONTENT_TYPE_UNKNOWN, DOCUMENT_INVALID (with a JSON Pointer), REF_TYPE,
 // REF_TARGET_MISSING, QUOTA_EXCEEDED, CONTENDED.
 func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
 	if err := s.authz.Require(ctx, PermCreate, ref.Ref{}); err != nil {
@@ -36,8 +36,18 @@ func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
+	m, err := s.mask(ctx, t.ID)
+	if err != nil {
+		return Document{}, err
+	}
+	if err := m.writes(cmd.Data); err != nil {
+		return Document{}, err
+	}
 	d, err := s.draft(t, cmd.Data, actor.From(ctx).Ref())
 	if err != nil {
+		return Document{}, err
+	}
+	if err := s.admits(ctx, PermCreate, t, d); err != nil {
 		return Document{}, err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
@@ -126,7 +136,7 @@ type UpdateCmd struct {
 // not checked again: one with the rule KEEP may lead to a tombstone. Cost: 2 reads, 2 writes, 1 commit; as [Service.Create]
 // for new references.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, DOCUMENT_STALE (with the current rev), DOCUMENT_INVALID, REF_TYPE,
+// Errors: UNAUTHENTICATED, FORBIDDEN, FIELD_FORBIDDEN, NOT_FOUND, DOCUMENT_STALE (with the current rev), DOCUMENT_INVALID, REF_TYPE,
 // REF_TARGET_MISSING, CONTENDED.
 func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 	if err := s.authz.Require(ctx, PermUpdate, ref.New(ref.Document, cmd.ID)); err != nil {
@@ -137,21 +147,34 @@ func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 		return Document{}, err
 	}
 	var next draft
+	var t *compiled
+	var m mask
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
 		cur, err := s.store.document(ctx, cmd.ID)
 		if err != nil {
 			return err
 		}
+		if err := s.authz.Require(ctx, PermUpdate, cur.Ref()); err != nil { // about the very revision that is changed
+			return err
+		}
 		if cur.Rev != cmd.Rev {
 			return ErrStale.With("rev", cur.Rev)
 		}
-		t, err := s.types.id(ctx, cur.Type)
-		if err != nil {
+		if t, err = s.types.id(ctx, cur.Type); err != nil {
+			return err
+		}
+		if m, err = s.mask(ctx, t.ID); err != nil {
+			return err
+		}
+		if err := m.writes(patch); err != nil {
 			return err
 		}
 		next = draft{Document: cur}
 		merged, _ := mergePatch(cur.Data, patch).(map[string]any)
 		if err := s.change(t, &next, merged); err != nil {
+			return err
+		}
+		if err := s.admits(ctx, PermUpdate, t, next); err != nil {
 			return err
 		}
 		if err := s.relink(ctx, next); err != nil {
@@ -165,7 +188,7 @@ func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return next.Document, nil
+	return m.over(t, next.Document), nil
 }
 
 // change makes d its own next revision.
@@ -226,11 +249,21 @@ func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[st
 	if err != nil {
 		return nil, err
 	}
+	m, err := s.mask(ctx, t.ID)
+	if err != nil {
+		return nil, err
+	}
 	drafts := make([]draft, len(items))
 	for i, data := range items {
+		if err := m.writes(data); err != nil {
+			return nil, fault.From(err).With("item", i)
+		}
 		if drafts[i], err = s.draft(t, data, owner); err != nil {
 			return nil, fault.From(err).With("item", i)
 		}
+	}
+	if err := s.admits(ctx, PermCreate, t, drafts...); err != nil {
+		return nil, err
 	}
 	made := make([]Document, 0, len(drafts))
 	for len(made) < len(drafts) {

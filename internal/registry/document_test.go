@@ -13,6 +13,7 @@ import (
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
@@ -220,7 +221,7 @@ func TestScopes(t *testing.T) {
 	}
 	ids := []string{mine.ID, theirs.ID}
 
-	w.rights.scope = &store.Scope{}
+	w.rights.scope = new(predicate.Filter{})
 	if docs, err := w.ByIDs(w.ctx, ids); err != nil || len(docs) != 0 {
 		t.Errorf("zero scope: %v, %v", docs, err)
 	}
@@ -228,7 +229,7 @@ func TestScopes(t *testing.T) {
 		t.Errorf("zero scope: List: %v", err)
 	}
 
-	w.rights.scope = &store.Scope{Match: bson.D{{Key: "owner.id", Value: annID}}}
+	w.rights.scope = new(predicate.Eq("owner", annID))
 	docs, err := w.ByIDs(w.ctx, ids)
 	if _, ok := docs[mine.ID]; err != nil || !ok || len(docs) != 1 {
 		t.Errorf("filter: %v, %v", docs, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
@@ -30,7 +31,11 @@ var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 type rights struct {
 	mu     sync.Mutex
 	denied map[string]bool
-	scope  *store.Scope // instead of all or none
+	scope  *predicate.Filter // instead of all or none
+	hidden []string          // fields of all types
+	frozen []string
+
+	forgotten []ref.Ref
 }
 
 func (r *rights) deny(permissions ...string) {
@@ -55,12 +60,32 @@ func (r *rights) Require(ctx context.Context, permission string, _ ref.Ref) erro
 	return nil
 }
 
-func (r *rights) Scope(ctx context.Context, permission, _ string) (store.Scope, error) {
-	if r.scope != nil {
+func (r *rights) Scope(ctx context.Context, permission, _ string) (predicate.Filter, error) {
+	if r.scope != nil && !actor.From(ctx).System {
 		return *r.scope, nil
 	}
-	denied := r.Require(ctx, permission, ref.Ref{}) != nil
-	return store.Scope{All: !denied, None: denied}, nil
+	if r.Require(ctx, permission, ref.Ref{}) != nil {
+		return predicate.None(), nil //nolint:nilerr // a refusal is a filter
+	}
+	return predicate.All(), nil
+}
+
+func (r *rights) RequireSome(ctx context.Context, permission string) error {
+	return r.Require(ctx, permission, ref.Ref{})
+}
+
+func (r *rights) Fields(ctx context.Context, _ ref.Ref) (hidden, frozen []string, err error) {
+	if actor.From(ctx).System {
+		return nil, nil, nil
+	}
+	return r.hidden, append(r.hidden, r.frozen...), nil
+}
+
+func (r *rights) ForgetObject(_ context.Context, objects ...ref.Ref) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgotten = append(r.forgotten, objects...)
+	return nil
 }
 
 var errQuota = errors.New("quota exceeded")

@@ -1,12 +1,16 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
@@ -50,29 +54,62 @@ type DocumentChanges []DocumentChange
 func topic(typeID string) string { return "registry.documents:" + typeID }
 
 // ListChannel tells how to follow the newest documents of a content type, first of them (1 to 100): the key under which one
-// source serves everybody, what it listens to, how to make it, and who may follow. Rights to documents are all or nothing,
-// so all who may follow see the same; that class of visibility is the end of the key.
+// source serves all who see the same, what it listens to, how to make it, and who may follow. What somebody sees, the filter
+// of their rights and the fields they can read, is the end of the key; when that changes the channel ends with SCOPE_CHANGED.
 // Cost: no read when warm, else one.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, PAGE_SIZE, CONTENT_TYPE_UNKNOWN.
 func (s *Service) ListChannel(ctx context.Context, typeKey string, first int) (
 	key string, topics []string, newSource func() *ListSource, allowed func(ctx context.Context) error, err error,
 ) {
-	allowed = func(ctx context.Context) error { return s.authz.Require(ctx, PermRead, ref.Ref{}) }
-	if err := allowed(ctx); err != nil {
+	fail := func(err error) (string, []string, func() *ListSource, func(context.Context) error, error) {
 		return "", nil, nil, nil, err
 	}
+	sc, err := s.readable(ctx, ref.Document)
+	if err != nil {
+		return fail(err)
+	}
 	if first < 1 || first > page.MaxSize {
-		return "", nil, nil, nil, page.ErrSize
+		return fail(page.ErrSize)
 	}
 	t, err := s.types.key(ctx, typeKey)
 	if err != nil {
-		return "", nil, nil, nil, err
+		return fail(err)
+	}
+	m, err := s.mask(ctx, t.ID)
+	if err != nil {
+		return fail(err)
+	}
+	class := classOf(sc, m)
+	allowed = func(ctx context.Context) error {
+		sc, err := s.readable(ctx, ref.Document)
+		if err != nil {
+			return err
+		}
+		if m, err := s.mask(ctx, t.ID); err != nil || classOf(sc, m) != class {
+			return cmp.Or(err, error(ErrScope))
+		}
+		return nil
 	}
 	newSource = func() *ListSource {
-		return newListSource(first, func(ctx context.Context, n int) ([]Document, error) { return s.store.newest(ctx, t.ID, n) })
+		l := newListSource(first, func(ctx context.Context, n int) ([]Document, error) { return s.store.newest(ctx, sc, t.ID, n) })
+		l.shows = func(d Document) (Document, bool) {
+			stored := d.attributes(t.ID) // as the filter names the type
+			return m.over(t, d), sc.Match(stored)
+		}
+		l.narrow = !sc.IsAll()
+		return l
 	}
-	return "documents:" + t.ID + ":" + strconv.Itoa(first) + ":all", []string{topic(t.ID)}, newSource, allowed, nil
+	return "documents:" + t.ID + ":" + strconv.Itoa(first) + ":" + class, []string{topic(t.ID)}, newSource, allowed, nil
+}
+
+// classOf names what somebody sees of a list: the same for all who see the same.
+func classOf(sc predicate.Filter, m mask) string {
+	if sc.IsAll() && len(m.hidden) == 0 {
+		return "all"
+	}
+	sum := sha256.Sum256([]byte(sc.String() + "\x00" + strings.Join(m.hidden, "\x00")))
+	return hex.EncodeToString(sum[:])
 }
 
 const (
@@ -89,8 +126,10 @@ const (
 //
 // A change that is older than the state is ignored by its rev. Deleted ids are remembered, and never reused.
 type ListSource struct {
-	first int
-	read  func(ctx context.Context, n int) ([]Document, error)
+	first  int
+	read   func(ctx context.Context, n int) ([]Document, error)
+	shows  func(Document) (Document, bool) // a document as those who follow see it, and whether they do
+	narrow bool                            // some documents are not seen: one may come into sight by a change
 
 	docs    []Document // newest first, the visible ones and the reserve
 	all     bool       // docs are all documents there are; else nothing is known of those older than the last
@@ -99,7 +138,7 @@ type ListSource struct {
 }
 
 func newListSource(first int, read func(context.Context, int) ([]Document, error)) *ListSource {
-	return &ListSource{first: first, read: read}
+	return &ListSource{first: first, read: read, shows: func(d Document) (Document, bool) { return d, true }}
 }
 
 func (l *ListSource) capacity() int { return l.first + max(l.first, minReserve) }
@@ -109,6 +148,9 @@ func (l *ListSource) Load(ctx context.Context) error {
 	docs, err := l.read(ctx, l.capacity())
 	if err != nil {
 		return err
+	}
+	for i := range docs {
+		docs[i], _ = l.shows(docs[i])
 	}
 	l.docs = docs
 	l.all = len(docs) < l.capacity()
@@ -152,6 +194,16 @@ func (l *ListSource) find(id string) (int, bool) {
 
 func (l *ListSource) fold(c DocumentChange) {
 	i, here := l.find(c.ID)
+	if c.Document != nil {
+		shown, seen := l.shows(*c.Document)
+		if !seen {
+			if here && l.docs[i].Rev < c.Rev { // out of sight, but not gone
+				l.docs = slices.Delete(l.docs, i, i+1)
+			}
+			return
+		}
+		c.Document = &shown
+	}
 	switch {
 	case c.Document == nil:
 		if here {
@@ -164,7 +216,7 @@ func (l *ListSource) fold(c DocumentChange) {
 		if l.docs[i].Rev < c.Rev {
 			l.docs[i] = *c.Document
 		}
-	case !c.Created, slices.Contains(l.gone, c.ID), i == len(l.docs) && !l.all:
+	case !c.Created && !l.narrow, slices.Contains(l.gone, c.ID), i == len(l.docs) && !l.all:
 		// An unknown document that changes is older than the list, or was deleted before the list was loaded.
 	default:
 		if l.docs = slices.Insert(l.docs, i, *c.Document); len(l.docs) > l.capacity() {

@@ -42,14 +42,18 @@ const (
 
 // Errors of content types and documents.
 var (
-	ErrTypeTaken     = fault.Define(fault.Conflict, "CONTENT_TYPE_TAKEN", "there is a content type with this key already")
-	ErrTypeLimit     = fault.Define(fault.Exhausted, "CONTENT_TYPE_LIMIT", "there are as many content types as this server keeps")
-	ErrTypeUnknown   = fault.Define(fault.Invalid, "CONTENT_TYPE_UNKNOWN", "there is no such content type")
-	ErrSchema        = fault.Define(fault.Invalid, "SCHEMA_INVALID", "this is not a usable JSON Schema")
-	ErrInvalid       = fault.Define(fault.Invalid, "DOCUMENT_INVALID", "the data is not valid by the schema of its content type")
-	ErrStale         = fault.Define(fault.Conflict, "DOCUMENT_STALE", "the document changed meanwhile; read it again")
-	ErrRefType       = fault.Define(fault.Invalid, "REF_TYPE", "the reference may not point at an object of this kind")
-	ErrRefMissing    = fault.Define(fault.Invalid, "REF_TARGET_MISSING", "the reference points at nothing")
+	ErrTypeTaken   = fault.Define(fault.Conflict, "CONTENT_TYPE_TAKEN", "there is a content type with this key already")
+	ErrTypeLimit   = fault.Define(fault.Exhausted, "CONTENT_TYPE_LIMIT", "there are as many content types as this server keeps")
+	ErrTypeUnknown = fault.Define(fault.Invalid, "CONTENT_TYPE_UNKNOWN", "there is no such content type")
+	ErrSchema      = fault.Define(fault.Invalid, "SCHEMA_INVALID", "this is not a usable JSON Schema")
+	ErrInvalid     = fault.Define(fault.Invalid, "DOCUMENT_INVALID", "the data is not valid by the schema of its content type")
+	ErrStale       = fault.Define(fault.Conflict, "DOCUMENT_STALE", "the document changed meanwhile; read it again")
+	ErrRefType     = fault.Define(fault.Invalid, "REF_TYPE", "the reference may not point at an object of this kind")
+	ErrRefMissing  = fault.Define(fault.Invalid, "REF_TARGET_MISSING", "the reference points at nothing")
+	// ErrField carries the field.
+	ErrField = fault.Define(fault.Forbidden, "FIELD_FORBIDDEN", "you cannot write this field")
+	// ErrScope ends a live list whose caller may see other documents or fields than when it began.
+	ErrScope         = fault.Define(fault.Conflict, "SCOPE_CHANGED", "what you may see has changed: follow anew")
 	ErrRefRestricted = fault.Define(fault.Conflict, "REF_RESTRICTED", "other documents point at this one and forbid its deletion")
 	ErrCascade       = fault.Define(fault.Conflict, "REF_CASCADE_TOO_LARGE", "too many documents would be deleted or changed along with this one")
 )

@@ -12,6 +12,7 @@ import (
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 )
@@ -20,8 +21,15 @@ import (
 type Authorizer interface {
 	// Require fails unless the actor of ctx holds the permission.
 	Require(ctx context.Context, permission string, on ref.Ref) error
-	// Scope is the filter form of Require: which objects of the type the actor may see.
-	Scope(ctx context.Context, permission, typ string) (store.Scope, error)
+	// RequireSome fails unless the actor of ctx holds some instance of the permission, on whatever object.
+	RequireSome(ctx context.Context, permission string) error
+	// Scope is the filter form of Require: which objects of the type the actor may see, by their attributes.
+	Scope(ctx context.Context, permission, typ string) (predicate.Filter, error)
+	// Fields is which fields of a content type the actor of ctx can neither read nor write, or only not write, sorted. The
+	// zero Ref is all types together.
+	Fields(ctx context.Context, contentType ref.Ref) (hidden, frozen []string, err error)
+	// ForgetObject takes back the grants on objects that are deleted. It joins the transaction.
+	ForgetObject(ctx context.Context, objects ...ref.Ref) error
 }
 
 // Quota is what this package needs of plan. Both are called inside the transaction.
@@ -129,24 +137,21 @@ func (s *Service) checkNames(cmd DefineCmd) error {
 }
 
 // readable is the scope of what the actor may read, for lists: who may read nothing is refused with the reason.
-func (s *Service) readable(ctx context.Context, typ string) (store.Scope, error) {
+func (s *Service) readable(ctx context.Context, typ string) (predicate.Filter, error) {
 	sc, err := s.visible(ctx, typ)
-	if err != nil || !sc.None {
+	if err != nil || !sc.IsNone() {
 		return sc, err
 	}
-	if err := s.authz.Require(ctx, PermRead, ref.Ref{}); err != nil {
+	if err := s.authz.RequireSome(ctx, PermRead); err != nil {
 		return sc, err
 	}
 	return sc, fault.ErrForbidden
 }
 
-// visible is the same for look-ups, where what may not be seen is left out. A scope that says nothing lets see nothing.
-func (s *Service) visible(ctx context.Context, typ string) (store.Scope, error) {
+// visible is the same for look-ups, where what may not be seen is left out.
+func (s *Service) visible(ctx context.Context, typ string) (predicate.Filter, error) {
 	sc, err := s.authz.Scope(ctx, PermRead, typ)
-	if !sc.All && len(sc.Match) == 0 {
-		sc.None = true
-	}
-	return sc, err
+	return s.stored(ctx, sc), err
 }
 
 // Types lists all content types, at most [MaxTypes], by key. Cost: one read.
@@ -172,7 +177,7 @@ func (s *Service) Types(ctx context.Context) ([]ContentType, error) {
 // TypesByIDs gives content types by id; absent and hidden ones are left out. Cost: no read when warm, else one.
 func (s *Service) TypesByIDs(ctx context.Context, ids []string) (map[string]ContentType, error) {
 	sc, err := s.visible(ctx, ref.ContentType)
-	if err != nil || sc.None {
+	if err != nil || sc.IsNone() {
 		return map[string]ContentType{}, err
 	}
 	found, err := s.types.ids(ctx, ids)
@@ -186,10 +191,21 @@ func (s *Service) TypesByIDs(ctx context.Context, ids []string) (map[string]Cont
 // ByIDs gives documents by id; absent and hidden ones are left out. Cost: one read for each 2,000.
 func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]Document, error) {
 	sc, err := s.visible(ctx, ref.Document)
-	if err != nil || sc.None {
+	if err != nil || sc.IsNone() {
 		return map[string]Document{}, err
 	}
-	return s.store.documentsByID(ctx, sc, ids)
+	found, err := s.store.documentsByID(ctx, sc, ids)
+	if err != nil {
+		return nil, err
+	}
+	docs := slices.Collect(maps.Values(found))
+	if err := s.masked(ctx, docs); err != nil {
+		return nil, err
+	}
+	for _, d := range docs {
+		found[d.ID] = d
+	}
+	return found, nil
 }
 
 // List reads one page of the documents of a content type, newest first. Cost: one read by the index {type, -_id}.
@@ -212,27 +228,45 @@ func (s *Service) List(ctx context.Context, typeKey string, args page.Args) (pag
 	if err != nil {
 		return page.Page[Document]{}, err
 	}
+	if err := s.masked(ctx, read); err != nil {
+		return page.Page[Document]{}, err
+	}
 	return page.Fold(w, read, func(d Document) page.Cursor { return page.Cursor{d.ID} }), nil
 }
 
 // References gives what these documents point at, by document, in the order of the paths. The references of a document
-// are as visible as its data: for whom documents are hidden there are none. Cost: one read.
+// are as visible as its data: for whom documents or fields are hidden there are none. Cost: one read, and one of the documents
+// for a caller from whom something is hidden.
 func (s *Service) References(ctx context.Context, docIDs []string) (map[string][]Reference, error) {
 	sc, err := s.visible(ctx, ref.Document)
-	if err != nil || sc.None {
+	if err != nil || sc.IsNone() {
 		return map[string][]Reference{}, err
 	}
-	if !sc.All {
-		seen, err := s.store.typeOfDocuments(ctx, sc, docIDs)
-		if err != nil {
+	m, err := s.mask(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if sc.IsAll() && len(m.hidden) == 0 {
+		return s.store.referencesFrom(ctx, docIDs)
+	}
+	seen, err := s.store.typeOfDocuments(ctx, sc, docIDs)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.store.referencesFrom(ctx, slices.Collect(maps.Keys(seen)))
+	if err != nil {
+		return nil, err
+	}
+	for id, rows := range all {
+		if all[id], err = s.shownReferences(ctx, rows, map[string]string{id: seen[id]}); err != nil {
 			return nil, err
 		}
-		docIDs = slices.Collect(maps.Keys(seen))
 	}
-	return s.store.referencesFrom(ctx, docIDs)
+	return all, nil
 }
 
-// Backlinks reads one page of the references that lead to an object, newest first. Cost: one read by the index {to, -_id}.
+// Backlinks reads one page of the references that lead to an object, newest first; those in fields that are hidden are left
+// out. Cost: one read by the index {to, -_id}, and one of the documents they are in for a caller from whom something is hidden.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, PAGE_SIZE, BAD_CURSOR.
 func (s *Service) Backlinks(ctx context.Context, to ref.Ref, args page.Args) (page.Page[Reference], error) {
@@ -240,7 +274,7 @@ func (s *Service) Backlinks(ctx context.Context, to ref.Ref, args page.Args) (pa
 	switch {
 	case err != nil:
 		return page.Page[Reference]{}, err
-	case !sc.All: // a row knows nothing of the document it is in: a filter on documents needs a join
+	case !sc.IsAll(): // a row knows nothing of the document it is in: a filter on documents needs a join
 		return page.Page[Reference]{}, fault.ErrForbidden
 	}
 	w, err := args.Check(1)
@@ -251,5 +285,18 @@ func (s *Service) Backlinks(ctx context.Context, to ref.Ref, args page.Args) (pa
 	if err != nil {
 		return page.Page[Reference]{}, err
 	}
-	return page.Fold(w, read, func(r Reference) page.Cursor { return page.Cursor{r.ID} }), nil
+	p := page.Fold(w, read, func(r Reference) page.Cursor { return page.Cursor{r.ID} })
+	if m, err := s.mask(ctx, ""); err != nil || len(m.hidden) == 0 {
+		return p, err
+	}
+	from := make([]string, len(read))
+	for i, r := range read {
+		from[i] = r.From.ID
+	}
+	types, err := s.store.typeOfDocuments(ctx, sc, from)
+	if err != nil {
+		return page.Page[Reference]{}, err
+	}
+	p.Items, err = s.shownReferences(ctx, p.Items, types)
+	return p, err
 }

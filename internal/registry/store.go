@@ -14,6 +14,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/store"
 )
 
@@ -21,7 +22,10 @@ import (
 func Collections() []store.Collection {
 	return []store.Collection{
 		{Name: "content_types", Indexes: []store.Index{{Name: "key", Keys: []string{"key"}, Unique: true}}},
-		{Name: "documents", Indexes: []store.Index{{Name: "type_newest", Keys: []string{"type", "-_id"}}}},
+		{Name: "documents", Indexes: []store.Index{
+			{Name: "type_newest", Keys: []string{"type", "-_id"}},
+			{Name: "type_owner_newest", Keys: []string{"type", "owner.id", "-_id"}},
+		}},
 		{Name: "references", Indexes: []store.Index{
 			{Name: "from_path", Keys: []string{"from.type", "from.id", "path"}, Unique: true},
 			{Name: "to_newest", Keys: []string{"to.type", "to.id", "-_id"}},
@@ -45,12 +49,29 @@ func in[T any](field string, vs []T) bson.E {
 	return bson.E{Key: field, Value: bson.D{{Key: "$in", Value: vs}}}
 }
 
-// within narrows a filter to what a scope lets see.
-func within(sc store.Scope, filter bson.D) bson.D {
-	if sc.All {
-		return filter
+// within narrows a query to the documents that a filter of their attributes selects.
+func within(sc predicate.Filter, query bson.D) bson.D {
+	if sc.IsAll() {
+		return query
 	}
-	return bson.D{{Key: "$and", Value: bson.A{filter, sc.Match}}}
+	return bson.D{{Key: "$and", Value: bson.A{query, store.Where(sc, column)}}}
+}
+
+// column is where an attribute of a document is kept: see [Document.attributes].
+func column(path []string) (store.Column, bool) {
+	switch strings.Join(path, ".") {
+	case "id":
+		return store.Column{Field: "_id", Scalar: true}, true
+	case "type", "label":
+		return store.Column{Field: path[0], Scalar: true}, true
+	case "owner":
+		return store.Column{Field: "owner.id", Scalar: true}, true
+	case "rev":
+		return store.Column{Field: "rev"}, true
+	case "createdAt", "updatedAt":
+		return store.Column{Field: path[0], Date: true}, true
+	}
+	return store.Column{Field: strings.Join(path, ".")}, path[0] == "data" && len(path) > 1
 }
 
 // typeRow is a content type as stored.
@@ -119,7 +140,7 @@ func (m *mongoStore) document(ctx context.Context, id string) (Document, error) 
 const chunk = 2000
 
 // documentsByID reads the documents with these ids that the scope lets see. One find for each 2,000 ids.
-func (m *mongoStore) documentsByID(ctx context.Context, sc store.Scope, ids []string) (map[string]Document, error) {
+func (m *mongoStore) documentsByID(ctx context.Context, sc predicate.Filter, ids []string) (map[string]Document, error) {
 	found := make(map[string]Document, len(ids))
 	for part := range slices.Chunk(ids, chunk) {
 		all, err := store.Find[Document](ctx, m.documents, within(sc, bson.D{in("_id", part)}), options.Find().SetBatchSize(chunk+1))
@@ -133,14 +154,14 @@ func (m *mongoStore) documentsByID(ctx context.Context, sc store.Scope, ids []st
 	return found, nil
 }
 
-func (m *mongoStore) listDocuments(ctx context.Context, sc store.Scope, typ string, w page.Window) ([]Document, error) {
+func (m *mongoStore) listDocuments(ctx context.Context, sc predicate.Filter, typ string, w page.Window) ([]Document, error) {
 	all, err := store.FindPage[Document](ctx, m.documents, within(sc, bson.D{store.Eq("type", typ)}), w, store.Key{Field: "_id", Desc: true})
 	return plainAll(all), err
 }
 
-// newest reads the n newest documents of a type.
-func (m *mongoStore) newest(ctx context.Context, typ string, n int) ([]Document, error) {
-	all, err := store.Find[Document](ctx, m.documents, bson.D{store.Eq("type", typ)},
+// newest reads the n newest documents of a type that the scope lets see.
+func (m *mongoStore) newest(ctx context.Context, sc predicate.Filter, typ string, n int) ([]Document, error) {
+	all, err := store.Find[Document](ctx, m.documents, within(sc, bson.D{store.Eq("type", typ)}),
 		options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // at most a few hundred
 	return plainAll(all), err
 }
@@ -189,7 +210,7 @@ func (m *mongoStore) touch(ctx context.Context, ids []string) error {
 }
 
 // typeOfDocuments gives the content type of each of these documents that is there and may be seen. One find.
-func (m *mongoStore) typeOfDocuments(ctx context.Context, sc store.Scope, ids []string) (map[string]string, error) {
+func (m *mongoStore) typeOfDocuments(ctx context.Context, sc predicate.Filter, ids []string) (map[string]string, error) {
 	all, err := store.Find[Document](ctx, m.documents, within(sc, bson.D{in("_id", ids)}),
 		options.Find().SetProjection(bson.D{{Key: "type", Value: 1}}))
 	types := make(map[string]string, len(all))

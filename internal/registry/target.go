@@ -131,7 +131,7 @@ func (s *Service) resolveType(ctx context.Context, typ string, ids []string, fou
 
 func (s *Service) resolveContentTypes(ctx context.Context, ids []string) (map[string]any, Outcome, error) {
 	sc, err := s.visible(ctx, ref.ContentType)
-	if err != nil || sc.None {
+	if err != nil || sc.IsNone() {
 		return nil, Hidden, err
 	}
 	types, err := s.types.ids(ctx, ids)
@@ -149,15 +149,22 @@ func (s *Service) resolveDocuments(ctx context.Context, ids []string, found map[
 	}
 	docs := map[string]Document{}
 	absent := Hidden // with a filter for a scope, what is not found may be there and hidden
-	if !sc.None {
+	if !sc.IsNone() {
 		if docs, err = s.store.documentsByID(ctx, sc, ids); err != nil {
 			return err
 		}
 	}
-	if sc.All {
+	if sc.IsAll() {
 		absent = Unknown
 	}
 	var missing []ref.Ref
+	shown := slices.Collect(maps.Values(docs))
+	if err := s.masked(ctx, shown); err != nil {
+		return err
+	}
+	for _, d := range shown {
+		docs[d.ID] = d
+	}
 	for _, id := range ids {
 		r := ref.New(ref.Document, id)
 		found[r] = Target{Of: r, Outcome: absent}
@@ -167,7 +174,7 @@ func (s *Service) resolveDocuments(ctx context.Context, ids []string, found map[
 			missing = append(missing, r)
 		}
 	}
-	if len(missing) == 0 || !sc.All { // a tombstone has a label, and nobody knows any more who could see it
+	if len(missing) == 0 || !sc.IsAll() { // a tombstone has a label, and nobody knows any more who could see it
 		return nil
 	}
 	stones, err := s.store.tombstonesOf(ctx, missing)
@@ -253,7 +260,7 @@ func (s *Service) existing(ctx context.Context, g group) (map[string]string, err
 func (s *Service) existingDocuments(ctx context.Context, ids []string) (map[string]string, error) {
 	keys := map[string]string{}
 	sc, err := s.visible(ctx, ref.Document)
-	if err != nil || sc.None {
+	if err != nil || sc.IsNone() {
 		return keys, err
 	}
 	types, err := s.store.typeOfDocuments(ctx, sc, ids)

@@ -22,6 +22,7 @@ type Service struct {
 	log    *slog.Logger
 	cfg    Config
 	cache  *cache
+	onRole []func(session string)
 }
 
 // New makes the service. It starts nothing: see [Service.Run], and [Service.Follower] for the change stream.
@@ -36,6 +37,7 @@ type about struct {
 	Methods string `bson:"methods,omitempty"`
 	Device  string `bson:"device,omitempty"`
 	Reason  string `bson:"reason,omitempty"`
+	Role    string `bson:"role,omitempty"`
 }
 
 // Resolve gives the live session of a token, or that of an access key, which has a Scope. Warm, it reads nothing: some

@@ -39,6 +39,8 @@ const (
 	kindDeviceTrusted   = "session.device.trusted"
 	kindDeviceForgotten = "session.device.forgotten"
 	kindImpersonated    = "session.impersonation.started"
+	kindRoleActivated   = "session.role.activated"
+	kindRoleReset       = "session.role.reset"
 )
 
 // The prefixes of this package's secrets.
@@ -93,6 +95,7 @@ type Session struct {
 	Parent       string        `bson:"parent,omitempty"`       // the impersonator's own session
 	Reason       string        `bson:"reason,omitempty"`       // why somebody impersonates, in their words
 	ReadOnly     bool          `bson:"readOnly,omitempty"`     // of an impersonation
+	Role         string        `bson:"role,omitempty"`         // the role activated in it: see [Service.SetRole]
 	Parked       bool          `bson:"parked,omitempty"`       // whether the parent's token was put away for the time
 	TokenUntil   time.Time     `bson:"-"`                      // when the token that was shown ends; zero: with the session
 }

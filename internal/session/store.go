@@ -52,6 +52,8 @@ func (s *Service) Follower() event.Follower {
 				s.cache.forget(e.On.ID)
 			case kindElevated, kindRenamed, kindRenewed:
 				s.cache.refresh(e.On.ID)
+			case kindRoleActivated, kindRoleReset:
+				s.turned(e.On.ID)
 			}
 		},
 		OnLost: func(context.Context) { s.cache.doubt() },

@@ -60,3 +60,11 @@ func (m *mongoStore) setBound(ctx context.Context, user string, n int) error {
 	}
 	return nil
 }
+
+func (m *mongoStore) setRole(ctx context.Context, id, role string) error {
+	op := "$set"
+	if role == "" {
+		op = "$unset"
+	}
+	return m.change(ctx, "set role", id, op, bson.D{{Key: "role", Value: role}})
+}

@@ -185,11 +185,3 @@ func beyond(keys []Key, at page.Cursor, before bool) bson.D {
 	}
 	return bson.D{{Key: "$or", Value: or}}
 }
-
-// Scope is the filter form of an authorization rule: which objects of a list the caller may see. The zero Scope is
-// neither All nor None: the objects that match Match.
-type Scope struct {
-	All   bool   // every object
-	None  bool   // no object: no query needs to be sent
-	Match bson.D // these objects, when neither All nor None
-}

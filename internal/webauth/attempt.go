@@ -139,7 +139,7 @@ func (s *Service) actorOf(found session.Session) actor.Actor {
 			User: found.User, Session: found.ID, Impersonator: found.Impersonator, ReadOnly: found.ReadOnly, Scope: s.scopeOf(found.ReadOnly),
 		}
 	default:
-		return actor.Actor{User: found.User, Session: found.ID}
+		return actor.Actor{User: found.User, Session: found.ID, Role: found.Role}
 	}
 }
 

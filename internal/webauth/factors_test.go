@@ -9,6 +9,7 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/throttle"
 	"github.com/backendbook/backendbook/internal/ticket"
@@ -259,7 +260,7 @@ func TestReq39TheLastFactorStays(t *testing.T) {
 		t.Fatalf("left %+v, %v", have, err)
 	}
 	w.clock.Advance(4 * time.Minute)
-	_, err = w.roles.Revoke(w.sys(), g.ID)
+	_, err = w.roles.Revoke(w.sys(), g.ID, rbac.Restrict)
 	w.must(err)
 	w.must(w.RemoveFactor(me, have.Items[0].ID))
 }

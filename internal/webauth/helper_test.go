@@ -86,9 +86,9 @@ func newWorld(t *testing.T, opts options) *world {
 	w.Service = w.node(opts.Config)
 	w.roles, w.plans = w.Roles.(*rbac.Service), w.Plans.(*plan.Service)
 	w.must(w.roles.Ensure(w.sys(), []rbac.RoleSpec{
-		{Key: rbac.RoleAdmin, Name: "Administrator", Permissions: []string{rbac.Every}},
+		{Key: rbac.RoleAdmin, Name: "Administrator", Permissions: []rbac.Instance{rbac.Every}},
 		{Key: rbac.RoleMember, Name: "Member"},
-		{Key: "host", Name: "Host", Permissions: []string{account.PermInvite, rbac.PermGrantWrite, rbac.PermRoleRead}},
+		{Key: "host", Name: "Host", Permissions: []rbac.Instance{account.PermInvite, rbac.PermGrantWrite, rbac.PermRoleRead}},
 	}))
 	w.must(w.plans.Put(w.sys(), []plan.Plan{
 		{Key: "free", Name: "Free", Default: true, Price: plan.Money{Currency: "EUR"}},

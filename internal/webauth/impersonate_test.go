@@ -169,7 +169,7 @@ func TestReq72RightsChange(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(w *world, boss, uma SignedIn, ofBoss rbac.Grant){
 		"the right is lost": func(w *world, _, _ SignedIn, ofBoss rbac.Grant) {
-			_, err := w.roles.Revoke(w.sys(), ofBoss.ID)
+			_, err := w.roles.Revoke(w.sys(), ofBoss.ID, rbac.Restrict)
 			w.must(err)
 		},
 		"the user becomes an equal": func(w *world, _, uma SignedIn, _ rbac.Grant) { w.grant(uma.User, rbac.RoleAdmin) },

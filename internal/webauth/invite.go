@@ -38,8 +38,10 @@ type invited struct {
 	Email  string `bson:"email"`
 	Role   string `bson:"role,omitempty"` // key
 	RoleID string `bson:"roleId,omitempty"`
-	Plan   string `bson:"plan,omitempty"` // key
-	By     string `bson:"by"`             // user; empty for the system
+
+	Bind rbac.Bindings `bson:"bind,omitempty"` // of the role's parameters: any values
+	Plan string        `bson:"plan,omitempty"` // key
+	By   string        `bson:"by"`             // user; empty for the system
 }
 
 // Invite sends somebody the link to register with, whatever the mode of registration is. Needs account.user.invite, and to
@@ -105,7 +107,7 @@ func (s *Service) checkInvite(ctx context.Context, c InviteCmd) (string, invited
 		if err != nil {
 			return "", inv, err
 		}
-		inv.RoleID = r.ID
+		inv.RoleID, inv.Bind = r.ID, rbac.AnyBindings(r.Params)
 	}
 	if c.Plan != "" {
 		if _, err := s.Plans.ByKey(ctx, c.Plan); err != nil {
@@ -210,7 +212,7 @@ func (s *Service) grantInvited(ctx context.Context, inv invited, u account.User)
 	}
 	by, err := s.inviter(ctx, inv.By)
 	if err == nil {
-		_, err = s.Roles.Grant(actor.With(ctx, by), rbac.GrantCmd{Role: inv.RoleID, Member: u.Ref()})
+		_, err = s.Roles.Grant(actor.With(ctx, by), rbac.GrantCmd{Role: inv.RoleID, Member: u.Ref(), Bind: inv.Bind})
 	}
 	if errors.Is(err, fault.ErrForbidden) || errors.Is(err, rbac.ErrEscalation) || errors.Is(err, fault.ErrNotFound) {
 		s.Log.WarnContext(ctx, "invited_role_not_granted", "user", u.ID, "role", inv.Role, "inviter", inv.By, "code", fault.From(err).Code)

@@ -176,7 +176,7 @@ func TestTheInviterMustStillBeAbleToGrant(t *testing.T) {
 	w := newWorld(t, options{})
 	for name, lose := range map[string]func(host account.User, g rbac.Grant){
 		"lost the right": func(_ account.User, g rbac.Grant) {
-			_, err := w.roles.Revoke(w.sys(), g.ID)
+			_, err := w.roles.Revoke(w.sys(), g.ID, rbac.Restrict)
 			w.must(err)
 		},
 		"was disabled": func(host account.User, _ rbac.Grant) {

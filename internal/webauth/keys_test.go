@@ -207,7 +207,7 @@ func TestReq55KeysFollowTheirOwner(t *testing.T) {
 	key := w.key(in.Token, account.PermInvite)
 	w.must(w.may(key, account.PermInvite))
 	w.is("a right of the owner out of the scope", w.may(key, rbac.PermRoleRead), fault.ErrForbidden)
-	_, err := w.roles.Revoke(w.sys(), g.ID)
+	_, err := w.roles.Revoke(w.sys(), g.ID, rbac.Restrict)
 	w.must(err)
 	w.is("after the owner has lost the right", w.may(key, account.PermInvite), fault.ErrForbidden)
 	_, err = w.Invite(w.as(key), InviteCmd{Email: bob, Days: 1})

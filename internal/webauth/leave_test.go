@@ -106,7 +106,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	g := w.grant(second.User, rbac.RoleAdmin)
 	_, err := w.DeleteMe(w.as(boss.Token), "boss@example.org")
 	w.must(err)
-	_, err = w.roles.Revoke(w.sys(), g.ID)
+	_, err = w.roles.Revoke(w.sys(), g.ID, rbac.Restrict)
 	w.must(err)
 	w.clock.Advance(30 * 24 * time.Hour)
 	w.leaves("the other one is no administrator any more", func() { w.purgeDue(w.ctx()) }, "")

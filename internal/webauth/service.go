@@ -39,6 +39,7 @@ type Roles interface {
 	GrantDefault(ctx context.Context, user string) error
 	Grant(ctx context.Context, c rbac.GrantCmd) (rbac.Grant, error)
 	Grantable(ctx context.Context, key string) (rbac.Role, error)
+	Settable(ctx context.Context, role string, bind rbac.Bindings) (string, error)
 	HoldsAny(user string, keys []string) bool
 	// Obliges reports whether a user holds a role that limits them. Memory only.
 	Obliges(user, role string) bool
