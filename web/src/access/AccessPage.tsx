@@ -2,6 +2,7 @@ import { Skeleton, Stack, Text, Title } from '@mantine/core';
 import { useQuery } from 'urql';
 
 import { problemOf } from '../api/problem';
+import { MyRolesPanel } from '../roles/ActiveRole';
 import { ProblemNote } from '../ui/ProblemNote';
 import classes from './AccessPage.module.css';
 import { ACCESS } from './operations';
@@ -28,7 +29,10 @@ export default function AccessPage() {
         <>
           <PlanPanel me={data.me} plans={data.plans} reload={reload} />
           <div className={classes.columns}>
-            <RolesPanel />
+            <div>
+              <MyRolesPanel />
+              <RolesPanel />
+            </div>
             <PermissionsPanel catalogue={data.permissions} held={data.me.permissions} />
           </div>
         </>

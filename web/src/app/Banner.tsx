@@ -5,7 +5,7 @@ import { Icon } from '../ui/Icon';
 import classes from './Banner.module.css';
 
 interface Props {
-  kind: 'impersonation' | 'expiry';
+  kind: 'impersonation' | 'expiry' | 'role';
   label: string;
   text: ReactNode;
   /** What can be done about it. */
@@ -18,7 +18,7 @@ export function Banner({ kind, label, text, children }: Props) {
     <section className={classes.banner} aria-label={label} data-kind={kind} data-testid={kind}>
       <Group gap="sm" justify="space-between" className={classes.inner}>
         <Group gap="xs" wrap="nowrap" miw={0} flex="1 1 260px">
-          <Icon name={kind === 'expiry' ? 'alert' : 'people'} />
+          <Icon name={kind === 'expiry' ? 'alert' : kind === 'role' ? 'access' : 'people'} />
           <Text size="sm" component="div" role="status" style={{ overflowWrap: 'anywhere' }}>
             {text}
           </Text>

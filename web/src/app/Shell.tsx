@@ -2,6 +2,7 @@ import { AppShell, Burger, Drawer, Group, NavLink, Text } from '@mantine/core';
 import { useDisclosure, useElementSize } from '@mantine/hooks';
 import type { ReactNode } from 'react';
 
+import { ActiveRoleBanner } from '../roles/ActiveRole';
 import { useSession } from '../session/viewer';
 import { Icon } from '../ui/Icon';
 import { Logo } from '../ui/Logo';
@@ -27,6 +28,7 @@ export function Shell({ page, children }: { page: Page | undefined; children: Re
       <AppShell.Header className={classes.header}>
         <div ref={ref}>
           <ImpersonationBanner />
+          <ActiveRoleBanner />
           <ExpiryNotice />
         </div>
         <Group gap="sm" wrap="nowrap" className={classes.inner}>

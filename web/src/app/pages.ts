@@ -38,6 +38,13 @@ export const pages: Page[] = [
   { path: '/documents', label: 'Documents', icon: 'documents', component: lazy(() => import('../documents/DocumentsPage')) },
   { path: '/access', label: 'Access', icon: 'access', component: lazy(() => import('../access/AccessPage')) },
   {
+    path: '/roles',
+    label: 'Roles',
+    icon: 'access',
+    wants: ['rbac.role.read'],
+    component: lazy(() => import('../roles/RolesPage')),
+  },
+  {
     path: '/people',
     label: 'People',
     icon: 'people',

@@ -30,6 +30,8 @@ const events: Record<string, string> = {
   'session.impersonation.started': 'Session for an impersonation begun',
   'session.key.created': 'Access key made',
   'session.key.revoked': 'Access key revoked',
+  'session.role.activated': 'One role used alone',
+  'session.role.reset': 'All roles used again',
   'session.session.elevated': 'Identity confirmed again',
   'session.session.ended': 'Session ended',
   'session.session.renamed': 'Session renamed',

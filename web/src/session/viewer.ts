@@ -10,6 +10,7 @@ export const VISIT = graphql(`
       user { id kind name email }
       session { id expiresAt }
       impersonatedBy { by { name email } reason readOnly expiresAt }
+      activeRole { bindings role { name } }
       permissions
       termsVersion
       factorRequired
