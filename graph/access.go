@@ -30,6 +30,7 @@ type access struct {
 	permission string
 	writes     bool          // a field of Mutation
 	fresh      *session.Need // nil without @fresh
+	entitled   entitlement   // zero without @entitled
 }
 
 // Prover knows how recently the actor of ctx has proved who they are.
@@ -72,6 +73,12 @@ func accessOf(f *ast.FieldDefinition) (access, error) {
 		return ""
 	}
 	a := access{rule: model.AccessRule(text("rule")), permission: text("permission"), fresh: needOf(f)}
+	if e := f.Directives.ForName("entitled"); e != nil {
+		a.entitled.feature = e.Arguments.ForName("feature").Value.Raw
+		if uses := e.Arguments.ForName("uses"); uses != nil {
+			a.entitled.uses, _ = strconv.ParseInt(uses.Value.Raw, 10, 64) // an Int: the schema was validated
+		}
+	}
 	if (a.rule == model.AccessRulePermission) != (a.permission != "") {
 		return access{}, errors.New("must name a permission for the rule PERMISSION, and only for it")
 	}
@@ -132,11 +139,15 @@ func (s *Server) allow(ctx context.Context, f *ast.FieldDefinition) error {
 	if who.Impersonator != "" && a.writes && !slices.Contains(leaving, f.Name) && (who.ReadOnly || a.rule == model.AccessRuleSession) {
 		return session.ErrImpersonated
 	}
-	if err := s.admits(ctx, a, who); err != nil || a.fresh == nil || who.System {
+	if err := s.admits(ctx, a, who); err != nil {
 		return err
 	}
-	_, err := s.proofs.RequireFresh(ctx, *a.fresh)
-	return err
+	if a.fresh != nil && !who.System {
+		if _, err := s.proofs.RequireFresh(ctx, *a.fresh); err != nil {
+			return err
+		}
+	}
+	return s.pass(ctx, a.entitled, who)
 }
 
 // admits applies @access.

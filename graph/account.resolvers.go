@@ -137,7 +137,7 @@ func (r *viewerResolver) Permissions(ctx context.Context, obj *model.Viewer) ([]
 }
 
 // Membership is the resolver for the membership field.
-func (r *viewerResolver) Membership(ctx context.Context, obj *model.Viewer) (*plan.Membership, error) {
+func (r *viewerResolver) Membership(ctx context.Context, obj *model.Viewer) (*plan.Place, error) {
 	m, err := r.Plans.MembershipOf(ctx, obj.User.Ref())
 	if err != nil {
 		return nil, err

@@ -41,6 +41,16 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 	if m := in.PolicyChanges; m != nil && *m {
 		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Rights.PolicyChannel(ctx)) })
 	}
+	if e := in.Entitlements; e != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return channel(r.Plans.EntitlementsChannel(ctx, orMe(ctx, e.User)))
+		})
+	}
+	if u := in.Usage; u != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return channel(r.Plans.UsageChannel(ctx, orMe(ctx, u.User), u.Features))
+		})
+	}
 	if len(given) != 1 || !isChannelKey(in.Key) {
 		return nil, live.ErrChannels
 	}

@@ -72,7 +72,7 @@ func TestDeadlineIsSentToMongoDB(t *testing.T) {
 		p, err := store.FindByID[plan.Plan](ctx, db.Collection("plans"), "free")
 		return []plan.Plan{p}, err
 	}}, Config{})
-	storetest.Insert(t, db, "plans", plan.Plan{ID: "free", Key: "free", Limits: []plan.Limit{}})
+	storetest.Insert(t, db, "plans", plan.Plan{ID: "free", Key: "free"})
 	if err := db.Database().RunCommand(t.Context(), bson.D{{Key: "profile", Value: 2}}).Err(); err != nil {
 		t.Fatal(err)
 	}

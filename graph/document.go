@@ -20,6 +20,8 @@ type document struct {
 	ast        *ast.QueryDocument
 	introspect bool // it asks for the schema
 	bytes      int  // what it takes to keep it, about
+	depth      int  // levels of fields, of the deepest operation
+	fields     int  // of the largest operation, fragments written out
 }
 
 // Memory a parsed document takes besides its text: no less than what was measured.
@@ -29,14 +31,15 @@ const (
 )
 
 // Prepare makes an operation of what a client sent: parse, limits, validation (all three once for each document, see
-// documents), choice of the operation, coercion of its variables. It authorizes nothing and executes nothing.
+// documents), the budget of the caller's plan, choice of the operation, coercion of its variables. It authorizes nothing and executes
+// nothing.
 //
 // The errors are presented and logged: they can be sent as they are. Codes: GRAPHQL_PARSE_FAILED,
 // GRAPHQL_VALIDATION_FAILED, OPERATION_RESOLUTION_FAILURE, INTROSPECTION_DISABLED, QUERY_TOO_LARGE, QUERY_TOO_DEEP,
-// QUERY_TOO_COMPLEX, BAD_USER_INPUT for variables.
+// QUERY_TOO_COMPLEX, QUOTA_EXCEEDED, BAD_USER_INPUT for variables.
 func (s *Server) Prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
 	start := graphql.Now()
-	op, errs := s.prepare(params)
+	op, errs := s.prepare(ctx, params)
 	if len(errs) > 0 {
 		name := params.OperationName
 		if !isGraphQLName(name) { // anything may stand there: it is not for the log
@@ -61,13 +64,16 @@ func isGraphQLName(s string) bool {
 	return s != "" && len(s) <= maxEcho
 }
 
-func (s *Server) prepare(params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+func (s *Server) prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
 	doc, errs := s.document(params.Query)
 	if len(errs) > 0 {
 		return nil, errs
 	}
 	if doc.introspect && !s.mayIntrospect() {
 		return nil, gqlerror.List{gqlerror.Wrap(ErrIntrospection)}
+	}
+	if err := s.budget(ctx, doc); err != nil {
+		return nil, gqlerror.List{gqlerror.Wrap(err)}
 	}
 	op := doc.ast.Operations.ForName(params.OperationName)
 	if op == nil {
@@ -138,7 +144,7 @@ func (s *Server) parse(text string) (*document, gqlerror.List) {
 	if errs := s.validator.check(doc, len(text)); len(errs) > 0 {
 		return nil, errs
 	}
-	return &document{ast: doc, introspect: m.introspect, bytes: documentBytes + len(text) + m.nodes*nodeBytes}, nil
+	return &document{ast: doc, introspect: m.introspect, depth: m.most.depth, fields: m.most.fields, bytes: documentBytes + len(text) + m.nodes*nodeBytes}, nil
 }
 
 // documents keeps checked documents by the SHA-256 of their text, those used last, within a bound of bytes. It is safe

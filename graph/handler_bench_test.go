@@ -27,7 +27,7 @@ func (d *discard) WriteHeader(int)             {}
 func BenchmarkServe(b *testing.B) {
 	plans := make([]plan.Plan, 50)
 	for i := range plans {
-		plans[i] = plan.Plan{ID: ref.NewID(), Key: "plan-" + strconv.Itoa(i), Name: "Plan", Limits: []plan.Limit{}}
+		plans[i] = plan.Plan{ID: ref.NewID(), Key: "plan-" + strconv.Itoa(i), Window: plan.Window{Name: "Plan"}, Terms: plan.Terms{Features: []plan.Rule{}}}
 	}
 	s := newServer(&stubs{
 		Resolver: &Resolver{},
@@ -36,7 +36,7 @@ func BenchmarkServe(b *testing.B) {
 	}, holder{}, proven{}, loader.Sources{}, Config{}, slog.New(slog.DiscardHandler), Hooks{})
 	for name, body := range map[string]string{
 		"point": `{"query":"query P($id: ID!) { node(id: $id) { id ... on Plan { key name rank } } }","variables":{"id":"plan:0197a0c0-0000-7000-8000-000000000001"}}`,
-		"list":  `{"query":"{ plans { id key name rank isDefault price { amountMinor currency } limits { feature limit } } }"}`,
+		"list":  `{"query":"{ plans { id key name rank isDefault prices { amountMinor currency } features { feature limit } } }"}`,
 	} {
 		b.Run(name, func(b *testing.B) {
 			w := &discard{header: http.Header{}}

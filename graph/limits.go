@@ -6,6 +6,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 	Timeout          time.Duration // of a query or mutation that sets no deadline, default 10 s
 	MaxTimeout       time.Duration // the longest deadline a client may set, default 30 s
 	Introspection    bool          // whether the schema may be asked for
+	Clock            clock.Clock   // nil for the machine's; for the pace of operations
 	Development      bool          // introspection, and errors that suggest what was meant
 }
 
@@ -87,6 +89,7 @@ type meter struct {
 	directives int
 	repeats    int
 	introspect bool // __schema or __type is selected somewhere
+	most       extent
 }
 
 // measure checks a document against the limits and reports what it found on the way.
@@ -118,6 +121,7 @@ func (c Config) measure(doc *ast.QueryDocument) (*meter, error) {
 			return nil, ErrTooComplex
 		}
 		walk += e.fields
+		m.most.depth, m.most.fields = max(m.most.depth, e.depth), max(m.most.fields, e.fields)
 	}
 	for _, f := range doc.Fragments {
 		e := m.fragment(f.Name)

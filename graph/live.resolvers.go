@@ -4,11 +4,17 @@ import (
 	"context"
 
 	"github.com/backendbook/backendbook/graph/model"
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/live"
 )
 
 // Live is the resolver for the live field.
 func (r *subscriptionResolver) Live(ctx context.Context, channels []model.ChannelInput) (<-chan *live.Message, error) {
+	if who := actor.From(ctx); r.Plans != nil && !who.System {
+		if err := r.Plans.Within(ctx, who.Ref(), FeatureChannels, int64(len(channels)), nil); err != nil {
+			return nil, err
+		}
+	}
 	reqs := make([]live.Request, len(channels))
 	for i, c := range channels {
 		open, err := r.family(c)

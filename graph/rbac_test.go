@@ -17,6 +17,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -46,7 +47,7 @@ func newCourt(t *testing.T) *court {
 	catalogue["test.a"], catalogue["test.b"] = "a", "b"
 	c := &court{rig: &rig{t: t, log: &logbook{}}}
 	c.rights = rbac.New(db, log, now, catalogue, func() time.Duration { return 0 }, quiet, rbac.Config{})
-	c.plans = plan.New(db, log, now, c.rights, c.rights, plan.Config{})
+	c.plans = plan.New(db, log, now, c.rights, c.rights, plan.Config{Payments: payment.NewTest(db, now, "")})
 	sys := actor.With(t.Context(), actor.System())
 	c.ok(c.rights.Load(sys))
 	c.ok(c.rights.Ensure(sys, []rbac.RoleSpec{
@@ -57,14 +58,19 @@ func newCourt(t *testing.T) *court {
 	c.ok(err)
 	_, err = c.rights.Grant(sys, rbac.GrantCmd{Role: admin.ID, Member: ref.New(ref.User, "root")})
 	c.ok(err)
-	pro, err := c.rights.ByKey(sys, "pro")
+	_, err = c.plans.Apply(sys, plan.ApplyCmd{Book: plan.Book{
+		Features: []plan.Feature{{Key: "docs", Kind: plan.Counted, Name: "Documents"}},
+		Plans: []plan.BookPlan{
+			{Key: "free", Name: "Free", Default: true, Features: []plan.Rule{{Feature: "docs", Limit: new(int64(3))}}},
+			{
+				Key: "pro", Name: "Pro", Rank: 1, Role: "pro", Features: []plan.Rule{{Feature: "docs"}},
+				Prices: []plan.Price{{Currency: "EUR", AmountMinor: 900, Every: plan.Every{N: 1, Unit: plan.Month}}},
+			},
+		},
+	}})
 	c.ok(err)
-	c.ok(c.plans.Put(sys, []plan.Plan{
-		{Key: "free", Name: "Free", Default: true, Price: plan.Money{Currency: "EUR"}, Limits: []plan.Limit{{Feature: "docs", Limit: new(int64(3))}}},
-		{Key: "pro", Name: "Pro", Rank: 1, Price: plan.Money{AmountMinor: 900, Currency: "EUR"}, Role: pro.ID, Limits: []plan.Limit{{Feature: "docs"}}},
-	}))
 	root := &Resolver{Rights: c.rights, Plans: c.plans}
-	c.srv = newServer(root, c.rights, proven{}, loader.Sources{Roles: c.rights.ByIDs, Plans: c.plans.ByIDs}, Config{}, slog.New(slog.NewJSONHandler(c.log, nil)), Hooks{})
+	c.srv = newServer(root, c.rights, proven{}, loader.Sources{Roles: c.rights.ByIDs, Plans: c.plans.ByIDs, Standings: c.plans.Standings}, Config{}, slog.New(slog.NewJSONHandler(c.log, nil)), Hooks{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ctx, finds := store.WithCounter(actor.With(req.Context(), actor.Actor{User: req.Header.Get("X-User")}))
 		c.finds.Store(finds)

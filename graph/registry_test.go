@@ -46,6 +46,8 @@ func (everything) ForgetObject(context.Context, ...ref.Ref) error { return nil }
 
 func (everything) Consume(context.Context, ref.Ref, string, int64) error { return nil }
 
+func (everything) Writable(context.Context, ref.Ref, string) error { return nil }
+
 func (everything) Release(context.Context, ref.Ref, string, int64) error { return nil }
 
 // shelf is a server over a real registry, and the finds of its last operation.
@@ -70,7 +72,7 @@ func newShelf(t *testing.T) *shelf {
 	}
 	docs.RegisterTarget(ref.User, found(func(id string) any { return account.User{ID: id, Name: "Ann"} }))
 	docs.RegisterTarget(ref.Role, found(func(id string) any { return rbac.Role{ID: id, Name: "Editor"} }))
-	docs.RegisterTarget(ref.Plan, found(func(id string) any { return plan.Plan{ID: id, Name: "Free"} }))
+	docs.RegisterTarget(ref.Plan, found(func(id string) any { return plan.Plan{ID: id, Window: plan.Window{Name: "Free"}} }))
 	docs.RegisterTarget(ref.Metric, func(context.Context, []string) (map[string]any, error) { return nil, fault.ErrForbidden })
 	root := &Resolver{Documents: docs}
 	from := loader.Sources{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/backendbook/backendbook/graph/generated"
 	"github.com/backendbook/backendbook/graph/loader"
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 // Server prepares and executes operations, over HTTP by itself and for other transports by [Server.Prepare] and
@@ -25,6 +26,8 @@ type Server struct {
 	rights    Authorizer
 	proofs    Prover
 	sources   loader.Sources
+	gates     Gates // nil where there are no plans
+	rates     *rates
 	sockets   http.Handler
 	buffers   buffers
 }
@@ -32,7 +35,11 @@ type Server struct {
 // NewServer makes the server of a resolver and its services. It panics on a root field without a rule of access: see
 // [CheckAccess], which also knows the permissions.
 func NewServer(r *Resolver, cfg Config, log *slog.Logger, hooks Hooks) *Server {
-	return newServer(r, r.Rights, r.Auth, r.sources(), cfg, log, hooks)
+	s := newServer(r, r.Rights, r.Auth, r.sources(), cfg, log, hooks)
+	if r.Plans != nil {
+		s.gate(r.Plans, cfg.Clock)
+	}
+	return s
 }
 
 func newServer(root generated.ResolverRoot, rights Authorizer, proofs Prover, sources loader.Sources, cfg Config, log *slog.Logger, hooks Hooks) *Server {
@@ -50,6 +57,14 @@ func newServer(root generated.ResolverRoot, rights Authorizer, proofs Prover, so
 	s.exec.SetErrorPresenter(s.present)
 	s.exec.SetRecoverFunc(recovered)
 	return s
+}
+
+// gate lets plans bound what callers may do. Only before serving.
+func (s *Server) gate(plans Gates, now clock.Clock) {
+	if now == nil {
+		now = clock.System()
+	}
+	s.gates, s.rates = plans, newRates(now)
 }
 
 // HandleSockets sends WebSocket upgrades to h. Only before serving.

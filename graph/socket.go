@@ -57,9 +57,11 @@ type SocketConfig struct {
 	PublicURL      string        // the origin of the server's own pages; empty in development: then the one that agrees with the Host header
 	AllowedOrigins []string      // scheme://host[:port] of other pages that may connect
 
-	Operations        int // at once on one socket, default 100
-	Sockets           int // at once on this node, default 20,000
-	UserSockets       int // at once of one user on this node, default 20
+	Operations  int // at once on one socket, default 100
+	Sockets     int // at once on this node, default 20,000
+	UserSockets int // at once of one user on this node, default 20
+	// SocketsOf is how many of these the plan of a user allows; nil for all of them. It must answer from memory, or soon.
+	SocketsOf         func(ctx context.Context, user string) int
 	PendingPerAddress int // not acknowledged yet, at once from one network address, an IPv6 one by its /64; default 500
 	MessagesPerSecond int // of one client, default 100; twice as many at once
 }

@@ -48,7 +48,11 @@ func (c *socket) count(a actor.Actor) bool {
 	if a.Impersonator != "" {
 		user = a.Impersonator
 	}
-	if !c.srv.users.take(user, c.srv.cfg.UserSockets) {
+	most := c.srv.cfg.UserSockets
+	if of := c.srv.cfg.SocketsOf; of != nil && user != "" {
+		most = min(most, of(c.ctx, user))
+	}
+	if !c.srv.users.take(user, most) {
 		return false
 	}
 	c.srv.pending.give(c.address)

@@ -14,5 +14,6 @@ func (r *Resolver) sources() loader.Sources {
 		Documents:    r.Documents.ByIDs,
 		References:   r.Documents.References,
 		Targets:      r.Documents.Resolve,
+		Standings:    r.Plans.Standings,
 	}
 }

@@ -34,7 +34,7 @@ type ViewerResolver interface {
 	FactorRequired(ctx context.Context, obj *model.Viewer) (bool, error)
 	ActiveRole(ctx context.Context, obj *model.Viewer) (*model.ActiveRole, error)
 	Permissions(ctx context.Context, obj *model.Viewer) ([]string, error)
-	Membership(ctx context.Context, obj *model.Viewer) (*plan.Membership, error)
+	Membership(ctx context.Context, obj *model.Viewer) (*plan.Place, error)
 	Entitlements(ctx context.Context, obj *model.Viewer) ([]plan.Entitlement, error)
 }
 
@@ -906,8 +906,8 @@ func _Viewer_membership(ctx context.Context, ec *executionContext, field graphql
 			return ec.Resolvers.Viewer().Membership(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *plan.Membership) graphql.Marshaler {
-			return marshalNMembership2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMembership(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *plan.Place) graphql.Marshaler {
+			return marshalNMembership2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
 		},
 		true,
 		true,

@@ -15,6 +15,7 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -754,7 +755,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "documents", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges"}
+	fieldsInOrder := [...]string{"key", "report", "documents", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -810,6 +811,20 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.PolicyChanges = data
+		case "entitlements":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("entitlements"))
+			data, err := unmarshalOEntitlementsChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEntitlementsChannelInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Entitlements = data
+		case "usage":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("usage"))
+			data, err := unmarshalOUsageChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUsageChannelInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Usage = data
 		}
 	}
 	return it, nil
@@ -934,6 +949,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case plan.UsageList:
+		return _UsageList(ctx, ec, sel, &obj)
+	case *plan.UsageList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _UsageList(ctx, ec, sel, obj)
 	case model.SessionList:
 		return _SessionList(ctx, ec, sel, &obj)
 	case *model.SessionList:
@@ -976,6 +998,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _PermissionList(ctx, ec, sel, obj)
+	case plan.EntitlementList:
+		return _EntitlementList(ctx, ec, sel, &obj)
+	case *plan.EntitlementList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _EntitlementList(ctx, ec, sel, obj)
 	case registry.ListDelta:
 		return _DocumentListDelta(ctx, ec, sel, &obj)
 	case *registry.ListDelta:

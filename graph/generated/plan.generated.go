@@ -4,6 +4,7 @@ package generated
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -11,15 +12,51 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/backendbook/backendbook/graph/model"
+	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // region    ************************** generated!.gotpl **************************
 
+type ChangePreviewResolver interface {
+	Net(ctx context.Context, obj *plan.Preview) (*payment.Money, error)
+	Due(ctx context.Context, obj *plan.Preview) (*payment.Money, error)
+}
+type FeatureUsageResolver interface {
+	Reservation(ctx context.Context, obj *plan.Used) (*string, error)
+}
+type LedgerEntryResolver interface {
+	Amount(ctx context.Context, obj *plan.Entry) (*payment.Money, error)
+
+	Number(ctx context.Context, obj *plan.Entry) (*string, error)
+	InvoicePath(ctx context.Context, obj *plan.Entry) (*string, error)
+	Reason(ctx context.Context, obj *plan.Entry) (*string, error)
+}
 type MembershipResolver interface {
-	Plan(ctx context.Context, obj *plan.Membership) (*plan.Plan, error)
+	Chosen(ctx context.Context, obj *plan.Place) (*plan.Plan, error)
+
+	Standing(ctx context.Context, obj *plan.Place) (plan.Standing, error)
+
+	TimeZone(ctx context.Context, obj *plan.Place) (string, error)
+
+	Coupon(ctx context.Context, obj *plan.Place) (*string, error)
+
+	CheckoutURL(ctx context.Context, obj *plan.Place) (*string, error)
+	PaymentProblem(ctx context.Context, obj *plan.Place) (*string, error)
+	PauseReason(ctx context.Context, obj *plan.Place) (*string, error)
+}
+type PendingChangeResolver interface {
+	Plan(ctx context.Context, obj *plan.Next) (*plan.Plan, error)
+}
+type PlanResolver interface {
+	Role(ctx context.Context, obj *plan.Plan) (*rbac.Role, error)
+}
+type PlanFeatureResolver interface {
+	OnOver(ctx context.Context, obj *plan.Rule) (plan.OnOver, error)
+	Reset(ctx context.Context, obj *plan.Rule) (plan.Reset, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -30,28 +67,1326 @@ type MembershipResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
-func _ChangePlanPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChangePlanPayload) (ret graphql.Marshaler) {
+func _Addon_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_ChangePlanPayload_membership(ctx, ec, field)
+			return fieldContext_Addon_key(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Membership, nil
+			return obj.Key, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v plan.Membership) graphql.Marshaler {
-			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMembership(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func fieldContext_ChangePlanPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Addon_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Addon", field, false, false, "String")
+}
+
+func _Addon_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Addon_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Addon_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Addon", field, false, false, "String")
+}
+
+func _Addon_recurring(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Addon_recurring(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recurring, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Addon_recurring(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Addon", field, false, false, "Boolean")
+}
+
+func _Addon_days(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Addon_days(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Days, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Addon_days(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Addon", field, false, false, "Int")
+}
+
+func _Addon_closed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Addon_closed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Closed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Addon_closed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Addon", field, false, false, "Boolean")
+}
+
+func _Addon_gives(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Addon_gives(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gives, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Give) graphql.Marshaler {
+			return marshalNAddonGift2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐGiveᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Addon_gives(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "ChangePlanPayload",
+		Object:     "Addon",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AddonGift(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Addon_prices(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Addon_prices(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Prices, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Price) graphql.Marshaler {
+			return marshalNPrice2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPriceᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Addon_prices(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Addon",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Price(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _AddonGift_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Give) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AddonGift_feature(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Feature, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AddonGift_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddonGift", field, false, false, "String")
+}
+
+func _AddonGift_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Give) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AddonGift_amount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AddonGift_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AddonGift", field, false, false, "Int")
+}
+
+func _AdvanceMembershipClockPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AdvanceMembershipClockPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AdvanceMembershipClockPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AdvanceMembershipClockPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ApplyCataloguePayload_changes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApplyCataloguePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ApplyCataloguePayload_changes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ApplyCataloguePayload_changes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApplyCataloguePayload", field, false, false, "String")
+}
+
+func _ApplyCataloguePayload_catalogue(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApplyCataloguePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ApplyCataloguePayload_catalogue(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Catalogue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Catalogue) graphql.Marshaler {
+			return marshalNCatalogue2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCatalogue(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ApplyCataloguePayload_catalogue(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApplyCataloguePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Catalogue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _BoughtAddon_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BoughtAddon_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BoughtAddon_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BoughtAddon", field, false, false, "String")
+}
+
+func _BoughtAddon_addon(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BoughtAddon_addon(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Addon, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BoughtAddon_addon(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BoughtAddon", field, false, false, "String")
+}
+
+func _BoughtAddon_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BoughtAddon_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BoughtAddon_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BoughtAddon", field, false, false, "String")
+}
+
+func _BoughtAddon_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BoughtAddon_quantity(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BoughtAddon_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BoughtAddon", field, false, false, "Int")
+}
+
+func _BoughtAddon_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BoughtAddon_since(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BoughtAddon_since(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BoughtAddon", field, false, false, "Time")
+}
+
+func _BoughtAddon_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BoughtAddon_until(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_BoughtAddon_until(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BoughtAddon", field, false, false, "Time")
+}
+
+func _BoughtAddon_ending(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BoughtAddon_ending(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ending, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BoughtAddon_ending(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BoughtAddon", field, false, false, "Boolean")
+}
+
+func _CancelMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CancelMembershipPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CancelMembershipPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CancelMembershipPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Catalogue_plans(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Catalogue_plans(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Plans, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Plan) graphql.Marshaler {
+			return marshalNPlan2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlanᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Catalogue_plans(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalogue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Plan(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Catalogue_features(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Catalogue_features(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Features, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Feature) graphql.Marshaler {
+			return marshalNFeature2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐFeatureᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Catalogue_features(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalogue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Feature(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Catalogue_addons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Catalogue_addons(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Addons, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Addon) graphql.Marshaler {
+			return marshalNAddon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐAddonᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Catalogue_addons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalogue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Addon(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Catalogue_coupons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Catalogue_coupons(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Coupons, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Coupon) graphql.Marshaler {
+			return marshalNCoupon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCouponᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Catalogue_coupons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Catalogue",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Coupon(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Catalogue_yaml(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Catalogue_yaml(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.YAML, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Catalogue_yaml(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Catalogue", field, false, false, "String")
+}
+
+func _ChangePlanPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChangePlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePlanPayload_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Result, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ChangeResult) graphql.Marshaler {
+			return marshalNChangeResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐChangeResult(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePlanPayload_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChangePlanPayload", field, false, false, "ChangeResult")
+}
+
+func _ChangePreview_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_token(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_token(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChangePreview", field, false, false, "String")
+}
+
+func _ChangePreview_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChangePreview", field, false, false, "Time")
+}
+
+func _ChangePreview_now(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_now(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Now, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_now(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChangePreview", field, false, false, "Time")
+}
+
+func _ChangePreview_effectiveAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_effectiveAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_effectiveAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChangePreview", field, false, false, "Time")
+}
+
+func _ChangePreview_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_lines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lines, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Line) graphql.Marshaler {
+			return marshalNInvoiceLine2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLineᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangePreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLine(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ChangePreview_net(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_net(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChangePreview().Net(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *payment.Money) graphql.Marshaler {
+			return marshalNMoney2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_net(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangePreview",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ChangePreview_due(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_due(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChangePreview().Due(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *payment.Money) graphql.Marshaler {
+			return marshalNMoney2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_due(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangePreview",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ChangePreview_overQuota(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChangePreview_overQuota(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Over, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.OverItem) graphql.Marshaler {
+			return marshalNOverQuotaItem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverItemᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChangePreview_overQuota(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangePreview",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_OverQuotaItem(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _CheckoutRequired_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CheckoutRequired) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CheckoutRequired_url(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CheckoutRequired_url(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CheckoutRequired", field, false, false, "String")
+}
+
+func _CheckoutRequired_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CheckoutRequired) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CheckoutRequired_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CheckoutRequired_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CheckoutRequired",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _CommitReservationPayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CommitReservationPayload_usage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Usage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Used) graphql.Marshaler {
+			return marshalNFeatureUsage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUsed(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CommitReservationPayload_usage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CommitReservationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FeatureUsage(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _CompleteTestPaymentPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_CompleteTestPaymentPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_CompleteTestPaymentPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CompleteTestPaymentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ConsumeFeaturePayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ConsumeFeaturePayload_usage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Usage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Used) graphql.Marshaler {
+			return marshalNFeatureUsage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUsed(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ConsumeFeaturePayload_usage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConsumeFeaturePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FeatureUsage(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Coupon_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_key(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "String")
+}
+
+func _Coupon_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "String")
+}
+
+func _Coupon_percent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_percent(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Percent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_percent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "Int")
+}
+
+func _Coupon_off(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_off(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Off, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []payment.Money) graphql.Marshaler {
+			return marshalNMoney2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoneyᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_off(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Coupon",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Coupon_periods(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_periods(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Periods, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_periods(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "Int")
+}
+
+func _Coupon_most(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_most(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Most, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_most(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "Int")
+}
+
+func _Coupon_redeemed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_redeemed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Redeemed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_redeemed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "Int")
+}
+
+func _Coupon_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_until(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Coupon_until(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "Time")
+}
+
+func _Coupon_plans(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Coupon_plans(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Plans, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Coupon_plans(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Coupon", field, false, false, "String")
+}
+
+func _DeletePlanPayload_catalogue(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeletePlanPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeletePlanPayload_catalogue(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Catalogue, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Catalogue) graphql.Marshaler {
+			return marshalNCatalogue2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCatalogue(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeletePlanPayload_catalogue(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeletePlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Catalogue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _EndAddonPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EndAddonPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EndAddonPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EndAddonPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -85,6 +1420,75 @@ func fieldContext_Entitlement_feature(_ context.Context, ec *executionContext, f
 	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "String")
 }
 
+func _Entitlement_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Kind) graphql.Marshaler {
+			return marshalNFeatureKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "FeatureKind")
+}
+
+func _Entitlement_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.On, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "Boolean")
+}
+
+func _Entitlement_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "String")
+}
+
 func _Entitlement_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -105,6 +1509,29 @@ func _Entitlement_limit(ctx context.Context, ec *executionContext, field graphql
 	)
 }
 func fieldContext_Entitlement_limit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "Int")
+}
+
+func _Entitlement_carried(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_carried(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Carried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_carried(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "Int")
 }
 
@@ -131,6 +1558,29 @@ func fieldContext_Entitlement_used(_ context.Context, ec *executionContext, fiel
 	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "Int")
 }
 
+func _Entitlement_reserved(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_reserved(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reserved, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_reserved(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "Int")
+}
+
 func _Entitlement_remaining(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -152,6 +1602,75 @@ func _Entitlement_remaining(ctx context.Context, ec *executionContext, field gra
 }
 func fieldContext_Entitlement_remaining(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Entitlement", field, true, false, "Int")
+}
+
+func _Entitlement_overage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_overage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overage(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_overage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, true, false, "Int")
+}
+
+func _Entitlement_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_level(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Level(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Level) graphql.Marshaler {
+			return marshalNUsageLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLevel(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_level(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, true, false, "UsageLevel")
+}
+
+func _Entitlement_resetsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_resetsAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ResetsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Entitlement_resetsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "Time")
 }
 
 func _Entitlement_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
@@ -177,7 +1696,1091 @@ func fieldContext_Entitlement_source(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "String")
 }
 
-func _Membership_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Membership) (ret graphql.Marshaler) {
+func _Entitlement_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_until(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Entitlement_until(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "Time")
+}
+
+func _Entitlement_why(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Entitlement_why(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Why, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Entitlement_why(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Entitlement", field, false, false, "String")
+}
+
+func _EntitlementList_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.EntitlementList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EntitlementList_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Place, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EntitlementList_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EntitlementList",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _EntitlementList_entitlements(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.EntitlementList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EntitlementList_entitlements(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Entitlements, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Entitlement) graphql.Marshaler {
+			return marshalNEntitlement2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntitlementᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EntitlementList_entitlements(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EntitlementList",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Entitlement(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Feature_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Feature_key(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Feature_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Feature", field, false, false, "String")
+}
+
+func _Feature_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Feature_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Kind) graphql.Marshaler {
+			return marshalNFeatureKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Feature_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Feature", field, false, false, "FeatureKind")
+}
+
+func _Feature_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Feature_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Feature_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Feature", field, false, false, "String")
+}
+
+func _Feature_unit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Feature_unit(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Feature_unit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Feature", field, false, false, "String")
+}
+
+func _Feature_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Feature_description(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Feature_description(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Feature", field, false, false, "String")
+}
+
+func _FeatureOverride_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureOverride_feature(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Feature, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureOverride_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureOverride", field, false, false, "String")
+}
+
+func _FeatureOverride_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureOverride_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.On, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureOverride_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureOverride", field, false, false, "Boolean")
+}
+
+func _FeatureOverride_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureOverride_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureOverride_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureOverride", field, false, false, "String")
+}
+
+func _FeatureOverride_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureOverride_limit(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Limit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return marshalOInt2ᚖint64(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FeatureOverride_limit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureOverride", field, false, false, "Int")
+}
+
+func _FeatureOverride_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureOverride_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FeatureOverride_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureOverride", field, false, false, "Time")
+}
+
+func _FeatureOverride_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureOverride_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureOverride_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureOverride", field, false, false, "String")
+}
+
+func _FeatureUsage_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_feature(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Feature, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureUsage_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, false, false, "String")
+}
+
+func _FeatureUsage_used(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_used(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Used, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureUsage_used(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, false, false, "Int")
+}
+
+func _FeatureUsage_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_limit(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Limit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return marshalOInt2ᚖint64(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FeatureUsage_limit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, false, false, "Int")
+}
+
+func _FeatureUsage_remaining(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_remaining(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Remaining(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return marshalOInt2ᚖint64(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FeatureUsage_remaining(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, true, false, "Int")
+}
+
+func _FeatureUsage_overage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_overage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureUsage_overage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, false, false, "Int")
+}
+
+func _FeatureUsage_resetsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_resetsAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ResetsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FeatureUsage_resetsAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, false, false, "Time")
+}
+
+func _FeatureUsage_duplicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_duplicate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Duplicate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureUsage_duplicate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, false, false, "Boolean")
+}
+
+func _FeatureUsage_late(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_late(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Late, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FeatureUsage_late(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, false, false, "Boolean")
+}
+
+func _FeatureUsage_reservation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FeatureUsage_reservation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FeatureUsage().Reservation(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_FeatureUsage_reservation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FeatureUsage", field, true, true, "String")
+}
+
+func _InvoiceLine_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.LineKind) graphql.Marshaler {
+			return marshalNLineKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLineKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "LineKind")
+}
+
+func _InvoiceLine_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_text(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_text(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "String")
+}
+
+func _InvoiceLine_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_from(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_from(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Time")
+}
+
+func _InvoiceLine_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_to(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_to(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Time")
+}
+
+func _InvoiceLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_quantity(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Int")
+}
+
+func _InvoiceLine_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_amountMinor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AmountMinor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_amountMinor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Int")
+}
+
+func _LedgerConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.LedgerEdge) graphql.Marshaler {
+			return marshalNLedgerEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLedgerEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LedgerConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_LedgerEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _LedgerConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Entry) graphql.Marshaler {
+			return marshalNLedgerEntry2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntryᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LedgerConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_LedgerEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _LedgerConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LedgerConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _LedgerEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Entry) graphql.Marshaler {
+			return marshalNLedgerEntry2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntry(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LedgerEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_LedgerEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _LedgerEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEdge", field, false, false, "String")
+}
+
+func _LedgerEntry_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEntry_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEntry", field, true, false, "ID")
+}
+
+func _LedgerEntry_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.EntryKind) graphql.Marshaler {
+			return marshalNLedgerKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntryKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEntry_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEntry", field, false, false, "LedgerKind")
+}
+
+func _LedgerEntry_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEntry_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEntry", field, false, false, "Time")
+}
+
+func _LedgerEntry_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_lines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lines, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Line) graphql.Marshaler {
+			return marshalNInvoiceLine2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLineᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEntry_lines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LedgerEntry",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLine(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _LedgerEntry_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_amount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LedgerEntry().Amount(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *payment.Money) graphql.Marshaler {
+			return marshalNMoney2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEntry_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LedgerEntry",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _LedgerEntry_balanceMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_balanceMinor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BalanceMinor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LedgerEntry_balanceMinor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEntry", field, false, false, "Int")
+}
+
+func _LedgerEntry_number(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_number(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LedgerEntry().Number(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_LedgerEntry_number(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEntry", field, true, true, "String")
+}
+
+func _LedgerEntry_invoicePath(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_invoicePath(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LedgerEntry().InvoicePath(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_LedgerEntry_invoicePath(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEntry", field, true, true, "String")
+}
+
+func _LedgerEntry_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LedgerEntry_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.LedgerEntry().Reason(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_LedgerEntry_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerEntry", field, true, true, "String")
+}
+
+func _Membership_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -200,7 +2803,30 @@ func fieldContext_Membership_id(_ context.Context, ec *executionContext, field g
 	return graphql.NewScalarFieldContext("Membership", field, true, false, "ID")
 }
 
-func _Membership_plan(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Membership) (ret graphql.Marshaler) {
+func _Membership_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_subject(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subject, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_subject(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, false, false, "ID")
+}
+
+func _Membership_plan(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -209,7 +2835,39 @@ func _Membership_plan(ctx context.Context, ec *executionContext, field graphql.C
 			return fieldContext_Membership_plan(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Membership().Plan(ctx, obj)
+			return obj.Plan, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Plan) graphql.Marshaler {
+			return marshalNPlan2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlan(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_plan(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Membership",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Plan(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Membership_chosen(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_chosen(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Membership().Chosen(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *plan.Plan) graphql.Marshaler {
@@ -219,7 +2877,7 @@ func _Membership_plan(ctx context.Context, ec *executionContext, field graphql.C
 		true,
 	)
 }
-func fieldContext_Membership_plan(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Membership_chosen(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Membership",
 		Field:      field,
@@ -232,7 +2890,76 @@ func fieldContext_Membership_plan(_ context.Context, ec *executionContext, field
 	return fc, nil
 }
 
-func _Membership_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Membership) (ret graphql.Marshaler) {
+func _Membership_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_price(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Price, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, false, false, "String")
+}
+
+func _Membership_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_status(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Status) graphql.Marshaler {
+			return marshalNMembershipStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, false, false, "MembershipStatus")
+}
+
+func _Membership_standing(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_standing(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Membership().Standing(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Standing) graphql.Marshaler {
+			return marshalNStanding2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐStanding(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_standing(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, true, true, "Standing")
+}
+
+func _Membership_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -255,7 +2982,342 @@ func fieldContext_Membership_since(_ context.Context, ec *executionContext, fiel
 	return graphql.NewScalarFieldContext("Membership", field, false, false, "Time")
 }
 
-func _Membership_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Membership) (ret graphql.Marshaler) {
+func _Membership_periodStart(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_periodStart(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_periodStart(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, false, false, "Time")
+}
+
+func _Membership_periodEnd(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_periodEnd(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.To, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_periodEnd(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, false, false, "Time")
+}
+
+func _Membership_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_until(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalOTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Membership_until(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, false, false, "Time")
+}
+
+func _Membership_timeZone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_timeZone(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Membership().TimeZone(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_timeZone(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, true, true, "String")
+}
+
+func _Membership_pending(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_pending(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Next, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *plan.Next) graphql.Marshaler {
+			return marshalOPendingChange2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐNext(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Membership_pending(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Membership",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PendingChange(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Membership_addons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_addons(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Extras, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Extra) graphql.Marshaler {
+			return marshalNBoughtAddon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐExtraᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_addons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Membership",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_BoughtAddon(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Membership_overrides(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_overrides(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overrides, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Override) graphql.Marshaler {
+			return marshalNFeatureOverride2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverrideᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_overrides(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Membership",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FeatureOverride(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Membership_coupon(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_coupon(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Membership().Coupon(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Membership_coupon(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, true, true, "String")
+}
+
+func _Membership_balance(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_balance(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Balance, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v payment.Money) graphql.Marshaler {
+			return marshalNMoney2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_balance(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Membership",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Membership_checkoutUrl(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_checkoutUrl(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Membership().CheckoutURL(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Membership_checkoutUrl(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, true, true, "String")
+}
+
+func _Membership_paymentProblem(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_paymentProblem(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Membership().PaymentProblem(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Membership_paymentProblem(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, true, true, "String")
+}
+
+func _Membership_pauseReason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_pauseReason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Membership().PauseReason(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Membership_pauseReason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, true, true, "String")
+}
+
+func _Membership_now(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Membership_now(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Now, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Membership_now(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Membership", field, false, false, "Time")
+}
+
+func _Membership_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -278,7 +3340,222 @@ func fieldContext_Membership_version(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("Membership", field, false, false, "Int")
 }
 
-func _Money_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Money) (ret graphql.Marshaler) {
+func _MembershipChanged_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipChanged) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MembershipChanged_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MembershipChanged_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MembershipChanged",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MembershipConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MembershipConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.MembershipEdge) graphql.Marshaler {
+			return marshalNMembershipEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MembershipConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MembershipConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MembershipEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MembershipConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MembershipConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Place) graphql.Marshaler {
+			return marshalNMembership2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlaceᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MembershipConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MembershipConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MembershipConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MembershipConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MembershipConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MembershipConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MembershipEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MembershipEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MembershipEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MembershipEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MembershipEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MembershipEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MembershipEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MembershipEdge", field, false, false, "String")
+}
+
+func _MigrateMembersPayload_members(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MigrateMembersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MigrateMembersPayload_members(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Members, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Moving) graphql.Marshaler {
+			return marshalNMovedMember2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMovingᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MigrateMembersPayload_members(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MigrateMembersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MovedMember(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Money_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *payment.Money) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -301,7 +3578,7 @@ func fieldContext_Money_amountMinor(_ context.Context, ec *executionContext, fie
 	return graphql.NewScalarFieldContext("Money", field, false, false, "Int")
 }
 
-func _Money_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Money) (ret graphql.Marshaler) {
+func _Money_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *payment.Money) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -322,6 +3599,433 @@ func _Money_currency(ctx context.Context, ec *executionContext, field graphql.Co
 }
 func fieldContext_Money_currency(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Money", field, false, false, "String")
+}
+
+func _MovedMember_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Moving) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MovedMember_subject(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subject, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MovedMember_subject(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MovedMember", field, false, false, "ID")
+}
+
+func _MovedMember_overQuota(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Moving) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MovedMember_overQuota(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Over, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.OverItem) graphql.Marshaler {
+			return marshalNOverQuotaItem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverItemᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MovedMember_overQuota(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MovedMember",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_OverQuotaItem(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OverQuotaItem_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OverQuotaItem_feature(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Feature, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OverQuotaItem_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverQuotaItem", field, false, false, "String")
+}
+
+func _OverQuotaItem_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OverQuotaItem_limit(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Limit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OverQuotaItem_limit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverQuotaItem", field, false, false, "Int")
+}
+
+func _OverQuotaItem_used(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OverQuotaItem_used(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Used, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OverQuotaItem_used(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverQuotaItem", field, false, false, "Int")
+}
+
+func _OverQuotaItem_excess(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OverQuotaItem_excess(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Excess(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OverQuotaItem_excess(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverQuotaItem", field, true, false, "Int")
+}
+
+func _OverQuotaItem_onOver(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OverQuotaItem_onOver(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnOver, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.OnOver) graphql.Marshaler {
+			return marshalNOverPolicy2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOnOver(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OverQuotaItem_onOver(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverQuotaItem", field, false, false, "OverPolicy")
+}
+
+func _OverQuotaItem_newest(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OverQuotaItem_newest(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Newest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OverQuotaItem_newest(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OverQuotaItem", field, false, false, "ID")
+}
+
+func _Overage_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Overage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Overage_feature(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Feature, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Overage_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Overage", field, false, false, "String")
+}
+
+func _Overage_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Overage) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Overage_amountMinor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AmountMinor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Overage_amountMinor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Overage", field, false, false, "Int")
+}
+
+func _OverrideFeaturePayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OverrideFeaturePayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OverrideFeaturePayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OverrideFeaturePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PauseMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PauseMembershipPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PauseMembershipPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PauseMembershipPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PendingChange_plan(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Next) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PendingChange_plan(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PendingChange().Plan(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *plan.Plan) graphql.Marshaler {
+			return marshalNPlan2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlan(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PendingChange_plan(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PendingChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Plan(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PendingChange_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Next) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PendingChange_price(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Price, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PendingChange_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PendingChange", field, false, false, "String")
+}
+
+func _PendingChange_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Next) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PendingChange_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PendingChange_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PendingChange", field, false, false, "Time")
+}
+
+func _Period_n(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Every) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Period_n(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.N, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Period_n(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Period", field, false, false, "Int")
+}
+
+func _Period_unit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Every) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Period_unit(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Unit) graphql.Marshaler {
+			return marshalNPeriodUnit2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUnit(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Period_unit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Period", field, false, false, "PeriodUnit")
 }
 
 func _Plan_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
@@ -370,6 +4074,52 @@ func fieldContext_Plan_key(_ context.Context, ec *executionContext, field graphq
 	return graphql.NewScalarFieldContext("Plan", field, false, false, "String")
 }
 
+func _Plan_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_version(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Plan_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "Int")
+}
+
+func _Plan_current(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_current(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Current, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Plan_current(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "Boolean")
+}
+
 func _Plan_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -390,6 +4140,29 @@ func _Plan_name(ctx context.Context, ec *executionContext, field graphql.Collect
 	)
 }
 func fieldContext_Plan_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "String")
+}
+
+func _Plan_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_description(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Plan_description(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Plan", field, false, false, "String")
 }
 
@@ -439,77 +4212,224 @@ func fieldContext_Plan_isDefault(_ context.Context, ec *executionContext, field 
 	return graphql.NewScalarFieldContext("Plan", field, false, false, "Boolean")
 }
 
-func _Plan_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+func _Plan_hidden(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_Plan_price(ctx, ec, field)
+			return fieldContext_Plan_hidden(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Price, nil
+			return obj.Hidden, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v plan.Money) graphql.Marshaler {
-			return marshalNMoney2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMoney(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func fieldContext_Plan_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Plan_hidden(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "Boolean")
+}
+
+func _Plan_closed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_closed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Closed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Plan_closed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "Boolean")
+}
+
+func _Plan_onlyFor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_onlyFor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnlyFor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ref.Ref) graphql.Marshaler {
+			return marshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Plan_onlyFor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "ID")
+}
+
+func _Plan_trialDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_trialDays(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrialDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Plan_trialDays(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "Int")
+}
+
+func _Plan_graceDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_graceDays(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GraceDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Plan_graceDays(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Plan", field, false, false, "Int")
+}
+
+func _Plan_prices(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Plan_prices(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Prices, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Price) graphql.Marshaler {
+			return marshalNPrice2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPriceᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Plan_prices(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Plan",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_Money(ctx, ec, field)
+			return childFields_Price(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func _Plan_limits(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
+func _Plan_features(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_Plan_limits(ctx, ec, field)
+			return fieldContext_Plan_features(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Limits, nil
+			return obj.Features, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []plan.Limit) graphql.Marshaler {
-			return marshalNPlanLimit2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLimitᚄ(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Rule) graphql.Marshaler {
+			return marshalNPlanFeature2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐRuleᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func fieldContext_Plan_limits(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Plan_features(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Plan",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_PlanLimit(ctx, ec, field)
+			return childFields_PlanFeature(ctx, ec, field)
 		},
 	}
 	return fc, nil
 }
 
-func _PlanLimit_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Limit) (ret graphql.Marshaler) {
+func _Plan_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_PlanLimit_feature(ctx, ec, field)
+			return fieldContext_Plan_role(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Plan().Role(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *rbac.Role) graphql.Marshaler {
+			return marshalORole2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐRole(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Plan_role(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Plan",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Role(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PlanFeature_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlanFeature_feature(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Feature, nil
@@ -522,17 +4442,63 @@ func _PlanLimit_feature(ctx context.Context, ec *executionContext, field graphql
 		true,
 	)
 }
-func fieldContext_PlanLimit_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("PlanLimit", field, false, false, "String")
+func fieldContext_PlanFeature_feature(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanFeature", field, false, false, "String")
 }
 
-func _PlanLimit_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Limit) (ret graphql.Marshaler) {
+func _PlanFeature_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_PlanLimit_limit(ctx, ec, field)
+			return fieldContext_PlanFeature_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.On, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PlanFeature_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanFeature", field, false, false, "Boolean")
+}
+
+func _PlanFeature_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlanFeature_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PlanFeature_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanFeature", field, false, false, "String")
+}
+
+func _PlanFeature_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlanFeature_limit(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Limit, nil
@@ -545,13 +4511,627 @@ func _PlanLimit_limit(ctx context.Context, ec *executionContext, field graphql.C
 		false,
 	)
 }
-func fieldContext_PlanLimit_limit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("PlanLimit", field, false, false, "Int")
+func fieldContext_PlanFeature_limit(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanFeature", field, false, false, "Int")
+}
+
+func _PlanFeature_onOver(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlanFeature_onOver(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PlanFeature().OnOver(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.OnOver) graphql.Marshaler {
+			return marshalNOverPolicy2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOnOver(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PlanFeature_onOver(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanFeature", field, true, true, "OverPolicy")
+}
+
+func _PlanFeature_reset(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlanFeature_reset(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PlanFeature().Reset(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Reset) graphql.Marshaler {
+			return marshalNUsageReset2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐReset(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PlanFeature_reset(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanFeature", field, true, true, "UsageReset")
+}
+
+func _PlanFeature_rollover(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlanFeature_rollover(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rollover, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PlanFeature_rollover(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlanFeature", field, false, false, "Int")
+}
+
+func _Price_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Price_key(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Price_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Price", field, true, false, "String")
+}
+
+func _Price_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Price_currency(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Price_currency(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Price", field, false, false, "String")
+}
+
+func _Price_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Price_amountMinor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AmountMinor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Price_amountMinor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Price", field, false, false, "Int")
+}
+
+func _Price_every(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Price_every(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Every, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Every) graphql.Marshaler {
+			return marshalNPeriod2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEvery(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Price_every(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Price",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Period(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Price_overages(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Price_overages(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overages, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Overage) graphql.Marshaler {
+			return marshalNOverage2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverageᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Price_overages(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Price",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Overage(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutOnPlanPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutOnPlanPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutOnPlanPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutOnPlanPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RefundPaymentPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RefundPaymentPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RefundPaymentPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RefundPaymentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ReleaseReservationPayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReleaseReservationPayload_usage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Usage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Used) graphql.Marshaler {
+			return marshalNFeatureUsage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUsed(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ReleaseReservationPayload_usage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReleaseReservationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FeatureUsage(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ReserveFeaturePayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReserveFeaturePayload_usage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Usage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Used) graphql.Marshaler {
+			return marshalNFeatureUsage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUsed(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ReserveFeaturePayload_usage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReserveFeaturePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FeatureUsage(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ResumeMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ResumeMembershipPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ResumeMembershipPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResumeMembershipPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _SetPaymentBehaviorPayload_behavior(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetPaymentBehaviorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetPaymentBehaviorPayload_behavior(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Behavior, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v payment.Behavior) graphql.Marshaler {
+			return marshalNPaymentBehavior2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐBehavior(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetPaymentBehaviorPayload_behavior(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SetPaymentBehaviorPayload", field, false, false, "PaymentBehavior")
+}
+
+func _UnpauseMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnpauseMembershipPayload_membership(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Membership, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v plan.Place) graphql.Marshaler {
+			return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UnpauseMembershipPayload_membership(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnpauseMembershipPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Membership(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UsageList_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.UsageList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UsageList_usage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Usage, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []plan.Entitlement) graphql.Marshaler {
+			return marshalNEntitlement2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntitlementᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UsageList_usage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UsageList",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Entitlement(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputAdvanceMembershipClockInput(ctx context.Context, ec *executionContext, obj any) (model.AdvanceMembershipClockInput, error) {
+	var it model.AdvanceMembershipClockInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"user", "to"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := unmarshalNTime2timeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAdvanceMembershipClockInput unmarshals raw into the AdvanceMembershipClockInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAdvanceMembershipClockInput(ctx context.Context, raw any) (model.AdvanceMembershipClockInput, error) {
+	var out model.AdvanceMembershipClockInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AdvanceMembershipClockInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputApplyCatalogueInput(ctx context.Context, ec *executionContext, obj any) (model.ApplyCatalogueInput, error) {
+	var it model.ApplyCatalogueInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["prune"]; !present {
+		asMap["prune"] = false
+	}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+
+	fieldsInOrder := [...]string{"yaml", "prune", "dryRun"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "yaml":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("yaml"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Yaml = data
+		case "prune":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prune"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Prune = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalApplyCatalogueInput unmarshals raw into the ApplyCatalogueInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalApplyCatalogueInput(ctx context.Context, raw any) (model.ApplyCatalogueInput, error) {
+	var out model.ApplyCatalogueInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ApplyCatalogueInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputCancelMembershipInput(ctx context.Context, ec *executionContext, obj any) (model.CancelMembershipInput, error) {
+	var it model.CancelMembershipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["now"]; !present {
+		asMap["now"] = false
+	}
+
+	fieldsInOrder := [...]string{"now", "user"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "now":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("now"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Now = data
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCancelMembershipInput unmarshals raw into the CancelMembershipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCancelMembershipInput(ctx context.Context, raw any) (model.CancelMembershipInput, error) {
+	var out model.CancelMembershipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CancelMembershipInput", raw, &out)
+	return out, err
+}
 
 func unmarshalInputChangePlanInput(ctx context.Context, ec *executionContext, obj any) (model.ChangePlanInput, error) {
 	var it model.ChangePlanInput
@@ -564,34 +5144,20 @@ func unmarshalInputChangePlanInput(ctx context.Context, ec *executionContext, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"plan", "version", "user"}
+	fieldsInOrder := [...]string{"token"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
-		case "plan":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("plan"))
-			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := unmarshalNString2string(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
-			it.Plan = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
-			data, err := unmarshalNInt2int(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.Version = data
-		case "user":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
-			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
-			if err != nil {
-				return it, err
-			}
-			it.User = data
+			it.Token = data
 		}
 	}
 	return it, nil
@@ -609,13 +5175,1461 @@ func UnmarshalChangePlanInput(ctx context.Context, raw any) (model.ChangePlanInp
 	return out, err
 }
 
+func unmarshalInputCommitReservationInput(ctx context.Context, ec *executionContext, obj any) (model.ReservationInput, error) {
+	var it model.ReservationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"reservation"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "reservation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reservation"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reservation = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCommitReservationInput unmarshals raw into the CommitReservationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCommitReservationInput(ctx context.Context, raw any) (model.ReservationInput, error) {
+	var out model.ReservationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CommitReservationInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputCompleteTestPaymentInput(ctx context.Context, ec *executionContext, obj any) (model.CompleteTestPaymentInput, error) {
+	var it model.CompleteTestPaymentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "pay"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "pay":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pay"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Pay = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCompleteTestPaymentInput unmarshals raw into the CompleteTestPaymentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCompleteTestPaymentInput(ctx context.Context, raw any) (model.CompleteTestPaymentInput, error) {
+	var out model.CompleteTestPaymentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CompleteTestPaymentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputConsumeFeatureInput(ctx context.Context, ec *executionContext, obj any) (model.UseFeatureInput, error) {
+	var it model.UseFeatureInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["amount"]; !present {
+		asMap["amount"] = 1
+	}
+
+	fieldsInOrder := [...]string{"user", "feature", "amount", "source", "id", "at"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "feature":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feature"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Feature = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "source":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("source"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Source = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "at":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("at"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.At = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalConsumeFeatureInput unmarshals raw into the ConsumeFeatureInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalConsumeFeatureInput(ctx context.Context, raw any) (model.UseFeatureInput, error) {
+	var out model.UseFeatureInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ConsumeFeatureInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDeletePlanInput(ctx context.Context, ec *executionContext, obj any) (model.DeletePlanInput, error) {
+	var it model.DeletePlanInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"plan"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "plan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("plan"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Plan = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeletePlanInput unmarshals raw into the DeletePlanInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeletePlanInput(ctx context.Context, raw any) (model.DeletePlanInput, error) {
+	var out model.DeletePlanInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeletePlanInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputEndAddonInput(ctx context.Context, ec *executionContext, obj any) (model.EndAddonInput, error) {
+	var it model.EndAddonInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"addon", "user"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "addon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addon"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Addon = data
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEndAddonInput unmarshals raw into the EndAddonInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEndAddonInput(ctx context.Context, raw any) (model.EndAddonInput, error) {
+	var out model.EndAddonInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EndAddonInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputEntitlementsChannelInput(ctx context.Context, ec *executionContext, obj any) (model.EntitlementsChannelInput, error) {
+	var it model.EntitlementsChannelInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"user"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEntitlementsChannelInput unmarshals raw into the EntitlementsChannelInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEntitlementsChannelInput(ctx context.Context, raw any) (model.EntitlementsChannelInput, error) {
+	var out model.EntitlementsChannelInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EntitlementsChannelInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputMigrateMembersInput(ctx context.Context, ec *executionContext, obj any) (model.MigrateMembersInput, error) {
+	var it model.MigrateMembersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+
+	fieldsInOrder := [...]string{"plan", "dryRun"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "plan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("plan"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Plan = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMigrateMembersInput unmarshals raw into the MigrateMembersInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMigrateMembersInput(ctx context.Context, raw any) (model.MigrateMembersInput, error) {
+	var out model.MigrateMembersInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MigrateMembersInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputOverrideFeatureInput(ctx context.Context, ec *executionContext, obj any) (model.OverrideFeatureInput, error) {
+	var it model.OverrideFeatureInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["clear"]; !present {
+		asMap["clear"] = false
+	}
+
+	fieldsInOrder := [...]string{"user", "feature", "expiresAt", "reason", "clear"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "feature":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feature"))
+			data, err := unmarshalNPlanFeatureInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPlanFeatureInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Feature = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "clear":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clear"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Clear = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalOverrideFeatureInput unmarshals raw into the OverrideFeatureInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalOverrideFeatureInput(ctx context.Context, raw any) (model.OverrideFeatureInput, error) {
+	var out model.OverrideFeatureInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "OverrideFeatureInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputPauseMembershipInput(ctx context.Context, ec *executionContext, obj any) (model.PauseMembershipInput, error) {
+	var it model.PauseMembershipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"user", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPauseMembershipInput unmarshals raw into the PauseMembershipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPauseMembershipInput(ctx context.Context, raw any) (model.PauseMembershipInput, error) {
+	var out model.PauseMembershipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PauseMembershipInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputPlanFeatureInput(ctx context.Context, ec *executionContext, obj any) (model.PlanFeatureInput, error) {
+	var it model.PlanFeatureInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["on"]; !present {
+		asMap["on"] = false
+	}
+	if _, present := asMap["value"]; !present {
+		asMap["value"] = ""
+	}
+	if _, present := asMap["onOver"]; !present {
+		asMap["onOver"] = "BLOCK_NEW"
+	}
+	if _, present := asMap["reset"]; !present {
+		asMap["reset"] = "PERIOD"
+	}
+	if _, present := asMap["rollover"]; !present {
+		asMap["rollover"] = 0
+	}
+
+	fieldsInOrder := [...]string{"feature", "on", "value", "limit", "onOver", "reset", "rollover"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "feature":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feature"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Feature = data
+		case "on":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("on"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.On = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		case "limit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("limit"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Limit = data
+		case "onOver":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onOver"))
+			data, err := unmarshalNOverPolicy2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOnOver(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OnOver = data
+		case "reset":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reset"))
+			data, err := unmarshalNUsageReset2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐReset(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reset = data
+		case "rollover":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rollover"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rollover = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPlanFeatureInput unmarshals raw into the PlanFeatureInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPlanFeatureInput(ctx context.Context, raw any) (model.PlanFeatureInput, error) {
+	var out model.PlanFeatureInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PlanFeatureInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputPreviewChangeInput(ctx context.Context, ec *executionContext, obj any) (model.PreviewChangeInput, error) {
+	var it model.PreviewChangeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["mode"]; !present {
+		asMap["mode"] = "AUTO"
+	}
+	if _, present := asMap["quantity"]; !present {
+		asMap["quantity"] = 1
+	}
+
+	fieldsInOrder := [...]string{"plan", "price", "mode", "coupon", "addon", "quantity", "timeZone", "user"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "plan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("plan"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Plan = data
+		case "price":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("price"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Price = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := unmarshalNChangeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐChangeMode(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
+		case "coupon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("coupon"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Coupon = data
+		case "addon":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addon"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Addon = data
+		case "quantity":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantity"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Quantity = data
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = data
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPreviewChangeInput unmarshals raw into the PreviewChangeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPreviewChangeInput(ctx context.Context, raw any) (model.PreviewChangeInput, error) {
+	var out model.PreviewChangeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PreviewChangeInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputPutOnPlanInput(ctx context.Context, ec *executionContext, obj any) (model.PutOnPlanInput, error) {
+	var it model.PutOnPlanInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"user", "plan"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "plan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("plan"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Plan = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPutOnPlanInput unmarshals raw into the PutOnPlanInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPutOnPlanInput(ctx context.Context, raw any) (model.PutOnPlanInput, error) {
+	var out model.PutOnPlanInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PutOnPlanInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRefundPaymentInput(ctx context.Context, ec *executionContext, obj any) (model.RefundPaymentInput, error) {
+	var it model.RefundPaymentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["keep"]; !present {
+		asMap["keep"] = false
+	}
+
+	fieldsInOrder := [...]string{"payment", "amountMinor", "keep", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "payment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("payment"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Payment = data
+		case "amountMinor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amountMinor"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AmountMinor = data
+		case "keep":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keep"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Keep = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRefundPaymentInput unmarshals raw into the RefundPaymentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRefundPaymentInput(ctx context.Context, raw any) (model.RefundPaymentInput, error) {
+	var out model.RefundPaymentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RefundPaymentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputReleaseReservationInput(ctx context.Context, ec *executionContext, obj any) (model.ReservationInput, error) {
+	var it model.ReservationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"reservation"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "reservation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reservation"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reservation = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReleaseReservationInput unmarshals raw into the ReleaseReservationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReleaseReservationInput(ctx context.Context, raw any) (model.ReservationInput, error) {
+	var out model.ReservationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReleaseReservationInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputReserveFeatureInput(ctx context.Context, ec *executionContext, obj any) (model.UseFeatureInput, error) {
+	var it model.UseFeatureInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["amount"]; !present {
+		asMap["amount"] = 1
+	}
+
+	fieldsInOrder := [...]string{"user", "feature", "amount", "source", "id", "at"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "feature":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("feature"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Feature = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "source":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("source"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Source = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "at":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("at"))
+			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.At = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReserveFeatureInput unmarshals raw into the ReserveFeatureInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReserveFeatureInput(ctx context.Context, raw any) (model.UseFeatureInput, error) {
+	var out model.UseFeatureInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReserveFeatureInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputResumeMembershipInput(ctx context.Context, ec *executionContext, obj any) (model.ResumeMembershipInput, error) {
+	var it model.ResumeMembershipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"user"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalResumeMembershipInput unmarshals raw into the ResumeMembershipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalResumeMembershipInput(ctx context.Context, raw any) (model.ResumeMembershipInput, error) {
+	var out model.ResumeMembershipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ResumeMembershipInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputSetPaymentBehaviorInput(ctx context.Context, ec *executionContext, obj any) (model.SetPaymentBehaviorInput, error) {
+	var it model.SetPaymentBehaviorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"user", "behavior"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		case "behavior":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("behavior"))
+			data, err := unmarshalNPaymentBehavior2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐBehavior(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Behavior = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetPaymentBehaviorInput unmarshals raw into the SetPaymentBehaviorInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetPaymentBehaviorInput(ctx context.Context, raw any) (model.SetPaymentBehaviorInput, error) {
+	var out model.SetPaymentBehaviorInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetPaymentBehaviorInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUnpauseMembershipInput(ctx context.Context, ec *executionContext, obj any) (model.UnpauseMembershipInput, error) {
+	var it model.UnpauseMembershipInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"user"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUnpauseMembershipInput unmarshals raw into the UnpauseMembershipInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUnpauseMembershipInput(ctx context.Context, raw any) (model.UnpauseMembershipInput, error) {
+	var out model.UnpauseMembershipInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UnpauseMembershipInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUsageChannelInput(ctx context.Context, ec *executionContext, obj any) (model.UsageChannelInput, error) {
+	var it model.UsageChannelInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"features", "user"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "features":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("features"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Features = data
+		case "user":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("user"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.User = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUsageChannelInput unmarshals raw into the UsageChannelInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUsageChannelInput(ctx context.Context, raw any) (model.UsageChannelInput, error) {
+	var out model.UsageChannelInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UsageChannelInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
 
+func _ChangeResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj model.ChangeResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.MembershipChanged:
+		return _MembershipChanged(ctx, ec, sel, &obj)
+	case *model.MembershipChanged:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _MembershipChanged(ctx, ec, sel, obj)
+	case model.CheckoutRequired:
+		return _CheckoutRequired(ctx, ec, sel, &obj)
+	case *model.CheckoutRequired:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _CheckoutRequired(ctx, ec, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of ChangeResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var addonImplementors = []string{"Addon"}
+
+func _Addon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Addon) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Addon")
+		case "key":
+			out.Values[i] = _Addon_key(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = _Addon_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recurring":
+			out.Values[i] = _Addon_recurring(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "days":
+			out.Values[i] = _Addon_days(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "closed":
+			out.Values[i] = _Addon_closed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gives":
+			out.Values[i] = _Addon_gives(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "prices":
+			out.Values[i] = _Addon_prices(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var addonGiftImplementors = []string{"AddonGift"}
+
+func _AddonGift(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Give) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addonGiftImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddonGift")
+		case "feature":
+			out.Values[i] = _AddonGift_feature(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amount":
+			out.Values[i] = _AddonGift_amount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var advanceMembershipClockPayloadImplementors = []string{"AdvanceMembershipClockPayload"}
+
+func _AdvanceMembershipClockPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, advanceMembershipClockPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AdvanceMembershipClockPayload")
+		case "membership":
+			out.Values[i] = _AdvanceMembershipClockPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var applyCataloguePayloadImplementors = []string{"ApplyCataloguePayload"}
+
+func _ApplyCataloguePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ApplyCataloguePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, applyCataloguePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApplyCataloguePayload")
+		case "changes":
+			out.Values[i] = _ApplyCataloguePayload_changes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "catalogue":
+			out.Values[i] = _ApplyCataloguePayload_catalogue(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var boughtAddonImplementors = []string{"BoughtAddon"}
+
+func _BoughtAddon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Extra) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, boughtAddonImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BoughtAddon")
+		case "id":
+			out.Values[i] = _BoughtAddon_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addon":
+			out.Values[i] = _BoughtAddon_addon(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = _BoughtAddon_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = _BoughtAddon_quantity(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "since":
+			out.Values[i] = _BoughtAddon_since(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = _BoughtAddon_until(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "ending":
+			out.Values[i] = _BoughtAddon_ending(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var cancelMembershipPayloadImplementors = []string{"CancelMembershipPayload"}
+
+func _CancelMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cancelMembershipPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CancelMembershipPayload")
+		case "membership":
+			out.Values[i] = _CancelMembershipPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var catalogueImplementors = []string{"Catalogue"}
+
+func _Catalogue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Catalogue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, catalogueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Catalogue")
+		case "plans":
+			out.Values[i] = _Catalogue_plans(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "features":
+			out.Values[i] = _Catalogue_features(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "addons":
+			out.Values[i] = _Catalogue_addons(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "coupons":
+			out.Values[i] = _Catalogue_coupons(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "yaml":
+			out.Values[i] = _Catalogue_yaml(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var changePlanPayloadImplementors = []string{"ChangePlanPayload"}
 
@@ -628,8 +6642,354 @@ func _ChangePlanPayload(ctx context.Context, ec *executionContext, sel ast.Selec
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ChangePlanPayload")
+		case "result":
+			out.Values[i] = _ChangePlanPayload_result(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var changePreviewImplementors = []string{"ChangePreview"}
+
+func _ChangePreview(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Preview) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, changePreviewImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChangePreview")
+		case "token":
+			out.Values[i] = _ChangePreview_token(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = _ChangePreview_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "now":
+			out.Values[i] = _ChangePreview_now(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "effectiveAt":
+			out.Values[i] = _ChangePreview_effectiveAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lines":
+			out.Values[i] = _ChangePreview_lines(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "net":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _ChangePreview_net(ctx, ec, field, obj)
+				})
+		case "due":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _ChangePreview_due(ctx, ec, field, obj)
+				})
+		case "overQuota":
+			out.Values[i] = _ChangePreview_overQuota(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var checkoutRequiredImplementors = []string{"CheckoutRequired", "ChangeResult"}
+
+func _CheckoutRequired(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CheckoutRequired) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, checkoutRequiredImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CheckoutRequired")
+		case "url":
+			out.Values[i] = _CheckoutRequired_url(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "membership":
-			out.Values[i] = _ChangePlanPayload_membership(ctx, ec, field, obj)
+			out.Values[i] = _CheckoutRequired_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var commitReservationPayloadImplementors = []string{"CommitReservationPayload"}
+
+func _CommitReservationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, commitReservationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CommitReservationPayload")
+		case "usage":
+			out.Values[i] = _CommitReservationPayload_usage(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var completeTestPaymentPayloadImplementors = []string{"CompleteTestPaymentPayload"}
+
+func _CompleteTestPaymentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, completeTestPaymentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CompleteTestPaymentPayload")
+		case "membership":
+			out.Values[i] = _CompleteTestPaymentPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var consumeFeaturePayloadImplementors = []string{"ConsumeFeaturePayload"}
+
+func _ConsumeFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, consumeFeaturePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConsumeFeaturePayload")
+		case "usage":
+			out.Values[i] = _ConsumeFeaturePayload_usage(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var couponImplementors = []string{"Coupon"}
+
+func _Coupon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Coupon) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, couponImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Coupon")
+		case "key":
+			out.Values[i] = _Coupon_key(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = _Coupon_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "percent":
+			out.Values[i] = _Coupon_percent(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "off":
+			out.Values[i] = _Coupon_off(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "periods":
+			out.Values[i] = _Coupon_periods(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "most":
+			out.Values[i] = _Coupon_most(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "redeemed":
+			out.Values[i] = _Coupon_redeemed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = _Coupon_until(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "plans":
+			out.Values[i] = _Coupon_plans(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deletePlanPayloadImplementors = []string{"DeletePlanPayload"}
+
+func _DeletePlanPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeletePlanPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deletePlanPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeletePlanPayload")
+		case "catalogue":
+			out.Values[i] = _DeletePlanPayload_catalogue(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var endAddonPayloadImplementors = []string{"EndAddonPayload"}
+
+func _EndAddonPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, endAddonPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EndAddonPayload")
+		case "membership":
+			out.Values[i] = _EndAddonPayload_membership(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -666,13 +7026,38 @@ func _Entitlement(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "kind":
+			out.Values[i] = _Entitlement_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "on":
+			out.Values[i] = _Entitlement_on(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = _Entitlement_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "limit":
 			out.Values[i] = _Entitlement_limit(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "carried":
+			out.Values[i] = _Entitlement_carried(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "used":
 			out.Values[i] = _Entitlement_used(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reserved":
+			out.Values[i] = _Entitlement_reserved(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -681,8 +7066,33 @@ func _Entitlement(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "overage":
+			out.Values[i] = _Entitlement_overage(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "level":
+			out.Values[i] = _Entitlement_level(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resetsAt":
+			out.Values[i] = _Entitlement_resetsAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "source":
 			out.Values[i] = _Entitlement_source(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = _Entitlement_until(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "why":
+			out.Values[i] = _Entitlement_why(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -703,9 +7113,448 @@ func _Entitlement(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 	return out
 }
 
+var entitlementListImplementors = []string{"EntitlementList", "LiveData"}
+
+func _EntitlementList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.EntitlementList) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, entitlementListImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EntitlementList")
+		case "membership":
+			out.Values[i] = _EntitlementList_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "entitlements":
+			out.Values[i] = _EntitlementList_entitlements(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var featureImplementors = []string{"Feature"}
+
+func _Feature(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Feature) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, featureImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Feature")
+		case "key":
+			out.Values[i] = _Feature_key(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = _Feature_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = _Feature_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unit":
+			out.Values[i] = _Feature_unit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = _Feature_description(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var featureOverrideImplementors = []string{"FeatureOverride"}
+
+func _FeatureOverride(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Override) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, featureOverrideImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FeatureOverride")
+		case "feature":
+			out.Values[i] = _FeatureOverride_feature(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "on":
+			out.Values[i] = _FeatureOverride_on(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = _FeatureOverride_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "limit":
+			out.Values[i] = _FeatureOverride_limit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _FeatureOverride_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = _FeatureOverride_reason(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var featureUsageImplementors = []string{"FeatureUsage"}
+
+func _FeatureUsage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Used) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, featureUsageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FeatureUsage")
+		case "feature":
+			out.Values[i] = _FeatureUsage_feature(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "used":
+			out.Values[i] = _FeatureUsage_used(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "limit":
+			out.Values[i] = _FeatureUsage_limit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "remaining":
+			out.Values[i] = _FeatureUsage_remaining(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "overage":
+			out.Values[i] = _FeatureUsage_overage(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "resetsAt":
+			out.Values[i] = _FeatureUsage_resetsAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "duplicate":
+			out.Values[i] = _FeatureUsage_duplicate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "late":
+			out.Values[i] = _FeatureUsage_late(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reservation":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _FeatureUsage_reservation(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invoiceLineImplementors = []string{"InvoiceLine"}
+
+func _InvoiceLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Line) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invoiceLineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvoiceLine")
+		case "kind":
+			out.Values[i] = _InvoiceLine_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = _InvoiceLine_text(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "from":
+			out.Values[i] = _InvoiceLine_from(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "to":
+			out.Values[i] = _InvoiceLine_to(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = _InvoiceLine_quantity(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amountMinor":
+			out.Values[i] = _InvoiceLine_amountMinor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var ledgerConnectionImplementors = []string{"LedgerConnection"}
+
+func _LedgerConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LedgerConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, ledgerConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LedgerConnection")
+		case "edges":
+			out.Values[i] = _LedgerConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _LedgerConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _LedgerConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var ledgerEdgeImplementors = []string{"LedgerEdge"}
+
+func _LedgerEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LedgerEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, ledgerEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LedgerEdge")
+		case "node":
+			out.Values[i] = _LedgerEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cursor":
+			out.Values[i] = _LedgerEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var ledgerEntryImplementors = []string{"LedgerEntry"}
+
+func _LedgerEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Entry) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, ledgerEntryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LedgerEntry")
+		case "id":
+			out.Values[i] = _LedgerEntry_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = _LedgerEntry_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = _LedgerEntry_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lines":
+			out.Values[i] = _LedgerEntry_lines(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _LedgerEntry_amount(ctx, ec, field, obj)
+				})
+		case "balanceMinor":
+			out.Values[i] = _LedgerEntry_balanceMinor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "number":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _LedgerEntry_number(ctx, ec, field, obj)
+				})
+		case "invoicePath":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _LedgerEntry_invoicePath(ctx, ec, field, obj)
+				})
+		case "reason":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _LedgerEntry_reason(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var membershipImplementors = []string{"Membership", "Node"}
 
-func _Membership(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Membership) graphql.Marshaler {
+func _Membership(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Place) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, membershipImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -719,14 +7568,110 @@ func _Membership(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "subject":
+			out.Values[i] = _Membership_subject(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "plan":
+			out.Values[i] = _Membership_plan(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "chosen":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
-					return _Membership_plan(ctx, ec, field, obj)
+					return _Membership_chosen(ctx, ec, field, obj)
+				})
+		case "price":
+			out.Values[i] = _Membership_price(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = _Membership_status(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "standing":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Membership_standing(ctx, ec, field, obj)
 				})
 		case "since":
 			out.Values[i] = _Membership_since(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "periodStart":
+			out.Values[i] = _Membership_periodStart(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "periodEnd":
+			out.Values[i] = _Membership_periodEnd(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "until":
+			out.Values[i] = _Membership_until(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "timeZone":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Membership_timeZone(ctx, ec, field, obj)
+				})
+		case "pending":
+			out.Values[i] = _Membership_pending(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "addons":
+			out.Values[i] = _Membership_addons(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "overrides":
+			out.Values[i] = _Membership_overrides(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "coupon":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Membership_coupon(ctx, ec, field, obj)
+				})
+		case "balance":
+			out.Values[i] = _Membership_balance(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "checkoutUrl":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Membership_checkoutUrl(ctx, ec, field, obj)
+				})
+		case "paymentProblem":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Membership_paymentProblem(ctx, ec, field, obj)
+				})
+		case "pauseReason":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Membership_pauseReason(ctx, ec, field, obj)
+				})
+		case "now":
+			out.Values[i] = _Membership_now(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -752,9 +7697,156 @@ func _Membership(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 	return out
 }
 
+var membershipChangedImplementors = []string{"MembershipChanged", "ChangeResult"}
+
+func _MembershipChanged(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipChanged) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, membershipChangedImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MembershipChanged")
+		case "membership":
+			out.Values[i] = _MembershipChanged_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var membershipConnectionImplementors = []string{"MembershipConnection"}
+
+func _MembershipConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, membershipConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MembershipConnection")
+		case "edges":
+			out.Values[i] = _MembershipConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _MembershipConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _MembershipConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var membershipEdgeImplementors = []string{"MembershipEdge"}
+
+func _MembershipEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, membershipEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MembershipEdge")
+		case "node":
+			out.Values[i] = _MembershipEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cursor":
+			out.Values[i] = _MembershipEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var migrateMembersPayloadImplementors = []string{"MigrateMembersPayload"}
+
+func _MigrateMembersPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MigrateMembersPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, migrateMembersPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MigrateMembersPayload")
+		case "members":
+			out.Values[i] = _MigrateMembersPayload_members(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var moneyImplementors = []string{"Money"}
 
-func _Money(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Money) graphql.Marshaler {
+func _Money(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *payment.Money) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, moneyImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -790,49 +7882,24 @@ func _Money(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj
 	return out
 }
 
-var planImplementors = []string{"Plan", "Node", "RefTarget"}
+var movedMemberImplementors = []string{"MovedMember"}
 
-func _Plan(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Plan) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, planImplementors)
+func _MovedMember(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Moving) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, movedMemberImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("Plan")
-		case "id":
-			out.Values[i] = _Plan_id(ctx, ec, field, obj)
+			out.Values[i] = graphql.MarshalString("MovedMember")
+		case "subject":
+			out.Values[i] = _MovedMember_subject(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
-		case "key":
-			out.Values[i] = _Plan_key(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "name":
-			out.Values[i] = _Plan_name(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "rank":
-			out.Values[i] = _Plan_rank(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "isDefault":
-			out.Values[i] = _Plan_isDefault(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "price":
-			out.Values[i] = _Plan_price(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "limits":
-			out.Values[i] = _Plan_limits(ctx, ec, field, obj)
+		case "overQuota":
+			out.Values[i] = _MovedMember_overQuota(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -853,25 +7920,722 @@ func _Plan(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 	return out
 }
 
-var planLimitImplementors = []string{"PlanLimit"}
+var overQuotaItemImplementors = []string{"OverQuotaItem"}
 
-func _PlanLimit(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Limit) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, planLimitImplementors)
+func _OverQuotaItem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.OverItem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, overQuotaItemImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("PlanLimit")
+			out.Values[i] = graphql.MarshalString("OverQuotaItem")
 		case "feature":
-			out.Values[i] = _PlanLimit_feature(ctx, ec, field, obj)
+			out.Values[i] = _OverQuotaItem_feature(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "limit":
-			out.Values[i] = _PlanLimit_limit(ctx, ec, field, obj)
+			out.Values[i] = _OverQuotaItem_limit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "used":
+			out.Values[i] = _OverQuotaItem_used(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "excess":
+			out.Values[i] = _OverQuotaItem_excess(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "onOver":
+			out.Values[i] = _OverQuotaItem_onOver(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "newest":
+			out.Values[i] = _OverQuotaItem_newest(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var overageImplementors = []string{"Overage"}
+
+func _Overage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Overage) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, overageImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Overage")
+		case "feature":
+			out.Values[i] = _Overage_feature(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amountMinor":
+			out.Values[i] = _Overage_amountMinor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var overrideFeaturePayloadImplementors = []string{"OverrideFeaturePayload"}
+
+func _OverrideFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, overrideFeaturePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OverrideFeaturePayload")
+		case "membership":
+			out.Values[i] = _OverrideFeaturePayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var pauseMembershipPayloadImplementors = []string{"PauseMembershipPayload"}
+
+func _PauseMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pauseMembershipPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PauseMembershipPayload")
+		case "membership":
+			out.Values[i] = _PauseMembershipPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var pendingChangeImplementors = []string{"PendingChange"}
+
+func _PendingChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Next) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pendingChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PendingChange")
+		case "plan":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PendingChange_plan(ctx, ec, field, obj)
+				})
+		case "price":
+			out.Values[i] = _PendingChange_price(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = _PendingChange_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var periodImplementors = []string{"Period"}
+
+func _Period(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Every) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, periodImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Period")
+		case "n":
+			out.Values[i] = _Period_n(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unit":
+			out.Values[i] = _Period_unit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var planImplementors = []string{"Plan", "Node", "RefTarget"}
+
+func _Plan(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Plan) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, planImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Plan")
+		case "id":
+			out.Values[i] = _Plan_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "key":
+			out.Values[i] = _Plan_key(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "version":
+			out.Values[i] = _Plan_version(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "current":
+			out.Values[i] = _Plan_current(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = _Plan_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = _Plan_description(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rank":
+			out.Values[i] = _Plan_rank(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isDefault":
+			out.Values[i] = _Plan_isDefault(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "hidden":
+			out.Values[i] = _Plan_hidden(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "closed":
+			out.Values[i] = _Plan_closed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "onlyFor":
+			out.Values[i] = _Plan_onlyFor(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "trialDays":
+			out.Values[i] = _Plan_trialDays(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "graceDays":
+			out.Values[i] = _Plan_graceDays(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "prices":
+			out.Values[i] = _Plan_prices(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "features":
+			out.Values[i] = _Plan_features(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "role":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Plan_role(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var planFeatureImplementors = []string{"PlanFeature"}
+
+func _PlanFeature(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Rule) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, planFeatureImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlanFeature")
+		case "feature":
+			out.Values[i] = _PlanFeature_feature(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "on":
+			out.Values[i] = _PlanFeature_on(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "value":
+			out.Values[i] = _PlanFeature_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "limit":
+			out.Values[i] = _PlanFeature_limit(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "onOver":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PlanFeature_onOver(ctx, ec, field, obj)
+				})
+		case "reset":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PlanFeature_reset(ctx, ec, field, obj)
+				})
+		case "rollover":
+			out.Values[i] = _PlanFeature_rollover(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var priceImplementors = []string{"Price"}
+
+func _Price(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Price) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, priceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Price")
+		case "key":
+			out.Values[i] = _Price_key(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "currency":
+			out.Values[i] = _Price_currency(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amountMinor":
+			out.Values[i] = _Price_amountMinor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "every":
+			out.Values[i] = _Price_every(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "overages":
+			out.Values[i] = _Price_overages(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var putOnPlanPayloadImplementors = []string{"PutOnPlanPayload"}
+
+func _PutOnPlanPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, putOnPlanPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PutOnPlanPayload")
+		case "membership":
+			out.Values[i] = _PutOnPlanPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var refundPaymentPayloadImplementors = []string{"RefundPaymentPayload"}
+
+func _RefundPaymentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refundPaymentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RefundPaymentPayload")
+		case "membership":
+			out.Values[i] = _RefundPaymentPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var releaseReservationPayloadImplementors = []string{"ReleaseReservationPayload"}
+
+func _ReleaseReservationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, releaseReservationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReleaseReservationPayload")
+		case "usage":
+			out.Values[i] = _ReleaseReservationPayload_usage(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var reserveFeaturePayloadImplementors = []string{"ReserveFeaturePayload"}
+
+func _ReserveFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, reserveFeaturePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReserveFeaturePayload")
+		case "usage":
+			out.Values[i] = _ReserveFeaturePayload_usage(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var resumeMembershipPayloadImplementors = []string{"ResumeMembershipPayload"}
+
+func _ResumeMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resumeMembershipPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResumeMembershipPayload")
+		case "membership":
+			out.Values[i] = _ResumeMembershipPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setPaymentBehaviorPayloadImplementors = []string{"SetPaymentBehaviorPayload"}
+
+func _SetPaymentBehaviorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetPaymentBehaviorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setPaymentBehaviorPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetPaymentBehaviorPayload")
+		case "behavior":
+			out.Values[i] = _SetPaymentBehaviorPayload_behavior(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var unpauseMembershipPayloadImplementors = []string{"UnpauseMembershipPayload"}
+
+func _UnpauseMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unpauseMembershipPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnpauseMembershipPayload")
+		case "membership":
+			out.Values[i] = _UnpauseMembershipPayload_membership(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var usageListImplementors = []string{"UsageList", "LiveData"}
+
+func _UsageList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.UsageList) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, usageListImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UsageList")
+		case "usage":
+			out.Values[i] = _UsageList_usage(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -895,6 +8659,127 @@ func _PlanLimit(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 
 // region    ***************************** type.gotpl *****************************
 
+func marshalNAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐAddon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Addon) graphql.Marshaler {
+	return _Addon(ctx, ec, sel, &v)
+}
+
+func marshalNAddon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐAddonᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Addon) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐAddon(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNAddonGift2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐGive(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Give) graphql.Marshaler {
+	return _AddonGift(ctx, ec, sel, &v)
+}
+
+func marshalNAddonGift2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐGiveᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Give) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNAddonGift2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐGive(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNAdvanceMembershipClockInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐAdvanceMembershipClockInput(ctx context.Context, ec *executionContext, v any) (model.AdvanceMembershipClockInput, error) {
+	res, err := unmarshalInputAdvanceMembershipClockInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNAdvanceMembershipClockPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AdvanceMembershipClockPayload!")
+		return graphql.Null
+	}
+	return _AdvanceMembershipClockPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNApplyCatalogueInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐApplyCatalogueInput(ctx context.Context, ec *executionContext, v any) (model.ApplyCatalogueInput, error) {
+	res, err := unmarshalInputApplyCatalogueInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNApplyCataloguePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐApplyCataloguePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ApplyCataloguePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ApplyCataloguePayload!")
+		return graphql.Null
+	}
+	return _ApplyCataloguePayload(ctx, ec, sel, v)
+}
+
+func marshalNBoughtAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐExtra(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Extra) graphql.Marshaler {
+	return _BoughtAddon(ctx, ec, sel, &v)
+}
+
+func marshalNBoughtAddon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐExtraᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Extra) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNBoughtAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐExtra(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNCancelMembershipInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCancelMembershipInput(ctx context.Context, ec *executionContext, v any) (model.CancelMembershipInput, error) {
+	res, err := unmarshalInputCancelMembershipInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCancelMembershipPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CancelMembershipPayload!")
+		return graphql.Null
+	}
+	return _CancelMembershipPayload(ctx, ec, sel, v)
+}
+
+func marshalNCatalogue2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCatalogue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Catalogue) graphql.Marshaler {
+	return _Catalogue(ctx, ec, sel, &v)
+}
+
+func marshalNCatalogue2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCatalogue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *plan.Catalogue) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Catalogue!")
+		return graphql.Null
+	}
+	return _Catalogue(ctx, ec, sel, v)
+}
+
+func unmarshalNChangeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐChangeMode(ctx context.Context, ec *executionContext, v any) (model.ChangeMode, error) {
+	var res model.ChangeMode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNChangeMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐChangeMode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ChangeMode) graphql.Marshaler {
+	return v
+}
+
 func unmarshalNChangePlanInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐChangePlanInput(ctx context.Context, ec *executionContext, v any) (model.ChangePlanInput, error) {
 	res, err := unmarshalInputChangePlanInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -906,6 +8791,107 @@ func marshalNChangePlanPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgra
 		return graphql.Null
 	}
 	return _ChangePlanPayload(ctx, ec, sel, v)
+}
+
+func marshalNChangePreview2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPreview(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *plan.Preview) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChangePreview!")
+		return graphql.Null
+	}
+	return _ChangePreview(ctx, ec, sel, v)
+}
+
+func marshalNChangeResult2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐChangeResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ChangeResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChangeResult!")
+		return graphql.Null
+	}
+	return _ChangeResult(ctx, ec, sel, v)
+}
+
+func unmarshalNCommitReservationInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐReservationInput(ctx context.Context, ec *executionContext, v any) (model.ReservationInput, error) {
+	res, err := unmarshalInputCommitReservationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCommitReservationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUseFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UseFeaturePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CommitReservationPayload!")
+		return graphql.Null
+	}
+	return _CommitReservationPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNCompleteTestPaymentInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCompleteTestPaymentInput(ctx context.Context, ec *executionContext, v any) (model.CompleteTestPaymentInput, error) {
+	res, err := unmarshalInputCompleteTestPaymentInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCompleteTestPaymentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CompleteTestPaymentPayload!")
+		return graphql.Null
+	}
+	return _CompleteTestPaymentPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNConsumeFeatureInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUseFeatureInput(ctx context.Context, ec *executionContext, v any) (model.UseFeatureInput, error) {
+	res, err := unmarshalInputConsumeFeatureInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNConsumeFeaturePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUseFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UseFeaturePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ConsumeFeaturePayload!")
+		return graphql.Null
+	}
+	return _ConsumeFeaturePayload(ctx, ec, sel, v)
+}
+
+func marshalNCoupon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCoupon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Coupon) graphql.Marshaler {
+	return _Coupon(ctx, ec, sel, &v)
+}
+
+func marshalNCoupon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCouponᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Coupon) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNCoupon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCoupon(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNDeletePlanInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeletePlanInput(ctx context.Context, ec *executionContext, v any) (model.DeletePlanInput, error) {
+	res, err := unmarshalInputDeletePlanInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDeletePlanPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeletePlanPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.DeletePlanPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeletePlanPayload!")
+		return graphql.Null
+	}
+	return _DeletePlanPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNEndAddonInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEndAddonInput(ctx context.Context, ec *executionContext, v any) (model.EndAddonInput, error) {
+	res, err := unmarshalInputEndAddonInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNEndAddonPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "EndAddonPayload!")
+		return graphql.Null
+	}
+	return _EndAddonPayload(ctx, ec, sel, v)
 }
 
 func marshalNEntitlement2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntitlement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Entitlement) graphql.Marshaler {
@@ -928,11 +8914,192 @@ func marshalNEntitlement2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 	return ret
 }
 
-func marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMembership(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Membership) graphql.Marshaler {
+func marshalNEntitlement2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntitlement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *plan.Entitlement) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Entitlement!")
+		return graphql.Null
+	}
+	return _Entitlement(ctx, ec, sel, v)
+}
+
+func marshalNFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐFeature(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Feature) graphql.Marshaler {
+	return _Feature(ctx, ec, sel, &v)
+}
+
+func marshalNFeature2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐFeatureᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Feature) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐFeature(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNFeatureKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐKind(ctx context.Context, ec *executionContext, v any) (plan.Kind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.Kind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNFeatureKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Kind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "FeatureKind!")
+	}
+	return res
+}
+
+func marshalNFeatureOverride2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverride(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Override) graphql.Marshaler {
+	return _FeatureOverride(ctx, ec, sel, &v)
+}
+
+func marshalNFeatureOverride2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverrideᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Override) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNFeatureOverride2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverride(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNFeatureUsage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUsed(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Used) graphql.Marshaler {
+	return _FeatureUsage(ctx, ec, sel, &v)
+}
+
+func marshalNInvoiceLine2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Line) graphql.Marshaler {
+	return _InvoiceLine(ctx, ec, sel, &v)
+}
+
+func marshalNInvoiceLine2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Line) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNInvoiceLine2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLine(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNLedgerConnection2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLedgerConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.LedgerConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LedgerConnection!")
+		return graphql.Null
+	}
+	return _LedgerConnection(ctx, ec, sel, v)
+}
+
+func marshalNLedgerEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLedgerEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.LedgerEdge) graphql.Marshaler {
+	return _LedgerEdge(ctx, ec, sel, &v)
+}
+
+func marshalNLedgerEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLedgerEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.LedgerEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNLedgerEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLedgerEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNLedgerEntry2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Entry) graphql.Marshaler {
+	return _LedgerEntry(ctx, ec, sel, &v)
+}
+
+func marshalNLedgerEntry2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Entry) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNLedgerEntry2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntry(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNLedgerKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntryKind(ctx context.Context, ec *executionContext, v any) (plan.EntryKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.EntryKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNLedgerKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntryKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.EntryKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "LedgerKind!")
+	}
+	return res
+}
+
+func unmarshalNLineKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLineKind(ctx context.Context, ec *executionContext, v any) (plan.LineKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.LineKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNLineKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLineKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.LineKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "LineKind!")
+	}
+	return res
+}
+
+func marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Place) graphql.Marshaler {
 	return _Membership(ctx, ec, sel, &v)
 }
 
-func marshalNMembership2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMembership(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *plan.Membership) graphql.Marshaler {
+func marshalNMembership2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlaceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Place) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNMembership2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *plan.Place) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Membership!")
 		return graphql.Null
@@ -940,8 +9107,223 @@ func marshalNMembership2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 	return _Membership(ctx, ec, sel, v)
 }
 
-func marshalNMoney2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMoney(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Money) graphql.Marshaler {
+func marshalNMembershipConnection2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "MembershipConnection!")
+		return graphql.Null
+	}
+	return _MembershipConnection(ctx, ec, sel, v)
+}
+
+func marshalNMembershipEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.MembershipEdge) graphql.Marshaler {
+	return _MembershipEdge(ctx, ec, sel, &v)
+}
+
+func marshalNMembershipEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.MembershipEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNMembershipEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNMembershipStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐStatus(ctx context.Context, ec *executionContext, v any) (plan.Status, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.Status(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNMembershipStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Status) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "MembershipStatus!")
+	}
+	return res
+}
+
+func unmarshalNMigrateMembersInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMigrateMembersInput(ctx context.Context, ec *executionContext, v any) (model.MigrateMembersInput, error) {
+	res, err := unmarshalInputMigrateMembersInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNMigrateMembersPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMigrateMembersPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MigrateMembersPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "MigrateMembersPayload!")
+		return graphql.Null
+	}
+	return _MigrateMembersPayload(ctx, ec, sel, v)
+}
+
+func marshalNMoney2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v payment.Money) graphql.Marshaler {
 	return _Money(ctx, ec, sel, &v)
+}
+
+func marshalNMoney2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoneyᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []payment.Money) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNMoney2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNMoney2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *payment.Money) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Money!")
+		return graphql.Null
+	}
+	return _Money(ctx, ec, sel, v)
+}
+
+func marshalNMovedMember2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMoving(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Moving) graphql.Marshaler {
+	return _MovedMember(ctx, ec, sel, &v)
+}
+
+func marshalNMovedMember2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMovingᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Moving) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNMovedMember2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMoving(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNOverPolicy2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOnOver(ctx context.Context, ec *executionContext, v any) (plan.OnOver, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.OnOver(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNOverPolicy2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOnOver(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.OnOver) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OverPolicy!")
+	}
+	return res
+}
+
+func marshalNOverQuotaItem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverItem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.OverItem) graphql.Marshaler {
+	return _OverQuotaItem(ctx, ec, sel, &v)
+}
+
+func marshalNOverQuotaItem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverItemᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.OverItem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNOverQuotaItem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverItem(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNOverage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Overage) graphql.Marshaler {
+	return _Overage(ctx, ec, sel, &v)
+}
+
+func marshalNOverage2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverageᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Overage) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNOverage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverage(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNOverrideFeatureInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐOverrideFeatureInput(ctx context.Context, ec *executionContext, v any) (model.OverrideFeatureInput, error) {
+	res, err := unmarshalInputOverrideFeatureInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNOverrideFeaturePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OverrideFeaturePayload!")
+		return graphql.Null
+	}
+	return _OverrideFeaturePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNPauseMembershipInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPauseMembershipInput(ctx context.Context, ec *executionContext, v any) (model.PauseMembershipInput, error) {
+	res, err := unmarshalInputPauseMembershipInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPauseMembershipPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PauseMembershipPayload!")
+		return graphql.Null
+	}
+	return _PauseMembershipPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNPaymentBehavior2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐBehavior(ctx context.Context, ec *executionContext, v any) (payment.Behavior, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := payment.Behavior(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPaymentBehavior2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐBehavior(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v payment.Behavior) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "PaymentBehavior!")
+	}
+	return res
+}
+
+func marshalNPeriod2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEvery(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Every) graphql.Marshaler {
+	return _Period(ctx, ec, sel, &v)
+}
+
+func unmarshalNPeriodUnit2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUnit(ctx context.Context, ec *executionContext, v any) (plan.Unit, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.Unit(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPeriodUnit2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐUnit(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Unit) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "PeriodUnit!")
+	}
+	return res
 }
 
 func marshalNPlan2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlan(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Plan) graphql.Marshaler {
@@ -972,15 +9354,15 @@ func marshalNPlan2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplan�
 	return _Plan(ctx, ec, sel, v)
 }
 
-func marshalNPlanLimit2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLimit(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Limit) graphql.Marshaler {
-	return _PlanLimit(ctx, ec, sel, &v)
+func marshalNPlanFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐRule(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Rule) graphql.Marshaler {
+	return _PlanFeature(ctx, ec, sel, &v)
 }
 
-func marshalNPlanLimit2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLimitᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Limit) graphql.Marshaler {
+func marshalNPlanFeature2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐRuleᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Rule) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return marshalNPlanLimit2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLimit(ctx, ec, sel, v[i])
+		return marshalNPlanFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐRule(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -990,6 +9372,195 @@ func marshalNPlanLimit2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 	}
 
 	return ret
+}
+
+func unmarshalNPlanFeatureInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPlanFeatureInput(ctx context.Context, ec *executionContext, v any) (model.PlanFeatureInput, error) {
+	res, err := unmarshalInputPlanFeatureInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNPreviewChangeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPreviewChangeInput(ctx context.Context, ec *executionContext, v any) (model.PreviewChangeInput, error) {
+	res, err := unmarshalInputPreviewChangeInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPrice2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPrice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Price) graphql.Marshaler {
+	return _Price(ctx, ec, sel, &v)
+}
+
+func marshalNPrice2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPriceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Price) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPrice2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPrice(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNPutOnPlanInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPutOnPlanInput(ctx context.Context, ec *executionContext, v any) (model.PutOnPlanInput, error) {
+	res, err := unmarshalInputPutOnPlanInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPutOnPlanPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PutOnPlanPayload!")
+		return graphql.Null
+	}
+	return _PutOnPlanPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRefundPaymentInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefundPaymentInput(ctx context.Context, ec *executionContext, v any) (model.RefundPaymentInput, error) {
+	res, err := unmarshalInputRefundPaymentInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRefundPaymentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RefundPaymentPayload!")
+		return graphql.Null
+	}
+	return _RefundPaymentPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNReleaseReservationInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐReservationInput(ctx context.Context, ec *executionContext, v any) (model.ReservationInput, error) {
+	res, err := unmarshalInputReleaseReservationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNReleaseReservationPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUseFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UseFeaturePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReleaseReservationPayload!")
+		return graphql.Null
+	}
+	return _ReleaseReservationPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNReserveFeatureInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUseFeatureInput(ctx context.Context, ec *executionContext, v any) (model.UseFeatureInput, error) {
+	res, err := unmarshalInputReserveFeatureInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNReserveFeaturePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUseFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UseFeaturePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReserveFeaturePayload!")
+		return graphql.Null
+	}
+	return _ReserveFeaturePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNResumeMembershipInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐResumeMembershipInput(ctx context.Context, ec *executionContext, v any) (model.ResumeMembershipInput, error) {
+	res, err := unmarshalInputResumeMembershipInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNResumeMembershipPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResumeMembershipPayload!")
+		return graphql.Null
+	}
+	return _ResumeMembershipPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNSetPaymentBehaviorInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetPaymentBehaviorInput(ctx context.Context, ec *executionContext, v any) (model.SetPaymentBehaviorInput, error) {
+	res, err := unmarshalInputSetPaymentBehaviorInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSetPaymentBehaviorPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetPaymentBehaviorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SetPaymentBehaviorPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetPaymentBehaviorPayload!")
+		return graphql.Null
+	}
+	return _SetPaymentBehaviorPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNStanding2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐStanding(ctx context.Context, ec *executionContext, v any) (plan.Standing, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.Standing(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNStanding2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐStanding(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Standing) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Standing!")
+	}
+	return res
+}
+
+func unmarshalNUnpauseMembershipInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUnpauseMembershipInput(ctx context.Context, ec *executionContext, v any) (model.UnpauseMembershipInput, error) {
+	res, err := unmarshalInputUnpauseMembershipInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUnpauseMembershipPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MembershipPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UnpauseMembershipPayload!")
+		return graphql.Null
+	}
+	return _UnpauseMembershipPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNUsageLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLevel(ctx context.Context, ec *executionContext, v any) (plan.Level, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.Level(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUsageLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLevel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Level) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "UsageLevel!")
+	}
+	return res
+}
+
+func unmarshalNUsageReset2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐReset(ctx context.Context, ec *executionContext, v any) (plan.Reset, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := plan.Reset(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUsageReset2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐReset(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v plan.Reset) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "UsageReset!")
+	}
+	return res
+}
+
+func unmarshalOEntitlementsChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEntitlementsChannelInput(ctx context.Context, ec *executionContext, v any) (*model.EntitlementsChannelInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputEntitlementsChannelInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOPendingChange2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐNext(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *plan.Next) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PendingChange(ctx, ec, sel, v)
+}
+
+func unmarshalOUsageChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUsageChannelInput(ctx context.Context, ec *executionContext, v any) (*model.UsageChannelInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputUsageChannelInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 // endregion ***************************** type.gotpl *****************************

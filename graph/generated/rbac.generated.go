@@ -6191,6 +6191,13 @@ func unmarshalOGrantRoleInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgrap
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalORole2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *rbac.Role) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Role(ctx, ec, sel, v)
+}
+
 func unmarshalOSetGrantOptionsInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetGrantOptionsInput(ctx context.Context, ec *executionContext, v any) (*model.SetGrantOptionsInput, error) {
 	if v == nil {
 		return nil, nil

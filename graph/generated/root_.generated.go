@@ -23,14 +23,20 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	AccessKey() AccessKeyResolver
 	Backlink() BacklinkResolver
+	ChangePreview() ChangePreviewResolver
 	Decision() DecisionResolver
 	Device() DeviceResolver
 	Document() DocumentResolver
 	Factor() FactorResolver
+	FeatureUsage() FeatureUsageResolver
 	FieldRule() FieldRuleResolver
 	Grant() GrantResolver
+	LedgerEntry() LedgerEntryResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
+	PendingChange() PendingChangeResolver
+	Plan() PlanResolver
+	PlanFeature() PlanFeatureResolver
 	Query() QueryResolver
 	Reference() ReferenceResolver
 	Role() RoleResolver
@@ -69,18 +75,24 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputActivateRoleInput)),
 			graphql.NewInputUnmarshaler("AddEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputAddEmailInput)),
 			graphql.NewInputUnmarshaler("AddPasskeyInput", graphql.BindUnmarshaler(ec, unmarshalInputAddPasskeyInput)),
+			graphql.NewInputUnmarshaler("AdvanceMembershipClockInput", graphql.BindUnmarshaler(ec, unmarshalInputAdvanceMembershipClockInput)),
+			graphql.NewInputUnmarshaler("ApplyCatalogueInput", graphql.BindUnmarshaler(ec, unmarshalInputApplyCatalogueInput)),
 			graphql.NewInputUnmarshaler("ApproveObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputApproveObjectGrantInput)),
 			graphql.NewInputUnmarshaler("ArgInput", graphql.BindUnmarshaler(ec, unmarshalInputArgInput)),
 			graphql.NewInputUnmarshaler("BeginProviderInput", graphql.BindUnmarshaler(ec, unmarshalInputBeginProviderInput)),
+			graphql.NewInputUnmarshaler("CancelMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelMembershipInput)),
 			graphql.NewInputUnmarshaler("ChallengeInput", graphql.BindUnmarshaler(ec, unmarshalInputChallengeInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("ChangePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePlanInput)),
 			graphql.NewInputUnmarshaler("ChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputChannelInput)),
 			graphql.NewInputUnmarshaler("CheckInput", graphql.BindUnmarshaler(ec, unmarshalInputCheckInput)),
+			graphql.NewInputUnmarshaler("CommitReservationInput", graphql.BindUnmarshaler(ec, unmarshalInputCommitReservationInput)),
 			graphql.NewInputUnmarshaler("CompleteElevationInput", graphql.BindUnmarshaler(ec, unmarshalInputCompleteElevationInput)),
 			graphql.NewInputUnmarshaler("CompleteSignInInput", graphql.BindUnmarshaler(ec, unmarshalInputCompleteSignInInput)),
+			graphql.NewInputUnmarshaler("CompleteTestPaymentInput", graphql.BindUnmarshaler(ec, unmarshalInputCompleteTestPaymentInput)),
 			graphql.NewInputUnmarshaler("ConfirmEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmEmailInput)),
 			graphql.NewInputUnmarshaler("ConfirmTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmTotpInput)),
+			graphql.NewInputUnmarshaler("ConsumeFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputConsumeFeatureInput)),
 			graphql.NewInputUnmarshaler("CreateAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAccessKeyInput)),
 			graphql.NewInputUnmarshaler("CreateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDocumentInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
@@ -88,23 +100,34 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
+			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentListInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentListInput)),
 			graphql.NewInputUnmarshaler("EnableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputEnableUserInput)),
+			graphql.NewInputUnmarshaler("EndAddonInput", graphql.BindUnmarshaler(ec, unmarshalInputEndAddonInput)),
 			graphql.NewInputUnmarshaler("EndSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputEndSessionInput)),
+			graphql.NewInputUnmarshaler("EntitlementsChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputEntitlementsChannelInput)),
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
 			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
 			graphql.NewInputUnmarshaler("GrantObjectInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantObjectInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
 			graphql.NewInputUnmarshaler("ImpersonateInput", graphql.BindUnmarshaler(ec, unmarshalInputImpersonateInput)),
 			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
+			graphql.NewInputUnmarshaler("MigrateMembersInput", graphql.BindUnmarshaler(ec, unmarshalInputMigrateMembersInput)),
+			graphql.NewInputUnmarshaler("OverrideFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputOverrideFeatureInput)),
 			graphql.NewInputUnmarshaler("OwnListInput", graphql.BindUnmarshaler(ec, unmarshalInputOwnListInput)),
+			graphql.NewInputUnmarshaler("PauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputPauseMembershipInput)),
+			graphql.NewInputUnmarshaler("PlanFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputPlanFeatureInput)),
 			graphql.NewInputUnmarshaler("PolicyChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPolicyChangeInput)),
+			graphql.NewInputUnmarshaler("PreviewChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPreviewChangeInput)),
 			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
+			graphql.NewInputUnmarshaler("PutOnPlanInput", graphql.BindUnmarshaler(ec, unmarshalInputPutOnPlanInput)),
 			graphql.NewInputUnmarshaler("ReauthenticateInput", graphql.BindUnmarshaler(ec, unmarshalInputReauthenticateInput)),
 			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
+			graphql.NewInputUnmarshaler("RefundPaymentInput", graphql.BindUnmarshaler(ec, unmarshalInputRefundPaymentInput)),
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
+			graphql.NewInputUnmarshaler("ReleaseReservationInput", graphql.BindUnmarshaler(ec, unmarshalInputReleaseReservationInput)),
 			graphql.NewInputUnmarshaler("RemoveEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveEmailInput)),
 			graphql.NewInputUnmarshaler("RemoveFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveFactorInput)),
 			graphql.NewInputUnmarshaler("RemovePredicateInput", graphql.BindUnmarshaler(ec, unmarshalInputRemovePredicateInput)),
@@ -116,7 +139,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestPasswordResetInput)),
 			graphql.NewInputUnmarshaler("RequestSignInMailInput", graphql.BindUnmarshaler(ec, unmarshalInputRequestSignInMailInput)),
 			graphql.NewInputUnmarshaler("ResendVerificationInput", graphql.BindUnmarshaler(ec, unmarshalInputResendVerificationInput)),
+			graphql.NewInputUnmarshaler("ReserveFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputReserveFeatureInput)),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
+			graphql.NewInputUnmarshaler("ResumeMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputResumeMembershipInput)),
 			graphql.NewInputUnmarshaler("RevokeAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeAccessKeyInput)),
 			graphql.NewInputUnmarshaler("RevokeGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeGrantInput)),
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeInvitationInput)),
@@ -124,6 +149,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RoleParamInput", graphql.BindUnmarshaler(ec, unmarshalInputRoleParamInput)),
 			graphql.NewInputUnmarshaler("SetFieldRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputSetFieldRuleInput)),
 			graphql.NewInputUnmarshaler("SetGrantOptionsInput", graphql.BindUnmarshaler(ec, unmarshalInputSetGrantOptionsInput)),
+			graphql.NewInputUnmarshaler("SetPaymentBehaviorInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPaymentBehaviorInput)),
 			graphql.NewInputUnmarshaler("SetPredicateInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPredicateInput)),
 			graphql.NewInputUnmarshaler("SetPrimaryEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPrimaryEmailInput)),
 			graphql.NewInputUnmarshaler("SetSessionDataInput", graphql.BindUnmarshaler(ec, unmarshalInputSetSessionDataInput)),
@@ -135,9 +161,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("StartPasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputStartPasswordResetInput)),
 			graphql.NewInputUnmarshaler("TrackInput", graphql.BindUnmarshaler(ec, unmarshalInputTrackInput)),
 			graphql.NewInputUnmarshaler("UnlinkIdentityInput", graphql.BindUnmarshaler(ec, unmarshalInputUnlinkIdentityInput)),
+			graphql.NewInputUnmarshaler("UnpauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputUnpauseMembershipInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
 			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
 			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
+			graphql.NewInputUnmarshaler("UsageChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputUsageChannelInput)),
 			graphql.NewInputUnmarshaler("VerifyEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyEmailInput)),
 		)
 	}
@@ -880,8 +908,8 @@ extend type Query {
 }
 
 extend type Mutation {
-  "Make an access key. Errors: REAUTH_REQUIRED, FORBIDDEN for a scope the owner does not hold, UNKNOWN_PERMISSION, KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT."
-  createAccessKey(input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION) @fresh
+  "Make an access key. Errors: REAUTH_REQUIRED, FORBIDDEN for a scope the owner does not hold, UNKNOWN_PERMISSION, KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT, FEATURE_NOT_IN_PLAN."
+  createAccessKey(input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION) @fresh @entitled(feature: "access.keys")
   "Revoke an access key of the caller, or of a service account by who may manage them. Errors: NOT_FOUND."
   revokeAccessKey(input: RevokeAccessKeyInput!): RevokeAccessKeyPayload! @access(rule: SESSION)
   "Make a service account: a user for a program. Errors: FORBIDDEN, REAUTH_REQUIRED, BAD_USER_INPUT."
@@ -904,6 +932,10 @@ input ChannelInput {
   myPermissions: Boolean
   "The changes of the policy, for who holds ` + "`" + `rbac.role.read` + "`" + `: true to follow them."
   policyChanges: Boolean
+  "What a user may use, and the membership."
+  entitlements: EntitlementsChannelInput
+  "What a user uses of some features, with each use."
+  usage: UsageChannelInput
 }
 
 "How much of a list of the caller's own is to be followed."
@@ -959,7 +991,7 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews
+union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList
 
 "The newest live sessions of the caller. Each message brings the whole list."
 type SessionList {
@@ -1048,22 +1080,182 @@ extend type Subscription {
   live(channels: [ChannelInput!]!): LiveMessage! @access(rule: USER)
 }
 `, BuiltIn: false},
-	{Name: "../../schema/plan.graphqls", Input: `"A level of the product one can be on."
+	{Name: "../../schema/plan.graphqls", Input: `"""
+Lets only who is entitled to a feature use a field of the root: of a BOOLEAN feature, who has it; of one that is metered or counted, who has
+` + "`" + `uses` + "`" + ` of it left, which each call uses up. Errors: FEATURE_NOT_IN_PLAN and QUOTA_EXCEEDED with ` + "`" + `feature` + "`" + `, ` + "`" + `plan` + "`" + `, ` + "`" + `limit` + "`" + `, ` + "`" + `used` + "`" + `,
+` + "`" + `resetsAt` + "`" + ` and ` + "`" + `allowedBy` + "`" + `, the plans that would allow it.
+"""
+directive @entitled(
+  "Key of the feature."
+  feature: String!
+  "How many a call uses up, of a feature that is metered or counted."
+  uses: Int = 0
+) on FIELD_DEFINITION
+
+"What a feature is."
+enum FeatureKind {
+  "A plan has it or not."
+  BOOLEAN
+  "A plan sets a text, or a number that each use must stay within."
+  STATIC
+  "As many at once, such as documents."
+  COUNTED
+  "As many in a period, such as calls."
+  METERED
+}
+
+"Something plans differ in."
+type Feature @shareable {
+  "Unique short name."
+  key: String!
+  "What it is."
+  kind: FeatureKind!
+  "Display name."
+  name: String!
+  "Unit of its numbers, such as ` + "`" + `bytes` + "`" + `; empty for pieces."
+  unit: String!
+  "What it is about."
+  description: String!
+}
+
+"What happens above a limit. Nothing is ever deleted."
+enum OverPolicy {
+  "Nothing is added."
+  BLOCK_NEW
+  "Nothing is added or changed."
+  READ_ONLY
+  "It goes on, and what is above may be billed: a soft limit."
+  ALLOW_BILL
+}
+
+"When a metered feature counts from 0 again."
+enum UsageReset {
+  "With the billing period; each month for who pays nothing."
+  PERIOD
+  "On the first of the month, in the time zone of the membership."
+  CALENDAR_MONTH
+  "Never."
+  NEVER
+}
+
+"What a plan says of a feature."
+type PlanFeature @shareable {
+  "Key of the feature."
+  feature: String!
+  "Whether the plan has it, if it is BOOLEAN."
+  on: Boolean!
+  "The text of a STATIC feature that has one; else empty."
+  value: String!
+  "How many; null for any number, and for what has no number."
+  limit: Int
+  "What happens above the limit."
+  onOver: OverPolicy!
+  "When it counts from 0 again, if it is METERED."
+  reset: UsageReset!
+  "How much of what is left goes into the next period, at most."
+  rollover: Int!
+}
+
+"Unit of the length of a period."
+enum PeriodUnit {
+  "Days."
+  DAY
+  "Months."
+  MONTH
+  "Years."
+  YEAR
+}
+
+"The length of a period."
+type Period @shareable {
+  "How many."
+  n: Int!
+  "Of what."
+  unit: PeriodUnit!
+}
+
+"What a plan costs in one currency for one length of period."
+type Price @shareable {
+  "Name of the price within its plan, such as ` + "`" + `eur-1-month` + "`" + `."
+  key: String!
+  "Currency, ISO 4217."
+  currency: String!
+  "Amount for a period, in the smallest unit of the currency."
+  amountMinor: Int!
+  "Length of the period."
+  every: Period!
+  "What each unit above a soft limit costs."
+  overages: [Overage!]!
+}
+
+"What each unit above a soft limit costs."
+type Overage @shareable {
+  "Key of the feature."
+  feature: String!
+  "Amount, in the smallest unit of the currency of the price."
+  amountMinor: Int!
+}
+
+"One version of a level of the product. Its prices and features never change: other ones are another version."
 type Plan implements Node {
-  "Global id."
+  "Global id of the version."
   id: ID!
-  "Unique short name, lower case."
+  "Short name of the level, lower case: the same for all of its versions."
+  key: String!
+  "Which version, from 1."
+  version: Int!
+  "Whether it is the newest version of its level."
+  current: Boolean!
+  "Display name."
+  name: String!
+  "What it is about."
+  description: String!
+  "Order of the levels: a higher rank is more."
+  rank: Int!
+  "Whether new users start here, and who has nothing else is. Exactly one plan is the default."
+  isDefault: Boolean!
+  "Whether only its members see it."
+  hidden: Boolean!
+  "Whether it takes nobody new."
+  closed: Boolean!
+  "Global id of the only subject it is for; null for everybody."
+  onlyFor: ID
+  "Days of trial, once for each subject."
+  trialDays: Int!
+  "Days of access after a period that nobody has paid."
+  graceDays: Int!
+  "What it costs; empty for a plan that costs nothing."
+  prices: [Price!]!
+  "What it has."
+  features: [PlanFeature!]!
+  "The role it gives; null for none."
+  role: Role
+}
+
+"How much more of a feature an add-on gives."
+type AddonGift @shareable {
+  "Key of the feature."
+  feature: String!
+  "How many more."
+  amount: Int!
+}
+
+"More of some features, for money."
+type Addon @shareable {
+  "Unique short name."
   key: String!
   "Display name."
   name: String!
-  "Order of the levels: a higher rank is more."
-  rank: Int!
-  "Whether new users start here. Exactly one plan is the default."
-  isDefault: Boolean!
-  "Price of a month."
-  price: Money!
-  "What the plan allows."
-  limits: [PlanLimit!]!
+  "Whether it is paid and given with each period; else it is a top-up, paid once."
+  recurring: Boolean!
+  "How many days a top-up lasts; 0 for the rest of the period."
+  days: Int!
+  "Whether nobody may buy it any more."
+  closed: Boolean!
+  "What it gives."
+  gives: [AddonGift!]!
+  "What one costs."
+  prices: [Price!]!
 }
 
 "An amount of money."
@@ -1074,67 +1266,834 @@ type Money @shareable {
   currency: String!
 }
 
-"How much of a feature a plan allows."
-type PlanLimit @shareable {
-  "Key of the feature, such as ` + "`" + `registry.documents` + "`" + `."
-  feature: String!
-  "How many; null for any number."
-  limit: Int
+"A coupon, for who edits the catalogue."
+type Coupon {
+  "What people type, in lower case."
+  key: String!
+  "Display name."
+  name: String!
+  "Percent it takes off; 0 if it takes amounts off."
+  percent: Int!
+  "The amounts it takes off, one for each currency."
+  off: [Money!]!
+  "How many periods it is good for; 0 for all."
+  periods: Int!
+  "How often it may be redeemed by all; 0 for any number."
+  most: Int!
+  "How often it was."
+  redeemed: Int!
+  "To be redeemed before; null for ever."
+  until: Time
+  "Keys of the plans it is for; empty for all."
+  plans: [String!]!
 }
 
-"A subject's place in the plan catalogue."
+"Where a membership stands in its life. It follows from the clock alone."
+enum MembershipStatus {
+  "On trial: nothing is paid yet."
+  TRIALING
+  "In order."
+  ACTIVE
+  "The period is over and nobody has paid the next; access for as long as the grace."
+  PAST_DUE
+  "It ends with what was paid."
+  CANCELED
+  "It is over: the default plan applies."
+  EXPIRED
+  "On hold by an administrator: the default plan applies."
+  SUSPENDED
+}
+
+"Whether a subject is within what its plan allows, whatever the state of its membership."
+enum Standing {
+  "It is."
+  OK
+  "It has more than is allowed of something that is counted: nothing is deleted, and nothing can be added."
+  OVER_QUOTA
+}
+
+"A change that was put off."
+type PendingChange {
+  "The plan to come."
+  plan: Plan!
+  "Key of its price; empty for nothing."
+  price: String!
+  "When it comes."
+  at: Time!
+}
+
+"An add-on that was bought."
+type BoughtAddon @shareable {
+  "Names it within the membership."
+  id: String!
+  "Key of the add-on."
+  addon: String!
+  "Its name."
+  name: String!
+  "How many."
+  quantity: Int!
+  "Since when."
+  since: Time!
+  "When a top-up is over; null for one that renews."
+  until: Time
+  "Whether it ends with the period instead of renewing."
+  ending: Boolean!
+}
+
+"More or less of a feature than the plan gives, by an administrator."
+type FeatureOverride @shareable {
+  "Key of the feature."
+  feature: String!
+  "Whether the subject has it, if it is BOOLEAN."
+  on: Boolean!
+  "The text of a STATIC feature."
+  value: String!
+  "How many; null for any number."
+  limit: Int
+  "When it ends; null for never."
+  expiresAt: Time
+  "Why."
+  reason: String!
+}
+
+"A subject's place in the plan catalogue, as of now."
 type Membership implements Node {
   "Global id."
   id: ID!
-  "The plan."
+  "Global id of the subject."
+  subject: ID!
+  "The plan that applies."
   plan: Plan!
-  "Since when."
+  "The plan that was chosen: another than the one that applies when the membership is over or on hold."
+  chosen: Plan!
+  "Key of the price that is paid; empty for nothing."
+  price: String!
+  "Where it stands."
+  status: MembershipStatus!
+  "Whether the subject is within what is allowed."
+  standing: Standing!
+  "Since when on the chosen plan."
   since: Time!
-  "Counts the changes, from 1. Send it back with a change."
+  "Begin of the period usage is counted in."
+  periodStart: Time!
+  "Its end."
+  periodEnd: Time!
+  "When the next status comes if nobody does anything; null for never."
+  until: Time
+  "Time zone the periods are reckoned in, IANA."
+  timeZone: String!
+  "What was put off; null for nothing."
+  pending: PendingChange
+  "Add-ons."
+  addons: [BoughtAddon!]!
+  "Overrides, those that are over too."
+  overrides: [FeatureOverride!]!
+  "Key of the coupon that is good for the next period; null for none."
+  coupon: String
+  "What the subject owes; below 0 what it has to its credit."
+  balance: Money!
+  "Where to pay for the change that waits for it; null when none does."
+  checkoutUrl: String
+  "Why the last attempt to renew has failed; null when it has not."
+  paymentProblem: String
+  "Why an administrator has put it on hold; null when it is not."
+  pauseReason: String
+  "What time it is for this membership. Another than the real one only when its clock was moved, in development."
+  now: Time!
+  "Counts the changes, from 1; 0 for who never had any."
   version: Int!
+}
+
+"A page of memberships."
+type MembershipConnection {
+  "The memberships with their cursors."
+  edges: [MembershipEdge!]!
+  "The memberships."
+  nodes: [Membership!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+}
+
+"A membership in a list."
+type MembershipEdge {
+  "The membership."
+  node: Membership!
+  "Its position."
+  cursor: String!
+}
+
+"How near to its limit a use is."
+enum UsageLevel {
+  "Far."
+  OK
+  "At 80 % or more."
+  NEAR
+  "Above it."
+  EXCEEDED
 }
 
 "What a subject may use of a feature now, and why."
 type Entitlement @shareable {
   "Key of the feature."
   feature: String!
-  "How many the plan allows; null for any number."
+  "What the feature is."
+  kind: FeatureKind!
+  "Whether the subject has it, if it is BOOLEAN."
+  on: Boolean!
+  "The text of a STATIC feature that has one; else empty."
+  value: String!
+  "How many the plan and the add-ons allow; null for any number."
   limit: Int
+  "How many are left over of the period before and go on top."
+  carried: Int!
   "How many are used."
   used: Int!
+  "How many are reserved."
+  reserved: Int!
   "How many remain; null for any number, 0 when over the limit."
   remaining: Int
-  "Key of the plan that says so."
+  "How many are above a limit."
+  overage: Int!
+  "How near to the limit."
+  level: UsageLevel!
+  "When it counts from 0 again; null for never."
+  resetsAt: Time
+  "What says so: ` + "`" + `plan` + "`" + `, ` + "`" + `default` + "`" + ` for the default plan, ` + "`" + `override` + "`" + `, or ` + "`" + `none` + "`" + `."
   source: String!
+  "End of the override; null when there is none."
+  until: Time
+  "Each step to the answer, in words."
+  why: [String!]!
+}
+
+"A feature of which more is used, or would be, than is allowed."
+type OverQuotaItem {
+  "Key of the feature."
+  feature: String!
+  "How many are allowed."
+  limit: Int!
+  "How many are used."
+  used: Int!
+  "How many are too many."
+  excess: Int!
+  "What happens above the limit."
+  onOver: OverPolicy!
+  "Global ids of the newest of what is too much, at most 100; empty where they cannot be named."
+  newest: [ID!]!
+}
+
+"What a line of an invoice is for."
+enum LineKind {
+  "Something bought."
+  CHARGE
+  "The rest of a period that is given up."
+  CREDIT
+  "A coupon."
+  DISCOUNT
+  "The price of a change within a period."
+  SURCHARGE
+  "Use above a soft limit."
+  OVERAGE
+}
+
+"A line of an invoice. Each is rounded once; a sum is that of its lines."
+type InvoiceLine @shareable {
+  "What it is for."
+  kind: LineKind!
+  "In words."
+  text: String!
+  "Begin of the time it is for; null for none."
+  from: Time
+  "End of it."
+  to: Time
+  "How many."
+  quantity: Int!
+  "Amount in the smallest unit; below 0 for what is taken off."
+  amountMinor: Int!
+}
+
+"What a change would be, at the amounts of ` + "`" + `now` + "`" + `. Taken up by its token it is just that."
+type ChangePreview {
+  "Takes it up: see ` + "`" + `changePlan` + "`" + `. It is shown this once."
+  token: String!
+  "Until when it can be taken up."
+  expiresAt: Time!
+  "Of when the amounts are."
+  now: Time!
+  "When the change comes."
+  effectiveAt: Time!
+  "What it consists of."
+  lines: [InvoiceLine!]!
+  "Sum of the lines."
+  net: Money!
+  "What is asked for now: the sum less what is to the subject's credit."
+  due: Money!
+  "What would be above its limit."
+  overQuota: [OverQuotaItem!]!
+}
+
+"When a change comes."
+enum ChangeMode {
+  "What is more at once, everything else at the end of the period."
+  AUTO
+  "At once, with the rest of the period made good."
+  NOW
+  "At the end of the period."
+  PERIOD_END
+}
+
+"Input of ` + "`" + `previewChange` + "`" + `: a plan, or an add-on."
+input PreviewChangeInput {
+  "Global id of the plan; null for an add-on."
+  plan: ID
+  "Key of its price; null for the only one there is."
+  price: String
+  "When it is to come."
+  mode: ChangeMode! = AUTO
+  "A coupon."
+  coupon: String
+  "Key of an add-on to buy."
+  addon: String
+  "How many of it."
+  quantity: Int! = 1
+  "Time zone in which a period that begins now is reckoned, IANA; null for the one there is."
+  timeZone: String
+  "Global id of the user; null for the caller. Another's needs ` + "`" + `plan.membership.write` + "`" + `."
+  user: ID
 }
 
 "Input of ` + "`" + `changePlan` + "`" + `."
 input ChangePlanInput {
-  "Global id of the plan to move to."
-  plan: ID!
-  "Version of the membership the caller saw; the change is refused if it has moved on."
-  version: Int!
-  "Global id of the user to move; null for the caller. Another's needs ` + "`" + `plan.membership.write` + "`" + `."
-  user: ID
+  "Token of a preview."
+  token: String!
 }
 
-"Answer of ` + "`" + `changePlan` + "`" + `."
-type ChangePlanPayload {
-  "The membership after the change."
+"The change has come, or will at the time it was put off to."
+type MembershipChanged {
+  "The membership after it."
   membership: Membership!
 }
 
+"Somebody has to pay first; the change comes with the payment."
+type CheckoutRequired {
+  "Where to pay."
+  url: String!
+  "The membership as it still is."
+  membership: Membership!
+}
+
+"What became of a change."
+union ChangeResult = MembershipChanged | CheckoutRequired
+
+"Answer of ` + "`" + `changePlan` + "`" + `."
+type ChangePlanPayload {
+  "What became of it."
+  result: ChangeResult!
+}
+
+"Answer of ` + "`" + `advanceMembershipClock` + "`" + `."
+type AdvanceMembershipClockPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `cancelMembership` + "`" + `."
+type CancelMembershipPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `completeTestPayment` + "`" + `."
+type CompleteTestPaymentPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `endAddon` + "`" + `."
+type EndAddonPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `overrideFeature` + "`" + `."
+type OverrideFeaturePayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `pauseMembership` + "`" + `."
+type PauseMembershipPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `putOnPlan` + "`" + `."
+type PutOnPlanPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `refundPayment` + "`" + `."
+type RefundPaymentPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `resumeMembership` + "`" + `."
+type ResumeMembershipPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Answer of ` + "`" + `unpauseMembership` + "`" + `."
+type UnpauseMembershipPayload {
+  "The membership after it."
+  membership: Membership!
+}
+
+"Input of ` + "`" + `cancelMembership` + "`" + `."
+input CancelMembershipInput {
+  "At once, with nothing given back; else at the end of the period."
+  now: Boolean! = false
+  "Global id of the user; null for the caller. Another's needs ` + "`" + `plan.membership.write` + "`" + `."
+  user: ID
+}
+
+"Input of ` + "`" + `resumeMembership` + "`" + `."
+input ResumeMembershipInput {
+  "Global id of the user; null for the caller. Another's needs ` + "`" + `plan.membership.write` + "`" + `."
+  user: ID
+}
+
+"Input of ` + "`" + `endAddon` + "`" + `."
+input EndAddonInput {
+  "Id of the add-on within the membership."
+  addon: String!
+  "Global id of the user; null for the caller. Another's needs ` + "`" + `plan.membership.write` + "`" + `."
+  user: ID
+}
+
+"Input of ` + "`" + `putOnPlan` + "`" + `."
+input PutOnPlanInput {
+  "Global id of the user."
+  user: ID!
+  "Key of the plan."
+  plan: String!
+}
+
+"Input of ` + "`" + `pauseMembership` + "`" + `."
+input PauseMembershipInput {
+  "Global id of the user."
+  user: ID!
+  "Why, for those who ask later."
+  reason: String!
+}
+
+"Input of ` + "`" + `unpauseMembership` + "`" + `."
+input UnpauseMembershipInput {
+  "Global id of the user."
+  user: ID!
+}
+
+"What a plan, or an override, says of a feature."
+input PlanFeatureInput {
+  "Key of the feature."
+  feature: String!
+  "Of a BOOLEAN feature."
+  on: Boolean! = false
+  "The text of a STATIC feature that has one."
+  value: String! = ""
+  "How many; null for any number."
+  limit: Int
+  "What happens above the limit."
+  onOver: OverPolicy! = BLOCK_NEW
+  "When it counts from 0 again."
+  reset: UsageReset! = PERIOD
+  "How much of what is left goes into the next period, at most."
+  rollover: Int! = 0
+}
+
+"Input of ` + "`" + `overrideFeature` + "`" + `."
+input OverrideFeatureInput {
+  "Global id of the user."
+  user: ID!
+  "What is to hold instead of the plan."
+  feature: PlanFeatureInput!
+  "When it ends; null for never."
+  expiresAt: Time
+  "Why, for those who ask later."
+  reason: String!
+  "Take the override of the feature back instead."
+  clear: Boolean! = false
+}
+
+"Input of ` + "`" + `refundPayment` + "`" + `."
+input RefundPaymentInput {
+  "Global id of the ledger entry of the payment."
+  payment: ID!
+  "How much, in the smallest unit; null for all that is left."
+  amountMinor: Int
+  "Whether the subject keeps what it was for; else a refund of everything ends it now."
+  keep: Boolean! = false
+  "Why, for those who ask later."
+  reason: String!
+}
+
+"Input of ` + "`" + `advanceMembershipClock` + "`" + `."
+input AdvanceMembershipClockInput {
+  "Global id of the user."
+  user: ID!
+  "To when."
+  to: Time!
+}
+
+"Input of ` + "`" + `migrateMembers` + "`" + `."
+input MigrateMembersInput {
+  "Key of the plan."
+  plan: String!
+  "Only tell who would be moved."
+  dryRun: Boolean! = false
+}
+
+"A member that is moved."
+type MovedMember {
+  "Global id of the subject."
+  subject: ID!
+  "What is above its limit then."
+  overQuota: [OverQuotaItem!]!
+}
+
+"Answer of ` + "`" + `migrateMembers` + "`" + `."
+type MigrateMembersPayload {
+  "Who is moved, at most 1,000 in one call."
+  members: [MovedMember!]!
+}
+
+"Input of ` + "`" + `consumeFeature` + "`" + `."
+input ConsumeFeatureInput {
+  "Global id of the user."
+  user: ID!
+  "Key of the feature."
+  feature: String!
+  "How many, 1 or more."
+  amount: Int! = 1
+  "Where the use comes from: with ` + "`" + `id` + "`" + ` it names the use, which counts once however often it is sent."
+  source: String
+  "Names the use within its source."
+  id: String
+  "When it was; null for now. In a period that is closed it counts in the present one."
+  at: Time
+}
+
+"Input of ` + "`" + `reserveFeature` + "`" + `."
+input ReserveFeatureInput {
+  "Global id of the user."
+  user: ID!
+  "Key of the feature."
+  feature: String!
+  "How many, 1 or more."
+  amount: Int! = 1
+  "Where the use comes from: with ` + "`" + `id` + "`" + ` it names the use, which counts once however often it is sent."
+  source: String
+  "Names the use within its source."
+  id: String
+  "When it was; null for now. In a period that is closed it counts in the present one."
+  at: Time
+}
+
+"Input of ` + "`" + `commitReservation` + "`" + `."
+input CommitReservationInput {
+  "The reservation, as ` + "`" + `reserveFeature` + "`" + ` has named it."
+  reservation: String!
+}
+
+"Input of ` + "`" + `releaseReservation` + "`" + `."
+input ReleaseReservationInput {
+  "The reservation, as ` + "`" + `reserveFeature` + "`" + ` has named it."
+  reservation: String!
+}
+
+"What came of a use."
+type FeatureUsage @shareable {
+  "Key of the feature."
+  feature: String!
+  "How many are used after it."
+  used: Int!
+  "How many are allowed, with what was carried over; null for any number."
+  limit: Int
+  "How many remain; null for any number."
+  remaining: Int
+  "How many are above a soft limit."
+  overage: Int!
+  "When it counts from 0 again; null for never."
+  resetsAt: Time
+  "It was counted before: this is the result of that time."
+  duplicate: Boolean!
+  "Its period is closed, so it counts in the present one."
+  late: Boolean!
+  "Names the reservation, good for ten minutes; null when none was asked for."
+  reservation: String
+}
+
+"Answer of ` + "`" + `consumeFeature` + "`" + `."
+type ConsumeFeaturePayload {
+  "What came of it."
+  usage: FeatureUsage!
+}
+
+"Answer of ` + "`" + `reserveFeature` + "`" + `."
+type ReserveFeaturePayload {
+  "What came of it."
+  usage: FeatureUsage!
+}
+
+"Answer of ` + "`" + `commitReservation` + "`" + `."
+type CommitReservationPayload {
+  "What came of it."
+  usage: FeatureUsage!
+}
+
+"Answer of ` + "`" + `releaseReservation` + "`" + `."
+type ReleaseReservationPayload {
+  "What came of it."
+  usage: FeatureUsage!
+}
+
+"What a ledger entry records."
+enum LedgerKind {
+  "An invoice."
+  CHARGE
+  "A payment."
+  PAYMENT
+  "A payment was given back."
+  REFUND
+  "What was owed is not any more."
+  WAIVER
+}
+
+"An entry of the ledger. Entries are only ever added; the sum of all is the balance."
+type LedgerEntry {
+  "Global id."
+  id: ID!
+  "What it records."
+  kind: LedgerKind!
+  "When."
+  at: Time!
+  "The lines of an invoice."
+  lines: [InvoiceLine!]!
+  "Amount: more than 0 is owed, less than 0 is paid or given."
+  amount: Money!
+  "The balance after it, in the smallest unit."
+  balanceMinor: Int!
+  "Number of an invoice; null for other entries."
+  number: String
+  "Path of the invoice as a page; with ` + "`" + `.pdf` + "`" + ` for ` + "`" + `.html` + "`" + ` as a document. Null for other entries."
+  invoicePath: String
+  "Why, for refunds."
+  reason: String
+}
+
+"A page of the ledger."
+type LedgerConnection {
+  "The entries with their cursors."
+  edges: [LedgerEdge!]!
+  "The entries."
+  nodes: [LedgerEntry!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+}
+
+"An entry in a list."
+type LedgerEdge {
+  "The entry."
+  node: LedgerEntry!
+  "Its position."
+  cursor: String!
+}
+
+"The whole catalogue, for who edits it."
+type Catalogue {
+  "Every version of every plan, by rank, the newest first."
+  plans: [Plan!]!
+  "Features, by key."
+  features: [Feature!]!
+  "Add-ons, those that are closed too."
+  addons: [Addon!]!
+  "Coupons."
+  coupons: [Coupon!]!
+  "The current versions as YAML: what ` + "`" + `applyCatalogue` + "`" + ` changes nothing with."
+  yaml: String!
+}
+
+"Input of ` + "`" + `applyCatalogue` + "`" + `."
+input ApplyCatalogueInput {
+  "The catalogue, or the part of it that is to change, as YAML: see docs/plans.md."
+  yaml: String!
+  "Take away what it does not name."
+  prune: Boolean! = false
+  "Only tell the difference."
+  dryRun: Boolean! = false
+}
+
+"Answer of ` + "`" + `applyCatalogue` + "`" + `."
+type ApplyCataloguePayload {
+  "What differs, each in words: ` + "`" + `+` + "`" + ` for what is new, ` + "`" + `~` + "`" + ` for what changes, ` + "`" + `-` + "`" + ` for what goes."
+  changes: [String!]!
+  "The catalogue after it."
+  catalogue: Catalogue!
+}
+
+"Input of ` + "`" + `deletePlan` + "`" + `."
+input DeletePlanInput {
+  "Global id of the version."
+  plan: ID!
+}
+
+"Answer of ` + "`" + `deletePlan` + "`" + `."
+type DeletePlanPayload {
+  "The catalogue after it."
+  catalogue: Catalogue!
+}
+
+"What the test provider of payments does with the charges of a user."
+enum PaymentBehavior {
+  "It takes the money."
+  PAYS
+  "It declines, as a card without cover does."
+  DECLINES
+  "It does not answer, and takes nothing."
+  UNREACHABLE
+  "It takes the money, and its answer is lost."
+  PAYS_SILENTLY
+  "The user has to pay at an address first."
+  ASKS_PAYER
+}
+
+"Input of ` + "`" + `setPaymentBehavior` + "`" + `."
+input SetPaymentBehaviorInput {
+  "Global id of the user; null for the caller. Another's needs ` + "`" + `plan.membership.write` + "`" + `."
+  user: ID
+  "What it does from now on."
+  behavior: PaymentBehavior!
+}
+
+"Answer of ` + "`" + `setPaymentBehavior` + "`" + `."
+type SetPaymentBehaviorPayload {
+  "What it does."
+  behavior: PaymentBehavior!
+}
+
+"Input of ` + "`" + `completeTestPayment` + "`" + `."
+input CompleteTestPaymentInput {
+  "Key of the payment: the end of the checkout address."
+  key: String!
+  "Whether to pay, or to refuse."
+  pay: Boolean!
+}
+
+"What a subject may use, and its membership. Each message brings all of it."
+type EntitlementList {
+  "The membership."
+  membership: Membership!
+  "What may be used, by key of the feature."
+  entitlements: [Entitlement!]!
+}
+
+"What a subject uses of the features that are followed. Each message brings all of it."
+type UsageList @shareable {
+  "The features."
+  usage: [Entitlement!]!
+}
+
+"Which usage is to be followed."
+input UsageChannelInput {
+  "Keys of the features, 1 to 100."
+  features: [String!]!
+  "Global id of the user; null for the caller. Another's needs ` + "`" + `plan.membership.read` + "`" + `."
+  user: ID
+}
+
+"Whose entitlements are to be followed."
+input EntitlementsChannelInput {
+  "Global id of the user; null for the caller. Another's needs ` + "`" + `plan.membership.read` + "`" + `."
+  user: ID
+}
+
 extend type Query {
-  "The plan catalogue, by rank."
+  "The plans on offer to the caller, by rank, and the one they are on."
   plans: [Plan!]! @access(rule: PUBLIC)
+  "What plans differ in, by key."
+  features: [Feature!]! @access(rule: PUBLIC)
+  "What can be bought besides a plan, by key."
+  addons: [Addon!]! @access(rule: PUBLIC)
+  "Everything that is, was and will be on offer."
+  catalogue: Catalogue! @access(rule: PERMISSION, permission: "plan.catalogue.write")
+  "A user's membership; the caller's for null. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN."
+  membership(user: ID): Membership! @access(rule: USER)
+  "All memberships, the newest first; on any version of a plan for its key. Errors: PLAN_UNKNOWN."
+  memberships(plan: String, first: Int, after: String, last: Int, before: String): MembershipConnection! @access(rule: PERMISSION, permission: "plan.membership.read")
+  "What a user may use; the caller for null. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN."
+  entitlements(user: ID): [Entitlement!]! @access(rule: USER)
+  "What a user may use of one feature. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN, FEATURE_UNKNOWN."
+  entitlement(feature: String!, user: ID): Entitlement! @access(rule: USER)
+  "What a user has too much of, on its plan or on another. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN, PLAN_UNKNOWN."
+  overQuota(plan: ID, user: ID): [OverQuotaItem!]! @access(rule: USER)
+  """
+  What a change of plan or an add-on would cost, when it would come, and the token that makes it so. It changes nothing. Errors: FORBIDDEN,
+  PLAN_UNKNOWN, PRICE_UNKNOWN, PLAN_SAME, COUPON_INVALID, ADDON_UNAVAILABLE, CURRENCY_MISMATCH, MEMBERSHIP_STATE.
+  """
+  previewChange(input: PreviewChangeInput!): ChangePreview! @access(rule: USER)
+  "A user's ledger, the newest first. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN."
+  ledger(user: ID, first: Int, after: String, last: Int, before: String): LedgerConnection! @access(rule: USER)
 }
 
 extend type Mutation {
   """
-  Move to another plan at once. The plan's role is granted and the old one's revoked in the same transaction.
-  Errors: PLAN_UNKNOWN, PLAN_SAME, PLAN_STALE, FORBIDDEN, NOT_FOUND (for the user).
+  Take a preview up: what it says happens, and nothing else is charged. Taking it up again charges nothing twice. Errors: PREVIEW_EXPIRED,
+  PLAN_STALE, PLAN_BUSY, PAYMENT_DECLINED, PAYMENT_UNREACHABLE, COUPON_INVALID.
   """
   changePlan(input: ChangePlanInput!): ChangePlanPayload! @access(rule: USER)
+  "End what is paid, or the trial. Errors: FORBIDDEN, NOT_FOUND, MEMBERSHIP_STATE, PLAN_BUSY."
+  cancelMembership(input: CancelMembershipInput!): CancelMembershipPayload! @access(rule: USER)
+  "Take back a cancellation, or a change that was put off. Errors: FORBIDDEN, NOT_FOUND, MEMBERSHIP_STATE, PLAN_BUSY."
+  resumeMembership(input: ResumeMembershipInput!): ResumeMembershipPayload! @access(rule: USER)
+  "Let an add-on end with the period. Errors: FORBIDDEN, NOT_FOUND, ADDON_UNAVAILABLE, PLAN_BUSY."
+  endAddon(input: EndAddonInput!): EndAddonPayload! @access(rule: USER)
+  "Put a user on a plan at once, for nothing. Errors: NOT_FOUND, PLAN_UNKNOWN, PLAN_SAME, PLAN_BUSY."
+  putOnPlan(input: PutOnPlanInput!): PutOnPlanPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  "Put a membership on hold: the default plan applies and nothing is charged. Errors: NOT_FOUND, MEMBERSHIP_STATE, PLAN_BUSY."
+  pauseMembership(input: PauseMembershipInput!): PauseMembershipPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  "End the hold; the time it took is added to what was paid. Errors: NOT_FOUND, MEMBERSHIP_STATE."
+  unpauseMembership(input: UnpauseMembershipInput!): UnpauseMembershipPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  "Give a user more or less of a feature than the plan. Errors: NOT_FOUND, FEATURE_UNKNOWN, PLAN_BUSY."
+  overrideFeature(input: OverrideFeatureInput!): OverrideFeaturePayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  "Give a payment back. Errors: NOT_FOUND, REFUND_IMPOSSIBLE, PAYMENT_UNREACHABLE."
+  refundPayment(input: RefundPaymentInput!): RefundPaymentPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  """
+  Move the clock of a membership forward, in development: what would have happened by then happens. Errors: NOT_FOUND, CLOCK_FORBIDDEN.
+  """
+  advanceMembershipClock(input: AdvanceMembershipClockInput!): AdvanceMembershipClockPayload! @access(rule: PERMISSION, permission: "plan.clock.advance")
+  "Move the members of old versions of a plan to its current one, for nothing until their next period. Errors: PLAN_UNKNOWN."
+  migrateMembers(input: MigrateMembersInput!): MigrateMembersPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  """
+  Make the catalogue as a text says, all or nothing. A plan whose prices or features differ gets a new version. Errors: BAD_USER_INPUT,
+  PLAN_NO_DEFAULT, PLAN_IN_USE, RBAC_ESCALATION.
+  """
+  applyCatalogue(input: ApplyCatalogueInput!): ApplyCataloguePayload! @access(rule: PERMISSION, permission: "plan.catalogue.write")
+  "Delete a version of a plan nobody is on. Errors: PLAN_UNKNOWN, PLAN_IN_USE, PLAN_NO_DEFAULT."
+  deletePlan(input: DeletePlanInput!): DeletePlanPayload! @access(rule: PERMISSION, permission: "plan.catalogue.write")
+  "Count a use, once for each ` + "`" + `source` + "`" + ` and ` + "`" + `id` + "`" + `. Errors: QUOTA_EXCEEDED, FEATURE_UNKNOWN, IDEMPOTENCY_CONFLICT."
+  consumeFeature(input: ConsumeFeatureInput!): ConsumeFeaturePayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  "Set some of a feature aside for ten minutes. Errors: those of ` + "`" + `consumeFeature` + "`" + `."
+  reserveFeature(input: ReserveFeatureInput!): ReserveFeaturePayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  "Use what was reserved; a second time changes nothing. Errors: HOLD_NOT_FOUND."
+  commitReservation(input: CommitReservationInput!): CommitReservationPayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  "Give back what was reserved. Errors: HOLD_NOT_FOUND."
+  releaseReservation(input: ReleaseReservationInput!): ReleaseReservationPayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  "Say what the test provider does with the charges of a user, in development. Errors: FORBIDDEN, NOT_FOUND without that provider."
+  setPaymentBehavior(input: SetPaymentBehaviorInput!): SetPaymentBehaviorPayload! @access(rule: USER)
+  "Pay at the test provider, or refuse to, in development. Errors: NOT_FOUND."
+  completeTestPayment(input: CompleteTestPaymentInput!): CompleteTestPaymentPayload! @access(rule: USER)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/rbac.graphqls", Input: `"A right the code asks for. The catalogue comes with the code and can't be edited."
@@ -3172,6 +4131,54 @@ func childFields_AddPasskeyPayload(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type AddPasskeyPayload", field.Name)
 }
 
+func childFields_Addon(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_Addon_key(ctx, ec, field)
+	case "name":
+		return fieldContext_Addon_name(ctx, ec, field)
+	case "recurring":
+		return fieldContext_Addon_recurring(ctx, ec, field)
+	case "days":
+		return fieldContext_Addon_days(ctx, ec, field)
+	case "closed":
+		return fieldContext_Addon_closed(ctx, ec, field)
+	case "gives":
+		return fieldContext_Addon_gives(ctx, ec, field)
+	case "prices":
+		return fieldContext_Addon_prices(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Addon", field.Name)
+}
+
+func childFields_AddonGift(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_AddonGift_feature(ctx, ec, field)
+	case "amount":
+		return fieldContext_AddonGift_amount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddonGift", field.Name)
+}
+
+func childFields_AdvanceMembershipClockPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_AdvanceMembershipClockPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AdvanceMembershipClockPayload", field.Name)
+}
+
+func childFields_ApplyCataloguePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "changes":
+		return fieldContext_ApplyCataloguePayload_changes(ctx, ec, field)
+	case "catalogue":
+		return fieldContext_ApplyCataloguePayload_catalogue(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApplyCataloguePayload", field.Name)
+}
+
 func childFields_ApproveObjectGrantPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "objectGrant":
@@ -3282,6 +4289,50 @@ func childFields_BeginTotpPayload(ctx context.Context, ec *executionContext, fie
 	return nil, fmt.Errorf("no field named %q was found under type BeginTotpPayload", field.Name)
 }
 
+func childFields_BoughtAddon(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_BoughtAddon_id(ctx, ec, field)
+	case "addon":
+		return fieldContext_BoughtAddon_addon(ctx, ec, field)
+	case "name":
+		return fieldContext_BoughtAddon_name(ctx, ec, field)
+	case "quantity":
+		return fieldContext_BoughtAddon_quantity(ctx, ec, field)
+	case "since":
+		return fieldContext_BoughtAddon_since(ctx, ec, field)
+	case "until":
+		return fieldContext_BoughtAddon_until(ctx, ec, field)
+	case "ending":
+		return fieldContext_BoughtAddon_ending(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BoughtAddon", field.Name)
+}
+
+func childFields_CancelMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_CancelMembershipPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelMembershipPayload", field.Name)
+}
+
+func childFields_Catalogue(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "plans":
+		return fieldContext_Catalogue_plans(ctx, ec, field)
+	case "features":
+		return fieldContext_Catalogue_features(ctx, ec, field)
+	case "addons":
+		return fieldContext_Catalogue_addons(ctx, ec, field)
+	case "coupons":
+		return fieldContext_Catalogue_coupons(ctx, ec, field)
+	case "yaml":
+		return fieldContext_Catalogue_yaml(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Catalogue", field.Name)
+}
+
 func childFields_ChallengePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "options":
@@ -3306,10 +4357,40 @@ func childFields_ChangePasswordPayload(ctx context.Context, ec *executionContext
 
 func childFields_ChangePlanPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "membership":
-		return fieldContext_ChangePlanPayload_membership(ctx, ec, field)
+	case "result":
+		return fieldContext_ChangePlanPayload_result(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangePlanPayload", field.Name)
+}
+
+func childFields_ChangePreview(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return fieldContext_ChangePreview_token(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_ChangePreview_expiresAt(ctx, ec, field)
+	case "now":
+		return fieldContext_ChangePreview_now(ctx, ec, field)
+	case "effectiveAt":
+		return fieldContext_ChangePreview_effectiveAt(ctx, ec, field)
+	case "lines":
+		return fieldContext_ChangePreview_lines(ctx, ec, field)
+	case "net":
+		return fieldContext_ChangePreview_net(ctx, ec, field)
+	case "due":
+		return fieldContext_ChangePreview_due(ctx, ec, field)
+	case "overQuota":
+		return fieldContext_ChangePreview_overQuota(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangePreview", field.Name)
+}
+
+func childFields_CommitReservationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "usage":
+		return fieldContext_CommitReservationPayload_usage(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CommitReservationPayload", field.Name)
 }
 
 func childFields_CompleteElevationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3334,6 +4415,14 @@ func childFields_CompleteSignInPayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type CompleteSignInPayload", field.Name)
 }
 
+func childFields_CompleteTestPaymentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_CompleteTestPaymentPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompleteTestPaymentPayload", field.Name)
+}
+
 func childFields_ConfirmEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "emails":
@@ -3352,6 +4441,14 @@ func childFields_ConfirmTotpPayload(ctx context.Context, ec *executionContext, f
 	return nil, fmt.Errorf("no field named %q was found under type ConfirmTotpPayload", field.Name)
 }
 
+func childFields_ConsumeFeaturePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "usage":
+		return fieldContext_ConsumeFeaturePayload_usage(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConsumeFeaturePayload", field.Name)
+}
+
 func childFields_ContentType(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3366,6 +4463,30 @@ func childFields_ContentType(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ContentType_version(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContentType", field.Name)
+}
+
+func childFields_Coupon(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_Coupon_key(ctx, ec, field)
+	case "name":
+		return fieldContext_Coupon_name(ctx, ec, field)
+	case "percent":
+		return fieldContext_Coupon_percent(ctx, ec, field)
+	case "off":
+		return fieldContext_Coupon_off(ctx, ec, field)
+	case "periods":
+		return fieldContext_Coupon_periods(ctx, ec, field)
+	case "most":
+		return fieldContext_Coupon_most(ctx, ec, field)
+	case "redeemed":
+		return fieldContext_Coupon_redeemed(ctx, ec, field)
+	case "until":
+		return fieldContext_Coupon_until(ctx, ec, field)
+	case "plans":
+		return fieldContext_Coupon_plans(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Coupon", field.Name)
 }
 
 func childFields_CreateAccessKeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3448,6 +4569,14 @@ func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, fiel
 		return fieldContext_DeleteMePayload_deletedAfter(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteMePayload", field.Name)
+}
+
+func childFields_DeletePlanPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "catalogue":
+		return fieldContext_DeletePlanPayload_catalogue(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeletePlanPayload", field.Name)
 }
 
 func childFields_DeleteRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3564,6 +4693,14 @@ func childFields_EnableUserPayload(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type EnableUserPayload", field.Name)
 }
 
+func childFields_EndAddonPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_EndAddonPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndAddonPayload", field.Name)
+}
+
 func childFields_EndOtherSessionsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ended":
@@ -3584,14 +4721,34 @@ func childFields_Entitlement(ctx context.Context, ec *executionContext, field gr
 	switch field.Name {
 	case "feature":
 		return fieldContext_Entitlement_feature(ctx, ec, field)
+	case "kind":
+		return fieldContext_Entitlement_kind(ctx, ec, field)
+	case "on":
+		return fieldContext_Entitlement_on(ctx, ec, field)
+	case "value":
+		return fieldContext_Entitlement_value(ctx, ec, field)
 	case "limit":
 		return fieldContext_Entitlement_limit(ctx, ec, field)
+	case "carried":
+		return fieldContext_Entitlement_carried(ctx, ec, field)
 	case "used":
 		return fieldContext_Entitlement_used(ctx, ec, field)
+	case "reserved":
+		return fieldContext_Entitlement_reserved(ctx, ec, field)
 	case "remaining":
 		return fieldContext_Entitlement_remaining(ctx, ec, field)
+	case "overage":
+		return fieldContext_Entitlement_overage(ctx, ec, field)
+	case "level":
+		return fieldContext_Entitlement_level(ctx, ec, field)
+	case "resetsAt":
+		return fieldContext_Entitlement_resetsAt(ctx, ec, field)
 	case "source":
 		return fieldContext_Entitlement_source(ctx, ec, field)
+	case "until":
+		return fieldContext_Entitlement_until(ctx, ec, field)
+	case "why":
+		return fieldContext_Entitlement_why(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Entitlement", field.Name)
 }
@@ -3664,6 +4821,64 @@ func childFields_Factors(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Factors_recoveryCodesLeft(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Factors", field.Name)
+}
+
+func childFields_Feature(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_Feature_key(ctx, ec, field)
+	case "kind":
+		return fieldContext_Feature_kind(ctx, ec, field)
+	case "name":
+		return fieldContext_Feature_name(ctx, ec, field)
+	case "unit":
+		return fieldContext_Feature_unit(ctx, ec, field)
+	case "description":
+		return fieldContext_Feature_description(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Feature", field.Name)
+}
+
+func childFields_FeatureOverride(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_FeatureOverride_feature(ctx, ec, field)
+	case "on":
+		return fieldContext_FeatureOverride_on(ctx, ec, field)
+	case "value":
+		return fieldContext_FeatureOverride_value(ctx, ec, field)
+	case "limit":
+		return fieldContext_FeatureOverride_limit(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_FeatureOverride_expiresAt(ctx, ec, field)
+	case "reason":
+		return fieldContext_FeatureOverride_reason(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FeatureOverride", field.Name)
+}
+
+func childFields_FeatureUsage(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_FeatureUsage_feature(ctx, ec, field)
+	case "used":
+		return fieldContext_FeatureUsage_used(ctx, ec, field)
+	case "limit":
+		return fieldContext_FeatureUsage_limit(ctx, ec, field)
+	case "remaining":
+		return fieldContext_FeatureUsage_remaining(ctx, ec, field)
+	case "overage":
+		return fieldContext_FeatureUsage_overage(ctx, ec, field)
+	case "resetsAt":
+		return fieldContext_FeatureUsage_resetsAt(ctx, ec, field)
+	case "duplicate":
+		return fieldContext_FeatureUsage_duplicate(ctx, ec, field)
+	case "late":
+		return fieldContext_FeatureUsage_late(ctx, ec, field)
+	case "reservation":
+		return fieldContext_FeatureUsage_reservation(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FeatureUsage", field.Name)
 }
 
 func childFields_FieldRule(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3858,6 +5073,70 @@ func childFields_InvitePayload(ctx context.Context, ec *executionContext, field 
 	return nil, fmt.Errorf("no field named %q was found under type InvitePayload", field.Name)
 }
 
+func childFields_InvoiceLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return fieldContext_InvoiceLine_kind(ctx, ec, field)
+	case "text":
+		return fieldContext_InvoiceLine_text(ctx, ec, field)
+	case "from":
+		return fieldContext_InvoiceLine_from(ctx, ec, field)
+	case "to":
+		return fieldContext_InvoiceLine_to(ctx, ec, field)
+	case "quantity":
+		return fieldContext_InvoiceLine_quantity(ctx, ec, field)
+	case "amountMinor":
+		return fieldContext_InvoiceLine_amountMinor(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceLine", field.Name)
+}
+
+func childFields_LedgerConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_LedgerConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_LedgerConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_LedgerConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerConnection", field.Name)
+}
+
+func childFields_LedgerEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return fieldContext_LedgerEdge_node(ctx, ec, field)
+	case "cursor":
+		return fieldContext_LedgerEdge_cursor(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerEdge", field.Name)
+}
+
+func childFields_LedgerEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_LedgerEntry_id(ctx, ec, field)
+	case "kind":
+		return fieldContext_LedgerEntry_kind(ctx, ec, field)
+	case "at":
+		return fieldContext_LedgerEntry_at(ctx, ec, field)
+	case "lines":
+		return fieldContext_LedgerEntry_lines(ctx, ec, field)
+	case "amount":
+		return fieldContext_LedgerEntry_amount(ctx, ec, field)
+	case "balanceMinor":
+		return fieldContext_LedgerEntry_balanceMinor(ctx, ec, field)
+	case "number":
+		return fieldContext_LedgerEntry_number(ctx, ec, field)
+	case "invoicePath":
+		return fieldContext_LedgerEntry_invoicePath(ctx, ec, field)
+	case "reason":
+		return fieldContext_LedgerEntry_reason(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerEntry", field.Name)
+}
+
 func childFields_ListChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "op":
@@ -3974,14 +5253,72 @@ func childFields_Membership(ctx context.Context, ec *executionContext, field gra
 	switch field.Name {
 	case "id":
 		return fieldContext_Membership_id(ctx, ec, field)
+	case "subject":
+		return fieldContext_Membership_subject(ctx, ec, field)
 	case "plan":
 		return fieldContext_Membership_plan(ctx, ec, field)
+	case "chosen":
+		return fieldContext_Membership_chosen(ctx, ec, field)
+	case "price":
+		return fieldContext_Membership_price(ctx, ec, field)
+	case "status":
+		return fieldContext_Membership_status(ctx, ec, field)
+	case "standing":
+		return fieldContext_Membership_standing(ctx, ec, field)
 	case "since":
 		return fieldContext_Membership_since(ctx, ec, field)
+	case "periodStart":
+		return fieldContext_Membership_periodStart(ctx, ec, field)
+	case "periodEnd":
+		return fieldContext_Membership_periodEnd(ctx, ec, field)
+	case "until":
+		return fieldContext_Membership_until(ctx, ec, field)
+	case "timeZone":
+		return fieldContext_Membership_timeZone(ctx, ec, field)
+	case "pending":
+		return fieldContext_Membership_pending(ctx, ec, field)
+	case "addons":
+		return fieldContext_Membership_addons(ctx, ec, field)
+	case "overrides":
+		return fieldContext_Membership_overrides(ctx, ec, field)
+	case "coupon":
+		return fieldContext_Membership_coupon(ctx, ec, field)
+	case "balance":
+		return fieldContext_Membership_balance(ctx, ec, field)
+	case "checkoutUrl":
+		return fieldContext_Membership_checkoutUrl(ctx, ec, field)
+	case "paymentProblem":
+		return fieldContext_Membership_paymentProblem(ctx, ec, field)
+	case "pauseReason":
+		return fieldContext_Membership_pauseReason(ctx, ec, field)
+	case "now":
+		return fieldContext_Membership_now(ctx, ec, field)
 	case "version":
 		return fieldContext_Membership_version(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Membership", field.Name)
+}
+
+func childFields_MembershipConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_MembershipConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_MembershipConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_MembershipConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MembershipConnection", field.Name)
+}
+
+func childFields_MembershipEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return fieldContext_MembershipEdge_node(ctx, ec, field)
+	case "cursor":
+		return fieldContext_MembershipEdge_cursor(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MembershipEdge", field.Name)
 }
 
 func childFields_Metric(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3998,6 +5335,14 @@ func childFields_Metric(ctx context.Context, ec *executionContext, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Metric", field.Name)
 }
 
+func childFields_MigrateMembersPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "members":
+		return fieldContext_MigrateMembersPayload_members(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MigrateMembersPayload", field.Name)
+}
+
 func childFields_Money(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "amountMinor":
@@ -4006,6 +5351,16 @@ func childFields_Money(ctx context.Context, ec *executionContext, field graphql.
 		return fieldContext_Money_currency(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
+func childFields_MovedMember(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subject":
+		return fieldContext_MovedMember_subject(ctx, ec, field)
+	case "overQuota":
+		return fieldContext_MovedMember_overQuota(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MovedMember", field.Name)
 }
 
 func childFields_ObjectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4032,6 +5387,42 @@ func childFields_ObjectGrant(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type ObjectGrant", field.Name)
 }
 
+func childFields_OverQuotaItem(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_OverQuotaItem_feature(ctx, ec, field)
+	case "limit":
+		return fieldContext_OverQuotaItem_limit(ctx, ec, field)
+	case "used":
+		return fieldContext_OverQuotaItem_used(ctx, ec, field)
+	case "excess":
+		return fieldContext_OverQuotaItem_excess(ctx, ec, field)
+	case "onOver":
+		return fieldContext_OverQuotaItem_onOver(ctx, ec, field)
+	case "newest":
+		return fieldContext_OverQuotaItem_newest(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OverQuotaItem", field.Name)
+}
+
+func childFields_Overage(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_Overage_feature(ctx, ec, field)
+	case "amountMinor":
+		return fieldContext_Overage_amountMinor(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Overage", field.Name)
+}
+
+func childFields_OverrideFeaturePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_OverrideFeaturePayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OverrideFeaturePayload", field.Name)
+}
+
 func childFields_PageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -4044,6 +5435,36 @@ func childFields_PageInfo(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_PageInfo_endCursor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func childFields_PauseMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_PauseMembershipPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PauseMembershipPayload", field.Name)
+}
+
+func childFields_PendingChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "plan":
+		return fieldContext_PendingChange_plan(ctx, ec, field)
+	case "price":
+		return fieldContext_PendingChange_price(ctx, ec, field)
+	case "at":
+		return fieldContext_PendingChange_at(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PendingChange", field.Name)
+}
+
+func childFields_Period(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "n":
+		return fieldContext_Period_n(ctx, ec, field)
+	case "unit":
+		return fieldContext_Period_unit(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Period", field.Name)
 }
 
 func childFields_Permission(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4064,28 +5485,56 @@ func childFields_Plan(ctx context.Context, ec *executionContext, field graphql.C
 		return fieldContext_Plan_id(ctx, ec, field)
 	case "key":
 		return fieldContext_Plan_key(ctx, ec, field)
+	case "version":
+		return fieldContext_Plan_version(ctx, ec, field)
+	case "current":
+		return fieldContext_Plan_current(ctx, ec, field)
 	case "name":
 		return fieldContext_Plan_name(ctx, ec, field)
+	case "description":
+		return fieldContext_Plan_description(ctx, ec, field)
 	case "rank":
 		return fieldContext_Plan_rank(ctx, ec, field)
 	case "isDefault":
 		return fieldContext_Plan_isDefault(ctx, ec, field)
-	case "price":
-		return fieldContext_Plan_price(ctx, ec, field)
-	case "limits":
-		return fieldContext_Plan_limits(ctx, ec, field)
+	case "hidden":
+		return fieldContext_Plan_hidden(ctx, ec, field)
+	case "closed":
+		return fieldContext_Plan_closed(ctx, ec, field)
+	case "onlyFor":
+		return fieldContext_Plan_onlyFor(ctx, ec, field)
+	case "trialDays":
+		return fieldContext_Plan_trialDays(ctx, ec, field)
+	case "graceDays":
+		return fieldContext_Plan_graceDays(ctx, ec, field)
+	case "prices":
+		return fieldContext_Plan_prices(ctx, ec, field)
+	case "features":
+		return fieldContext_Plan_features(ctx, ec, field)
+	case "role":
+		return fieldContext_Plan_role(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Plan", field.Name)
 }
 
-func childFields_PlanLimit(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func childFields_PlanFeature(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "feature":
-		return fieldContext_PlanLimit_feature(ctx, ec, field)
+		return fieldContext_PlanFeature_feature(ctx, ec, field)
+	case "on":
+		return fieldContext_PlanFeature_on(ctx, ec, field)
+	case "value":
+		return fieldContext_PlanFeature_value(ctx, ec, field)
 	case "limit":
-		return fieldContext_PlanLimit_limit(ctx, ec, field)
+		return fieldContext_PlanFeature_limit(ctx, ec, field)
+	case "onOver":
+		return fieldContext_PlanFeature_onOver(ctx, ec, field)
+	case "reset":
+		return fieldContext_PlanFeature_reset(ctx, ec, field)
+	case "rollover":
+		return fieldContext_PlanFeature_rollover(ctx, ec, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type PlanLimit", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type PlanFeature", field.Name)
 }
 
 func childFields_PolicyChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4140,6 +5589,30 @@ func childFields_PredicateVerdict(ctx context.Context, ec *executionContext, fie
 	return nil, fmt.Errorf("no field named %q was found under type PredicateVerdict", field.Name)
 }
 
+func childFields_Price(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_Price_key(ctx, ec, field)
+	case "currency":
+		return fieldContext_Price_currency(ctx, ec, field)
+	case "amountMinor":
+		return fieldContext_Price_amountMinor(ctx, ec, field)
+	case "every":
+		return fieldContext_Price_every(ctx, ec, field)
+	case "overages":
+		return fieldContext_Price_overages(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Price", field.Name)
+}
+
+func childFields_PutOnPlanPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_PutOnPlanPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PutOnPlanPayload", field.Name)
+}
+
 func childFields_ReauthenticatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "expiresAt":
@@ -4174,12 +5647,28 @@ func childFields_RefreshSessionPayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type RefreshSessionPayload", field.Name)
 }
 
+func childFields_RefundPaymentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_RefundPaymentPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefundPaymentPayload", field.Name)
+}
+
 func childFields_RegisterPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "result":
 		return fieldContext_RegisterPayload_result(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RegisterPayload", field.Name)
+}
+
+func childFields_ReleaseReservationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "usage":
+		return fieldContext_ReleaseReservationPayload_usage(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReleaseReservationPayload", field.Name)
 }
 
 func childFields_RemoveEmailPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4306,6 +5795,14 @@ func childFields_ResendVerificationPayload(ctx context.Context, ec *executionCon
 	return nil, fmt.Errorf("no field named %q was found under type ResendVerificationPayload", field.Name)
 }
 
+func childFields_ReserveFeaturePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "usage":
+		return fieldContext_ReserveFeaturePayload_usage(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReserveFeaturePayload", field.Name)
+}
+
 func childFields_ResetPasswordPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ended":
@@ -4320,6 +5817,14 @@ func childFields_ResetRolePayload(ctx context.Context, ec *executionContext, fie
 		return fieldContext_ResetRolePayload_permissions(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResetRolePayload", field.Name)
+}
+
+func childFields_ResumeMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_ResumeMembershipPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResumeMembershipPayload", field.Name)
 }
 
 func childFields_RevokeAccessKeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4548,6 +6053,14 @@ func childFields_SetGrantOptionsPayload(ctx context.Context, ec *executionContex
 	return nil, fmt.Errorf("no field named %q was found under type SetGrantOptionsPayload", field.Name)
 }
 
+func childFields_SetPaymentBehaviorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "behavior":
+		return fieldContext_SetPaymentBehaviorPayload_behavior(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetPaymentBehaviorPayload", field.Name)
+}
+
 func childFields_SetPredicatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "predicate":
@@ -4688,6 +6201,14 @@ func childFields_UnlinkIdentityPayload(ctx context.Context, ec *executionContext
 		return fieldContext_UnlinkIdentityPayload_identity(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UnlinkIdentityPayload", field.Name)
+}
+
+func childFields_UnpauseMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "membership":
+		return fieldContext_UnpauseMembershipPayload_membership(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnpauseMembershipPayload", field.Name)
 }
 
 func childFields_UpdateDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

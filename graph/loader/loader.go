@@ -20,6 +20,7 @@ type Sources struct {
 	Documents    func(ctx context.Context, ids []string) (map[string]registry.Document, error)
 	References   func(ctx context.Context, documents []string) (map[string][]registry.Reference, error)
 	Targets      func(ctx context.Context, refs []ref.Ref) ([]registry.Target, error)
+	Standings    func(ctx context.Context, subjects []ref.Ref) (map[ref.Ref]plan.Standing, error)
 }
 
 // set are the loaders of one operation.
@@ -31,6 +32,7 @@ type set struct {
 	documents  batcher[string, registry.Document]
 	references batcher[string, []registry.Reference]
 	targets    batcher[ref.Ref, registry.Target]
+	standings  batcher[ref.Ref, plan.Standing]
 }
 
 type key struct{}
@@ -44,6 +46,7 @@ func With(ctx context.Context, from Sources) context.Context {
 	s.users.fetch = from.Users
 	s.roles.fetch = from.Roles
 	s.plans.fetch = from.Plans
+	s.standings.fetch = from.Standings
 	s.types.fetch = from.ContentTypes
 	s.documents.fetch = func(ctx context.Context, ids []string) (map[string]registry.Document, error) {
 		docs, err := from.Documents(ctx, ids)
@@ -152,6 +155,11 @@ func Role(ctx context.Context, id string) (*rbac.Role, error) {
 // Plan gives a plan, nil when absent.
 func Plan(ctx context.Context, id string) (*plan.Plan, error) {
 	return load(ctx, func(s *set) *batcher[string, plan.Plan] { return &s.plans }, id)
+}
+
+// Standing gives the standing of a subject, nil when hidden.
+func Standing(ctx context.Context, subject ref.Ref) (*plan.Standing, error) {
+	return load(ctx, func(s *set) *batcher[ref.Ref, plan.Standing] { return &s.standings }, subject)
 }
 
 // ContentType gives a content type, nil when absent or hidden.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/factor"
+	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
 )
 
@@ -73,3 +75,22 @@ type LeavePayload struct{ DeletedAfter *time.Time }
 
 // InvitationPayload is the answer of what makes or revokes an invitation.
 type InvitationPayload struct{ Invitation Invitation }
+
+// MembershipPayload is the answer of what changes a membership.
+type MembershipPayload struct{ Membership plan.Place }
+
+// UseFeaturePayload is the answer of what counts a use.
+type UseFeaturePayload struct{ Usage plan.Used }
+
+// UseFeatureInput asks to count a use, or to reserve one.
+type UseFeatureInput struct {
+	User    ref.Ref
+	Feature string
+	Amount  int
+	Source  *string
+	ID      *string
+	At      *time.Time
+}
+
+// ReservationInput names a reservation.
+type ReservationInput struct{ Reservation string }

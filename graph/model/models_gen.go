@@ -13,6 +13,7 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/factor"
+	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -21,6 +22,11 @@ import (
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
+
+// What became of a change.
+type ChangeResult interface {
+	IsChangeResult()
+}
 
 // What signing in led to. More outcomes may come: treat an unknown one as a step this client does not know.
 type SignInResult interface {
@@ -83,6 +89,32 @@ type AddPasskeyInput struct {
 	Credential map[string]any `json:"credential"`
 	// Name to know it by, at most 60 characters.
 	Name string `json:"name"`
+}
+
+// Input of `advanceMembershipClock`.
+type AdvanceMembershipClockInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+	// To when.
+	To time.Time `json:"to"`
+}
+
+// Input of `applyCatalogue`.
+type ApplyCatalogueInput struct {
+	// The catalogue, or the part of it that is to change, as YAML: see docs/plans.md.
+	Yaml string `json:"yaml"`
+	// Take away what it does not name.
+	Prune bool `json:"prune"`
+	// Only tell the difference.
+	DryRun bool `json:"dryRun"`
+}
+
+// Answer of `applyCatalogue`.
+type ApplyCataloguePayload struct {
+	// What differs, each in words: `+` for what is new, `~` for what changes, `-` for what goes.
+	Changes []string `json:"changes"`
+	// The catalogue after it.
+	Catalogue plan.Catalogue `json:"catalogue"`
 }
 
 // Input of `approveObjectGrant`.
@@ -167,6 +199,14 @@ type BeginTotpPayload struct {
 	QRText string `json:"qrText"`
 }
 
+// Input of `cancelMembership`.
+type CancelMembershipInput struct {
+	// At once, with nothing given back; else at the end of the period.
+	Now bool `json:"now"`
+	// Global id of the user; null for the caller. Another's needs `plan.membership.write`.
+	User *ref.Ref `json:"user,omitempty"`
+}
+
 // Input of `challenge`.
 type ChallengeInput struct {
 	// Secret of the attempt, of `FactorRequired`.
@@ -203,18 +243,14 @@ type ChangePasswordPayload struct {
 
 // Input of `changePlan`.
 type ChangePlanInput struct {
-	// Global id of the plan to move to.
-	Plan ref.Ref `json:"plan"`
-	// Version of the membership the caller saw; the change is refused if it has moved on.
-	Version int `json:"version"`
-	// Global id of the user to move; null for the caller. Another's needs `plan.membership.write`.
-	User *ref.Ref `json:"user,omitempty"`
+	// Token of a preview.
+	Token string `json:"token"`
 }
 
 // Answer of `changePlan`.
 type ChangePlanPayload struct {
-	// The membership after the change.
-	Membership plan.Membership `json:"membership"`
+	// What became of it.
+	Result ChangeResult `json:"result"`
 }
 
 // A channel to follow: exactly one of the families is given.
@@ -233,6 +269,10 @@ type ChannelInput struct {
 	MyPermissions *bool `json:"myPermissions,omitempty"`
 	// The changes of the policy, for who holds `rbac.role.read`: true to follow them.
 	PolicyChanges *bool `json:"policyChanges,omitempty"`
+	// What a user may use, and the membership.
+	Entitlements *EntitlementsChannelInput `json:"entitlements,omitempty"`
+	// What a user uses of some features, with each use.
+	Usage *UsageChannelInput `json:"usage,omitempty"`
 }
 
 // A question for `can`.
@@ -244,6 +284,16 @@ type CheckInput struct {
 	// Values of the permission's parameters. One that is left out is that of the object.
 	Args []ArgInput `json:"args"`
 }
+
+// Somebody has to pay first; the change comes with the payment.
+type CheckoutRequired struct {
+	// Where to pay.
+	URL string `json:"url"`
+	// The membership as it still is.
+	Membership plan.Place `json:"membership"`
+}
+
+func (CheckoutRequired) IsChangeResult() {}
 
 // Input of `completeElevation`.
 type CompleteElevationInput struct {
@@ -279,6 +329,14 @@ type CompleteSignInInput struct {
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
 	Device *string `json:"device,omitempty"`
+}
+
+// Input of `completeTestPayment`.
+type CompleteTestPaymentInput struct {
+	// Key of the payment: the end of the checkout address.
+	Key string `json:"key"`
+	// Whether to pay, or to refuse.
+	Pay bool `json:"pay"`
 }
 
 // Input of `confirmEmail`: the flow with the code, or the secret of the link. By the user who added the address.
@@ -398,6 +456,18 @@ type DeleteMeInput struct {
 	Email string `json:"email"`
 }
 
+// Input of `deletePlan`.
+type DeletePlanInput struct {
+	// Global id of the version.
+	Plan ref.Ref `json:"plan"`
+}
+
+// Answer of `deletePlan`.
+type DeletePlanPayload struct {
+	// The catalogue after it.
+	Catalogue plan.Catalogue `json:"catalogue"`
+}
+
 // Input of `deleteRole`.
 type DeleteRoleInput struct {
 	// Global id of the role.
@@ -460,6 +530,14 @@ type EnableUserInput struct {
 	User ref.Ref `json:"user"`
 }
 
+// Input of `endAddon`.
+type EndAddonInput struct {
+	// Id of the add-on within the membership.
+	Addon string `json:"addon"`
+	// Global id of the user; null for the caller. Another's needs `plan.membership.write`.
+	User *ref.Ref `json:"user,omitempty"`
+}
+
 // Answer of `endOtherSessions`.
 type EndOtherSessionsPayload struct {
 	// How many have ended; their sockets are cut.
@@ -476,6 +554,12 @@ type EndSessionInput struct {
 type EndSessionPayload struct {
 	// Global id of the session that has ended; its sockets are cut.
 	Session ref.Ref `json:"session"`
+}
+
+// Whose entitlements are to be followed.
+type EntitlementsChannelInput struct {
+	// Global id of the user; null for the caller. Another's needs `plan.membership.read`.
+	User *ref.Ref `json:"user,omitempty"`
 }
 
 // One event. It is stored once, whatever happens to the request.
@@ -703,6 +787,24 @@ type InviteInput struct {
 	Days int `json:"days"`
 }
 
+// A page of the ledger.
+type LedgerConnection struct {
+	// The entries with their cursors.
+	Edges []LedgerEdge `json:"edges"`
+	// The entries.
+	Nodes []plan.Entry `json:"nodes"`
+	// Where the page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// An entry in a list.
+type LedgerEdge struct {
+	// The entry.
+	Node plan.Entry `json:"node"`
+	// Its position.
+	Cursor string `json:"cursor"`
+}
+
 // One page of mails.
 type MailConnection struct {
 	// The mails with their cursors.
@@ -727,14 +829,94 @@ type MakeRecoveryCodesPayload struct {
 	Codes []string `json:"codes"`
 }
 
+// The change has come, or will at the time it was put off to.
+type MembershipChanged struct {
+	// The membership after it.
+	Membership plan.Place `json:"membership"`
+}
+
+func (MembershipChanged) IsChangeResult() {}
+
+// A page of memberships.
+type MembershipConnection struct {
+	// The memberships with their cursors.
+	Edges []MembershipEdge `json:"edges"`
+	// The memberships.
+	Nodes []plan.Place `json:"nodes"`
+	// Where the page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A membership in a list.
+type MembershipEdge struct {
+	// The membership.
+	Node plan.Place `json:"node"`
+	// Its position.
+	Cursor string `json:"cursor"`
+}
+
+// Input of `migrateMembers`.
+type MigrateMembersInput struct {
+	// Key of the plan.
+	Plan string `json:"plan"`
+	// Only tell who would be moved.
+	DryRun bool `json:"dryRun"`
+}
+
+// Answer of `migrateMembers`.
+type MigrateMembersPayload struct {
+	// Who is moved, at most 1,000 in one call.
+	Members []plan.Moving `json:"members"`
+}
+
 // Everything that changes something.
 type Mutation struct {
+}
+
+// Input of `overrideFeature`.
+type OverrideFeatureInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+	// What is to hold instead of the plan.
+	Feature PlanFeatureInput `json:"feature"`
+	// When it ends; null for never.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Why, for those who ask later.
+	Reason string `json:"reason"`
+	// Take the override of the feature back instead.
+	Clear bool `json:"clear"`
 }
 
 // How much of a list of the caller's own is to be followed.
 type OwnListInput struct {
 	// How many items, 1 to 100, the newest first.
 	First int `json:"first"`
+}
+
+// Input of `pauseMembership`.
+type PauseMembershipInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+	// Why, for those who ask later.
+	Reason string `json:"reason"`
+}
+
+// What a plan, or an override, says of a feature.
+type PlanFeatureInput struct {
+	// Key of the feature.
+	Feature string `json:"feature"`
+	// Of a BOOLEAN feature.
+	On bool `json:"on"`
+	// The text of a STATIC feature that has one.
+	Value string `json:"value"`
+	// How many; null for any number.
+	Limit *int `json:"limit,omitempty"`
+	// What happens above the limit.
+	OnOver plan.OnOver `json:"onOver"`
+	// When it counts from 0 again.
+	Reset plan.Reset `json:"reset"`
+	// How much of what is left goes into the next period, at most.
+	Rollover int `json:"rollover"`
 }
 
 // One change to try out.
@@ -773,6 +955,26 @@ type PredicateVerdict struct {
 	Outcome PredicateOutcome `json:"outcome"`
 }
 
+// Input of `previewChange`: a plan, or an add-on.
+type PreviewChangeInput struct {
+	// Global id of the plan; null for an add-on.
+	Plan *ref.Ref `json:"plan,omitempty"`
+	// Key of its price; null for the only one there is.
+	Price *string `json:"price,omitempty"`
+	// When it is to come.
+	Mode ChangeMode `json:"mode"`
+	// A coupon.
+	Coupon *string `json:"coupon,omitempty"`
+	// Key of an add-on to buy.
+	Addon *string `json:"addon,omitempty"`
+	// How many of it.
+	Quantity int `json:"quantity"`
+	// Time zone in which a period that begins now is reckoned, IANA; null for the one there is.
+	TimeZone *string `json:"timeZone,omitempty"`
+	// Global id of the user; null for the caller. Another's needs `plan.membership.write`.
+	User *ref.Ref `json:"user,omitempty"`
+}
+
 // One proof. Exactly one member is given.
 type ProofInput struct {
 	// The password.
@@ -785,6 +987,14 @@ type ProofInput struct {
 	RecoveryCode *string `json:"recoveryCode,omitempty"`
 	// The code of the mail that `challenge` sent.
 	EmailCode *string `json:"emailCode,omitempty"`
+}
+
+// Input of `putOnPlan`.
+type PutOnPlanInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+	// Key of the plan.
+	Plan string `json:"plan"`
 }
 
 // Everything that can be read.
@@ -819,6 +1029,18 @@ type RefreshSessionPayload struct {
 	TokenExpiresAt time.Time `json:"tokenExpiresAt"`
 	// The new refresh token.
 	RefreshToken string `json:"refreshToken"`
+}
+
+// Input of `refundPayment`.
+type RefundPaymentInput struct {
+	// Global id of the ledger entry of the payment.
+	Payment ref.Ref `json:"payment"`
+	// How much, in the smallest unit; null for all that is left.
+	AmountMinor *int `json:"amountMinor,omitempty"`
+	// Whether the subject keeps what it was for; else a refund of everything ends it now.
+	Keep bool `json:"keep"`
+	// Why, for those who ask later.
+	Reason string `json:"reason"`
 }
 
 // Input of `register`.
@@ -981,6 +1203,12 @@ type ResetPasswordPayload struct {
 type ResetRolePayload struct {
 	// What the session may do again, as `me.permissions`.
 	Permissions []string `json:"permissions"`
+}
+
+// Input of `resumeMembership`.
+type ResumeMembershipInput struct {
+	// Global id of the user; null for the caller. Another's needs `plan.membership.write`.
+	User *ref.Ref `json:"user,omitempty"`
 }
 
 // Input of `revokeAccessKey`.
@@ -1182,6 +1410,20 @@ type SetGrantOptionsPayload struct {
 	Grant rbac.Grant `json:"grant"`
 	// Revision of the policy in which it is so.
 	Rev int `json:"rev"`
+}
+
+// Input of `setPaymentBehavior`.
+type SetPaymentBehaviorInput struct {
+	// Global id of the user; null for the caller. Another's needs `plan.membership.write`.
+	User *ref.Ref `json:"user,omitempty"`
+	// What it does from now on.
+	Behavior payment.Behavior `json:"behavior"`
+}
+
+// Answer of `setPaymentBehavior`.
+type SetPaymentBehaviorPayload struct {
+	// What it does.
+	Behavior payment.Behavior `json:"behavior"`
 }
 
 // Input of `setPredicate`.
@@ -1391,6 +1633,12 @@ type UnlinkIdentityPayload struct {
 	Identity ref.Ref `json:"identity"`
 }
 
+// Input of `unpauseMembership`.
+type UnpauseMembershipInput struct {
+	// Global id of the user.
+	User ref.Ref `json:"user"`
+}
+
 // Input of `updateDocument`.
 type UpdateDocumentInput struct {
 	// Global id of the document.
@@ -1445,6 +1693,14 @@ type UpdateRolePayload struct {
 	Role rbac.Role `json:"role"`
 	// Revision of the policy in which it is so.
 	Rev int `json:"rev"`
+}
+
+// Which usage is to be followed.
+type UsageChannelInput struct {
+	// Keys of the features, 1 to 100.
+	Features []string `json:"features"`
+	// Global id of the user; null for the caller. Another's needs `plan.membership.read`.
+	User *ref.Ref `json:"user,omitempty"`
 }
 
 // One page of users.
@@ -1555,6 +1811,67 @@ func (e *AccessRule) UnmarshalJSON(b []byte) error {
 }
 
 func (e AccessRule) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// When a change comes.
+type ChangeMode string
+
+const (
+	// What is more at once, everything else at the end of the period.
+	ChangeModeAuto ChangeMode = "AUTO"
+	// At once, with the rest of the period made good.
+	ChangeModeNow ChangeMode = "NOW"
+	// At the end of the period.
+	ChangeModePeriodEnd ChangeMode = "PERIOD_END"
+)
+
+var AllChangeMode = []ChangeMode{
+	ChangeModeAuto,
+	ChangeModeNow,
+	ChangeModePeriodEnd,
+}
+
+func (e ChangeMode) IsValid() bool {
+	switch e {
+	case ChangeModeAuto, ChangeModeNow, ChangeModePeriodEnd:
+		return true
+	}
+	return false
+}
+
+func (e ChangeMode) String() string {
+	return string(e)
+}
+
+func (e *ChangeMode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ChangeMode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ChangeMode", str)
+	}
+	return nil
+}
+
+func (e ChangeMode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ChangeMode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ChangeMode) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

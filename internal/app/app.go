@@ -68,6 +68,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.mail.Run(life) })
 	a.workers.Go(func() { a.auth.Run(life) })
 	a.workers.Go(func() { a.roles.Run(life) })
+	a.workers.Go(func() { a.plans.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })
@@ -94,6 +95,7 @@ func (a *App) follow() {
 	a.tail.Follow(a.documents.Follower(a.hub.Publish))
 	a.tail.Follow(a.analytics.Follower(a.hub.Publish))
 	a.tail.Follow(a.auth.Follower(a.hub.Publish))
+	a.tail.Follow(a.plans.Follower(a.hub.Publish))
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
 	a.roles.OnChange(a.auth.RightsChanged)
@@ -106,11 +108,18 @@ func (a *App) serveGraph() error {
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
 		Documents: a.documents, Analytics: a.analytics, Lives: a.hub,
 	}
-	server := graph.NewServer(resolver, a.cfg.ForGraph(), a.log, graph.Hooks{Observe: a.metrics.ObserveGraphQL, Count: countFinds})
+	limits := a.cfg.ForGraph()
+	limits.Clock = a.now
+	server := graph.NewServer(resolver, limits, a.log, graph.Hooks{Observe: a.metrics.ObserveGraphQL, Count: countFinds})
 	if err := graph.CheckAccess(server.Schema(), rbac.Keys(permissions())); err != nil {
 		return err
 	}
-	a.sockets = graph.NewSockets(server, a.auth.Authenticate, a.sessions, a.now, a.log, a.cfg.ForSockets())
+	if err := server.CheckGates(a.plans.Declared); err != nil {
+		return err
+	}
+	sockets := a.cfg.ForSockets()
+	sockets.SocketsOf = a.socketsOf
+	a.sockets = graph.NewSockets(server, a.auth.Authenticate, a.sessions, a.now, a.log, sockets)
 	a.sessions.OnRole(a.sockets.Turn)
 	server.HandleSockets(a.sockets)
 	console, err := fs.Sub(web.Dist, "dist")
@@ -119,7 +128,7 @@ func (a *App) serveGraph() error {
 	}
 	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
-		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil

@@ -25,7 +25,8 @@ var shownOnce = map[string]string{
 	"RefreshSessionPayload.token": "", "RefreshSessionPayload.tokenExpiresAt": "", "RefreshSessionPayload.refreshToken": "",
 	"CompleteElevationPayload.token": "", "CompleteElevationPayload.tokenExpiresAt": "", "CompleteElevationPayload.refreshToken": "",
 	"ChangePasswordPayload.token": "", "ChangePasswordPayload.tokenExpiresAt": "", "ChangePasswordPayload.refreshToken": "",
-	"Viewer.hasPassword": "", "Factors.recoveryCodesLeft": "", "ForgetDevicePayload.device": "Global id",
+	"ChangePreview.token": "shown this once",
+	"Viewer.hasPassword":  "", "Factors.recoveryCodesLeft": "", "ForgetDevicePayload.device": "Global id",
 }
 
 // TestReq40NoFieldForSecrets: nothing in the schema, as the server tells it, could give out a hash, a seed or a token but

@@ -42,10 +42,11 @@ func (c *core) bootstrap(ctx context.Context) error {
 	if all, err := c.plans.All(ctx); err != nil || len(all) > 0 {
 		return err
 	}
-	return c.plans.Put(ctx, []plan.Plan{{
-		Key: "free", Name: "Free", Default: true, Price: plan.Money{Currency: "EUR"},
-		Limits: []plan.Limit{{Feature: registry.FeatureDocuments, Limit: new(int64(freeDocuments))}},
-	}})
+	_, err := c.plans.Apply(ctx, plan.ApplyCmd{Book: plan.Book{Plans: []plan.BookPlan{{
+		Key: "free", Name: "Free", Default: true,
+		Features: []plan.Rule{{Feature: registry.FeatureDocuments, Limit: new(int64(freeDocuments))}, {Feature: featureKeys, On: true}},
+	}}}})
+	return err
 }
 
 // seed makes the demo if the settings say so, else in development the first administrator of an empty database. It gives

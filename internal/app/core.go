@@ -20,6 +20,7 @@ import (
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/mail"
+	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/place"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
@@ -120,11 +121,11 @@ func schema() store.Plan {
 	var p store.Plan
 	for _, of := range []func() []store.Collection{
 		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections, bag.Collections,
-		factor.Collections, social.Collections, rbac.Collections, plan.Collections, registry.Collections, analytics.Collections,
+		factor.Collections, social.Collections, rbac.Collections, plan.Collections, payment.Collections, registry.Collections, analytics.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
-	p.Migrations = slices.Concat(account.Migrations(), rbac.Migrations())
+	p.Migrations = slices.Concat(account.Migrations(), rbac.Migrations(), plan.Migrations())
 	return p
 }
 
@@ -159,8 +160,13 @@ func (c *core) assemble(opts Options) error {
 	limits.Limit = func(user string) session.Policy { return policies.OfRoles(user, c.roles.Obliges) }
 	c.sessions = session.New(c.db, c.events, c.now, c.log, limits)
 	c.bag = bag.New(c.db, c.now)
-	c.plans = plan.New(c.db, c.events, c.now, c.roles, c.roles, plan.Config{})
+	if err := c.assemblePlans(); err != nil {
+		return err
+	}
 	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{})
+	c.plans.RegisterObjects(registry.FeatureDocuments, func(ctx context.Context, owner ref.Ref, _ int64, n int) ([]ref.Ref, error) {
+		return c.documents.NewestOwned(ctx, owner, n)
+	})
 	c.roles.RegisterObject(ref.Document, c.documents.Attributes)
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
 	if err := c.assembleAuth(policies); err != nil {
@@ -232,7 +238,7 @@ func (c *core) usersLive(ctx context.Context, ids []string) ([]string, error) {
 func (c *core) roleInUse(ctx context.Context, role string) (string, error) {
 	all, err := c.plans.All(actor.With(ctx, actor.System()))
 	for _, p := range all {
-		if p.Role == role {
+		if p.Role == role { // whatever its version: somebody may be on it
 			return "plan " + p.Key, err
 		}
 	}

@@ -113,7 +113,7 @@ func sample(schema *ast.Schema, typ *ast.Type) any {
 func TestAnonymousMatrix(t *testing.T) {
 	t.Parallel()
 	public := []string{
-		"node", "nodes", "me", "can", "plans", "authSettings", "mailbox",
+		"node", "nodes", "me", "can", "plans", "features", "addons", "authSettings", "mailbox",
 		"register", "verifyEmail", "resendVerification", "signIn", "challenge", "completeSignIn", "requestSignInMail", "signInWithMail",
 		"beginPasskeySignIn", "signInWithPasskey", "signInAnonymously", "beginProvider", "signOut", "requestPasswordReset", "resetPassword",
 		"refreshSession", "sessionData", "setSessionData", "removeSessionData", "takeFlashMessages",

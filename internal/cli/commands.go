@@ -36,7 +36,12 @@ type Commands struct {
 		Simulate RoleSimulateCmd `cmd:"" help:"Tell who would gain and lose what by an import, without one."`
 	} `cmd:"" help:"Roles."`
 	Plan struct {
-		List PlanListCmd `cmd:"" help:"List the plans with their limits."`
+		List    PlanListCmd    `cmd:"" help:"List the plans with their prices and features."`
+		Show    PlanShowCmd    `cmd:"" help:"Tell where a user is, what they may use, and why."`
+		Put     PlanPutCmd     `cmd:"" help:"Put a user on a plan, for nothing."`
+		Export  PlanExportCmd  `cmd:"" help:"Print the catalogue as YAML."`
+		Apply   PlanApplyCmd   `cmd:"" help:"Make the catalogue as a YAML file says, all or nothing, and print the difference."`
+		Migrate PlanMigrateCmd `cmd:"" help:"Move the members of old versions of a plan to the current one."`
 	} `cmd:"" help:"Plans."`
 	Ingest IngestCmd `cmd:"" help:"Store the rows of a JSON file as events."`
 	Report ReportCmd `cmd:"" help:"Compute a report and print it."`

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -198,42 +197,4 @@ func grant(ctx context.Context, s *Services, u account.User, key string) error {
 	}
 	_, err = s.Roles.Grant(ctx, rbac.GrantCmd{Role: role.ID, Member: u.Ref()})
 	return err
-}
-
-// PlanListCmd lists plans.
-type PlanListCmd struct {
-	JSON bool `help:"Print JSON."`
-}
-
-// Run lists them.
-func (c *PlanListCmd) Run(ctx context.Context, env *Env) error {
-	s, release, err := env.Host.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	all, err := s.Plans.All(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(env.Out, all)
-	}
-	cells := [][]string{{"KEY", "NAME", "PRICE", "LIMITS"}}
-	for _, p := range all {
-		var limits []string
-		for _, l := range p.Limits {
-			most := "any"
-			if l.Limit != nil {
-				most = strconv.FormatInt(*l.Limit, 10)
-			}
-			limits = append(limits, l.Feature+"="+most)
-		}
-		key := p.Key
-		if p.Default {
-			key += " (default)"
-		}
-		cells = append(cells, []string{key, p.Name, fmt.Sprintf("%d.%02d %s", p.Price.AmountMinor/100, p.Price.AmountMinor%100, p.Price.Currency), strings.Join(limits, " ")})
-	}
-	return table(env.Out, cells)
 }

@@ -34,6 +34,7 @@ type Config struct {
 	Auth    Auth    `embed:"" prefix:"auth-" group:"Accounts"`
 	Session Session `embed:"" prefix:"session-" group:"Sessions"`
 	Mail    Mail    `embed:"" prefix:"mail-" group:"Mail"`
+	Plans   Plans   `embed:"" prefix:"plans-" group:"Plans"`
 	Demo    Demo    `embed:"" prefix:"demo-" group:"Demo"`
 }
 
@@ -107,6 +108,28 @@ type Session struct {
 	Access   time.Duration `type:"setting" def:"15m" min:"10s" max:"24h" help:"An access token that comes with a refresh token is good for so long."`
 	Policies string        `type:"setting" help:"YAML file with stricter limits for the sessions of roles and plans: see docs/sessions.md."`
 	Places   string        `type:"setting" help:"GeoIP file in MaxMind's format (.mmdb) that tells where addresses are. Empty: places are not told."`
+}
+
+// Plans is how plans are paid.
+type Plans struct {
+	Payments            string   `type:"setting" def:"auto" oneof:"auto,none,test,stripe" help:"Who takes the money: stripe, test (nobody: for development), or none. auto: test in development, none in production."`
+	StripeKey           string   `type:"setting" secret:"" help:"Secret key of the Stripe account."`
+	StripeWebhookSecret string   `type:"setting" secret:"" help:"Secret with which Stripe signs what it sends to /payments/notice."`
+	StripeURL           string   `type:"setting" name:"stripe-url" help:"Address of the Stripe API. Empty: Stripe's own. For tests."`
+	ChangeSurcharge     int      `type:"setting" def:"0" min:"0" max:"100" help:"Percent on top of what an upgrade within a period costs."`
+	Seller              []string `type:"setting" help:"Lines of the seller's address on invoices, the name first."`
+	InvoiceNote         string   `type:"setting" help:"A line below each invoice, such as a tax number."`
+}
+
+// Provider is who takes the money.
+func (c *Config) Provider() string {
+	switch {
+	case c.Plans.Payments != "auto":
+		return c.Plans.Payments
+	case c.IsProduction():
+		return "none"
+	}
+	return "test"
 }
 
 // HTTP bounds what one client may send.

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"crypto/rand"
+	_ "embed" // of the catalogue
 	"errors"
 	"fmt"
 	"log/slog"
@@ -112,16 +113,23 @@ func roles() []rbac.RoleSpec {
 	}
 }
 
-// seedPlans adds the paid level beside the default one: more documents, and the role of an editor.
+// catalogue is the plans of the demo, as an operator would write them.
+//
+//go:embed plans.yaml
+var catalogue []byte
+
+// seedPlans makes the plans of the demo, unless somebody has made paid ones.
 func (d *Demo) seedPlans(ctx context.Context) error {
-	editor, err := d.Roles.ByKey(ctx, "editor")
+	all, err := d.Plans.All(ctx)
+	if err != nil || len(all) > 1 {
+		return err
+	}
+	book, err := plan.ParseBook(catalogue)
 	if err != nil {
 		return err
 	}
-	return d.Plans.Put(ctx, []plan.Plan{
-		{Key: "free", Name: "Free", Rank: 0, Default: true, Price: plan.Money{Currency: "EUR"}, Limits: []plan.Limit{{Feature: registry.FeatureDocuments, Limit: new(int64(20))}}},
-		{Key: "pro", Name: "Pro", Rank: 10, Price: plan.Money{AmountMinor: 1900, Currency: "EUR"}, Role: editor.ID, Limits: []plan.Limit{{Feature: registry.FeatureDocuments, Limit: new(int64(1000))}}},
-	})
+	_, err = d.Plans.Apply(ctx, plan.ApplyCmd{Book: book})
+	return err
 }
 
 func metrics() []analytics.Metric {

@@ -40,6 +40,8 @@ type Deps struct {
 	GraphQL      http.Handler
 	Authenticate Authenticate
 	Providers    Providers
+	Invoices     Invoices
+	Payments     Payments
 	Health       *Health
 	Metrics      *Metrics
 	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
@@ -93,6 +95,8 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", wrap(s.deps.GraphQL, s.personal()...))
 	mux.Handle("GET "+social.CallbackPath+"{provider}", wrap(http.HandlerFunc(s.serveProvider), s.personal()...))
+	mux.Handle("GET /invoices/{file}", wrap(http.HandlerFunc(s.serveInvoice), s.personal()...))
+	mux.HandleFunc("POST "+noticePath, s.serveNotice)
 	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
 	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
 	mux.Handle("/", newConsole(s.deps.Console))

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/page"
+	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 )
@@ -22,25 +25,41 @@ type Authorizer interface {
 
 // Roles is what plan needs of rbac to give its members their role.
 type Roles interface {
-	GrantSource(ctx context.Context, member ref.Ref, roleID, source string) error
-	RevokeSource(ctx context.Context, source string) error
+	// SetSource makes the roles that a member holds on behalf of a source exactly these, in the transaction of ctx.
+	SetSource(ctx context.Context, member ref.Ref, source string, roles []RoleTime) error
 	Sync(ctx context.Context) error
+	// RoleID and RoleKey name a role the other way.
+	RoleID(ctx context.Context, key string) (string, error)
+	RoleKey(ctx context.Context, id string) (string, error)
+	// MayGrant refuses who may not let anybody hold a role.
+	MayGrant(ctx context.Context, role string) error
 }
 
 // Config tunes the service. Zero values mean the defaults written beside them.
 type Config struct {
-	CacheFor time.Duration // the catalogue is read anew at least so often, should the change stream fail; default 1 min
+	CacheFor  time.Duration // the catalogue and the memberships in memory are read anew at least so often; default 1 min
+	CacheSize int           // memberships in memory; default 100,000
+	Features  []Feature     // those that the code asks for
+	Payments  payment.Provider
+	Lag       func() time.Duration // of the change stream; nil when there is none to wait for
+	Surcharge int                  // percent on top of an upgrade within a period; default 0
+	Clocks    bool                 // whether clocks of memberships may be moved
+	Log       *slog.Logger
 }
 
 // Service is the business of this package. It is safe for concurrent use.
 type Service struct {
-	db     *store.DB
-	store  mongoStore
-	events *event.Log
-	now    clock.Clock
-	authz  Authorizer
-	roles  Roles
-	cfg    Config
+	db      *store.DB
+	store   mongoStore
+	events  *event.Log
+	now     clock.Clock
+	authz   Authorizer
+	roles   Roles
+	pay     payment.Provider
+	cfg     Config
+	members *members
+	objects map[string]Objects
+	off     map[string][]func(ctx context.Context, subject ref.Ref) error
 
 	mu     sync.Mutex
 	cached *catalogue // nil when forgotten
@@ -52,202 +71,107 @@ func New(db *store.DB, events *event.Log, now clock.Clock, authz Authorizer, rol
 	if cfg.CacheFor == 0 {
 		cfg.CacheFor = time.Minute
 	}
-	return &Service{db: db, store: newStore(db), events: events, now: now, authz: authz, roles: roles, cfg: cfg}
+	if cfg.CacheSize == 0 {
+		cfg.CacheSize = 100_000
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{
+		db: db, store: newStore(db), events: events, now: now, authz: authz, roles: roles, pay: cfg.Payments, cfg: cfg,
+		members: newMembers(cfg.CacheSize), objects: map[string]Objects{}, off: map[string][]func(context.Context, ref.Ref) error{},
+	}
 }
 
-// CheckCatalogue tells at start-up whether the catalogue will do.
+// MembershipOf is a subject's place in the catalogue now. Without a membership it is on the default plan, at version 0.
+// Another's needs plan.membership.read. Cost: one find.
 //
-// Errors: PLAN_NO_DEFAULT.
-func (s *Service) CheckCatalogue(ctx context.Context) error {
-	c, err := s.catalogue(ctx)
-	if err != nil {
-		return err
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, PLAN_NO_DEFAULT.
+func (s *Service) MembershipOf(ctx context.Context, subject ref.Ref) (Place, error) {
+	if err := s.require(ctx, subject, PermRead); err != nil {
+		return Place{}, err
 	}
-	_, err = c.defaultPlan()
-	return err
+	return s.placeOf(ctx, subject)
 }
 
-// All is the catalogue, by rank. It is public. Cost: none while it is cached, else one find.
-func (s *Service) All(ctx context.Context) ([]Plan, error) {
-	c, err := s.catalogue(ctx)
+// MembershipsByIDs reads these memberships. Absent ones are left out, and so are others' for a caller without
+// plan.membership.read. Cost: one find.
+func (s *Service) MembershipsByIDs(ctx context.Context, ids []string) (map[string]Place, error) {
+	all, err := s.store.membershipsByID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(c.plans), nil
-}
-
-// ByIDs gives these plans; absent ones are left out. Cost: as [Service.All].
-func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]Plan, error) {
-	c, err := s.catalogue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]Plan, len(ids))
-	for _, id := range ids {
-		if p, ok := c.byID(id); ok {
-			found[id] = p
+	found := map[string]Place{}
+	for id, m := range all {
+		if s.require(ctx, m.Subject, PermRead) != nil {
+			continue
+		}
+		if found[id], err = s.place(ctx, m); err != nil {
+			return nil, err
 		}
 	}
 	return found, nil
 }
 
-// ByKey is the plan of that key. Cost: as [Service.All].
+// Memberships lists them, the newest first; those on any version of the plan of that key, or all for "". Needs
+// plan.membership.read. Cost: one find.
 //
-// Errors: PLAN_UNKNOWN.
-func (s *Service) ByKey(ctx context.Context, key string) (Plan, error) {
+// Errors: UNAUTHENTICATED, FORBIDDEN, PLAN_UNKNOWN, PAGE_SIZE, BAD_CURSOR.
+func (s *Service) Memberships(ctx context.Context, planKey string, args page.Args) (page.Page[Place], error) {
+	if err := s.authz.Require(ctx, PermRead, ref.Ref{}); err != nil {
+		return page.Page[Place]{}, err
+	}
+	w, err := args.Check(1)
+	if err != nil {
+		return page.Page[Place]{}, err
+	}
 	c, err := s.catalogue(ctx)
 	if err != nil {
-		return Plan{}, err
+		return page.Page[Place]{}, err
 	}
-	i := slices.IndexFunc(c.plans, func(p Plan) bool { return p.Key == key })
-	if i < 0 {
-		return Plan{}, ErrUnknown
-	}
-	return c.plans[i], nil
-}
-
-// Put makes each plan whose key is new, and gives the one that has the key otherwise the same content; ids of the
-// argument do not matter. Plans not named stay. Needs plan.catalogue.write. A plan that is the same already is not
-// written. Members keep the role they were given until they move. The event plan.catalogue.changed commits with each.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, PLAN_NO_DEFAULT, COMMIT_UNKNOWN.
-func (s *Service) Put(ctx context.Context, plans []Plan) error {
-	if err := s.authz.Require(ctx, PermCatalogueWrite, ref.Ref{}); err != nil {
-		return err
-	}
-	for i, p := range plans {
-		if err := p.check(); err != nil {
-			return err
-		}
-		if slices.ContainsFunc(plans[:i], func(q Plan) bool { return q.Key == p.Key }) {
-			return fault.ErrInput.Saying("the plan %s is there twice", p.Key)
+	var plans []string
+	for _, p := range c.plans {
+		if p.Key == planKey {
+			plans = append(plans, p.ID)
 		}
 	}
-	err := s.db.InTx(ctx, func(ctx context.Context) error { return s.put(ctx, plans) })
-	s.forget()
-	return err
-}
-
-func (s *Service) put(ctx context.Context, plans []Plan) error {
-	all, err := s.store.plans(ctx)
+	if planKey != "" && plans == nil {
+		return page.Page[Place]{}, ErrUnknown
+	}
+	read, err := s.store.page(ctx, plans, w)
 	if err != nil {
-		return err
+		return page.Page[Place]{}, err
 	}
-	type edit struct {
-		Before *Plan `bson:"before,omitempty"`
-		After  Plan  `bson:"after"`
-	}
-	var edits []edit
-	for _, p := range plans {
-		p.Limits = append([]Limit{}, p.Limits...) // stored as an empty list, never as null
-		i := slices.IndexFunc(all, func(q Plan) bool { return q.Key == p.Key })
-		switch {
-		case i < 0:
-			p.ID = ref.NewID()
-			all, edits = append(all, p), append(edits, edit{After: p})
-		case !all[i].equal(p):
-			p.ID = all[i].ID
-			edits = append(edits, edit{Before: new(all[i]), After: p})
-			all[i] = p
+	all := make([]Place, len(read))
+	for i, m := range read {
+		if all[i], err = s.place(ctx, m); err != nil {
+			return page.Page[Place]{}, err
 		}
 	}
-	if _, err := (&catalogue{plans: all}).defaultPlan(); err != nil {
-		return err
-	}
-	// The new default last: the index allows none for a moment, but never two.
-	slices.SortStableFunc(edits, func(a, b edit) int {
-		if a.After.Default == b.After.Default {
-			return 0
-		}
-		if b.After.Default {
-			return -1
-		}
-		return 1
-	})
-	for _, e := range edits {
-		if err := s.store.putPlan(ctx, e.After); err != nil {
-			return err
-		}
-		if err := s.events.Append(ctx, "plan.catalogue.changed", e.After.Ref(), e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return page.Fold(w, all, func(p Place) page.Cursor { return page.Cursor{p.ID} }), nil
 }
 
-// MembershipOf is a subject's place in the catalogue. Without a membership it is on the default plan, at version 0.
-// Another's needs plan.membership.write. Cost: one find.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, PLAN_NO_DEFAULT.
-func (s *Service) MembershipOf(ctx context.Context, subject ref.Ref) (Membership, error) {
-	if err := s.require(ctx, subject); err != nil {
-		return Membership{}, err
-	}
-	m, _, err := s.place(ctx, subject)
-	return m, err
-}
-
-// MembershipsByIDs reads these memberships. Absent ones are left out, and so are others' for a caller without
-// plan.membership.write. Cost: one find.
-func (s *Service) MembershipsByIDs(ctx context.Context, ids []string) (map[string]Membership, error) {
-	all, err := s.store.membershipsByID(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for id, m := range all {
-		if s.require(ctx, m.Subject) != nil {
-			delete(all, id)
-		}
-	}
-	return all, nil
-}
-
-// Entitlements is what a subject may use, in the order of the plan; then what it uses although its plan does not name
-// it. Another's needs plan.membership.write. Cost: two finds.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, PLAN_NO_DEFAULT.
-func (s *Service) Entitlements(ctx context.Context, subject ref.Ref) ([]Entitlement, error) {
-	if err := s.require(ctx, subject); err != nil {
-		return nil, err
-	}
-	_, p, err := s.place(ctx, subject)
-	if err != nil {
-		return nil, err
-	}
-	used, err := s.store.usage(ctx, subject)
-	if err != nil {
-		return nil, err
-	}
-	return entitlements(p, used), nil
-}
-
-// Enroll puts a new subject on the plan of that key, the default one for "", and gives it the plan's role. It joins the caller's transaction and asks
-// nobody's leave: the flow that makes the subject calls it, and the Sync of rbac after the commit. A membership that is
-// there already is the answer. The event plan.membership.started commits with it. Cost: 1 read, 2 writes, and those of
-// the grant.
+// Enroll puts a new subject on the current version of the plan of that key, the default one for "", and gives it the plan's role.
+// It joins the caller's transaction and asks nobody's leave: the flow that makes the subject calls it, and the Sync of rbac
+// after the commit. What the plan costs nobody is asked for: the first period is as if it were paid. A membership that is there
+// already is the answer. The event plan.membership.started commits with it. Cost: 1 read, 2 writes, and those of the grant.
 //
 // Errors: PLAN_NO_DEFAULT, PLAN_UNKNOWN.
 func (s *Service) Enroll(ctx context.Context, subject ref.Ref, key string) (Membership, error) {
 	var m Membership
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
-		var p Plan
-		var err error
-		if m, p, err = s.place(ctx, subject); err != nil || m.Version > 0 {
+		p, err := s.placeOf(ctx, subject)
+		if m = p.Membership; err != nil || m.Version > 0 {
 			return err
 		}
+		to := p.Plan
 		if key != "" {
-			if p, err = s.ByKey(ctx, key); err != nil {
+			if to, err = s.ByKey(ctx, key); err != nil {
 				return err
 			}
 		}
-		m = Membership{ID: ref.NewID(), Subject: subject, Plan: p.ID, Since: s.now(), Version: 1}
-		if err := s.store.insert(ctx, m); err != nil {
-			return err
-		}
-		if err := s.grant(ctx, m, p); err != nil {
-			return err
-		}
-		return s.events.Append(ctx, "plan.membership.started", m.Ref(), m)
+		fresh := Membership{ID: ref.NewID(), Subject: subject}
+		return s.settleFree(ctx, &fresh, to, "plan.membership.started", func(done Membership) { m = done })
 	})
 	if err != nil {
 		return Membership{}, err
@@ -255,109 +179,298 @@ func (s *Service) Enroll(ctx context.Context, subject ref.Ref, key string) (Memb
 	return m, nil
 }
 
-// Change moves a subject to another plan at once: the plan's role is granted and the old one's revoked in the same
-// transaction, and both count when Change returns; in a transaction of the caller's that is for the caller to see to, by
-// the Sync of rbac after the commit. One moves oneself, or others with plan.membership.write. Nothing that
-// is in use is taken away. A subject that was never enrolled can only move itself, or be moved by the system. The event
-// plan.membership.changed commits with it. Cost: 1 read, 2 writes, those of the grants, 1 commit.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, PLAN_UNKNOWN, PLAN_SAME, PLAN_STALE, COMMIT_UNKNOWN.
-func (s *Service) Change(ctx context.Context, c ChangeCmd) (Membership, error) {
-	if err := s.mayChange(ctx, c.Subject); err != nil {
-		return Membership{}, err
+// settleFree begins a plan at its first price as if the first period were paid.
+func (s *Service) settleFree(ctx context.Context, m *Membership, to Plan, kind string, done func(Membership)) error {
+	now := s.now().Add(m.Offset)
+	next := *m
+	next.Contract = Contract{
+		Plan: to.ID, Since: now, Anchor: now, From: now, Tried: m.Tried, Extras: topUps(m.Extras),
 	}
-	p, err := s.plan(ctx, c.Plan)
-	if err != nil {
-		return Membership{}, err
+	if !to.free() {
+		next.Price = to.Prices[0].Key()
+		next.Until = new(to.Prices[0].Every.bound(now, 1, m.zone()))
 	}
-	var next Membership
-	err = s.db.InTx(ctx, func(ctx context.Context) error { // may run again: no state but next
-		cur, _, err := s.place(ctx, c.Subject)
-		if err != nil {
-			return err
-		}
-		switch {
-		case cur.Version != c.Version:
-			return ErrStale
-		case cur.Version == 0 && actor.From(ctx).Ref() != c.Subject && !actor.From(ctx).System:
-			return fault.ErrNotFound // it may be the id of nobody
-		}
-		if next, err = cur.moveTo(p, s.now()); err != nil {
-			return err
-		}
-		if err := s.store.replace(ctx, next, c.Version); err != nil {
-			return err
-		}
-		if err := s.roles.RevokeSource(ctx, next.source()); err != nil {
-			return err
-		}
-		if err := s.grant(ctx, next, p); err != nil {
-			return err
-		}
-		return s.events.Append(ctx, "plan.membership.changed", next.Ref(), struct {
-			Subject ref.Ref `bson:"subject"`
-			Before  string  `bson:"before"`
-			After   string  `bson:"after"`
-			Version int64   `bson:"v"`
-		}{next.Subject, cur.Plan, next.Plan, next.Version})
-	})
-	if err != nil {
-		return Membership{}, err
+	saved, err := s.save(ctx, *m, next, kind, now)
+	if err == nil {
+		done(saved)
 	}
-	if !store.InTransaction(ctx) { // else the caller's is yet to commit, and syncing is the caller's
-		// The change is committed: a node that can't follow refuses checks by itself, and the answer is still this.
-		_ = s.roles.Sync(ctx)
-	}
-	return next, nil
+	return err
 }
 
-func (s *Service) grant(ctx context.Context, m Membership, p Plan) error {
-	if p.Role == "" {
+// Put moves a subject to the current version of a plan at once and for nothing: as an administrator does, or the flow that takes
+// an invitation. Needs plan.membership.write. The event plan.membership.changed commits with it. Cost: 1 read, 2 writes, those of
+// the grants, 1 commit.
+//
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, PLAN_UNKNOWN, PLAN_SAME, PLAN_BUSY, COMMIT_UNKNOWN.
+func (s *Service) Put(ctx context.Context, subject ref.Ref, key string) (Place, error) {
+	p, err := s.ByKey(ctx, key)
+	if err != nil {
+		return Place{}, err
+	}
+	return s.administer(ctx, subject, func(ctx context.Context, m Membership, now time.Time) error {
+		if m.Plan == p.ID && m.CancelAt == nil && m.Next == nil {
+			return ErrSame
+		}
+		return s.settleFree(ctx, &m, p, kindChanged, func(Membership) {})
+	})
+}
+
+// administer does something to a subject's membership in a transaction, for who holds plan.membership.write.
+func (s *Service) administer(
+	ctx context.Context, subject ref.Ref, do func(ctx context.Context, m Membership, now time.Time) error,
+) (Place, error) {
+	if err := s.authz.Require(ctx, PermWrite, subject); err != nil {
+		return Place{}, err
+	}
+	return s.alter(ctx, subject, do)
+}
+
+// alter does something to a subject's membership in a transaction, unless a payment is under way, and gives the place after it.
+func (s *Service) alter(
+	ctx context.Context, subject ref.Ref, do func(ctx context.Context, m Membership, now time.Time) error,
+) (Place, error) {
+	var p Place
+	err := s.db.InTx(ctx, func(ctx context.Context) error { // may run again: no state but p
+		m, found, err := s.store.membership(ctx, subject)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return errNoMember // it may be the id of nobody
+		case m.Intent != nil:
+			return ErrBusy
+		}
+		if err := do(ctx, m, s.now().Add(m.Offset)); err != nil {
+			return err
+		}
+		p, err = s.placeOf(ctx, subject)
+		return err
+	})
+	if err != nil {
+		return Place{}, err
+	}
+	s.settled(ctx, subject)
+	return p, nil
+}
+
+// settled makes a change count on this node: it is committed, unless the transaction is the caller's.
+func (s *Service) settled(ctx context.Context, subject ref.Ref) {
+	s.members.forget(subject)
+	if !store.InTransaction(ctx) { // else the caller's is yet to commit, and syncing is the caller's
+		// A node that can't follow refuses checks by itself, and the answer is still this.
+		_ = s.roles.Sync(ctx)
+	}
+}
+
+var (
+	errNoMember = fault.ErrNotFound.Saying("there is no such member")
+	errNoEntry  = fault.ErrNotFound.Saying("there is no such invoice")
+)
+
+// require lets the subject itself pass, and holders of the permission. Who comes with a limited scope, by a key of the subject or as
+// somebody who acts as them, needs it within that to change something.
+func (s *Service) require(ctx context.Context, subject ref.Ref, permission string) error {
+	a := actor.From(ctx)
+	if me := a.Ref(); !me.IsZero() && me == subject && (permission == PermRead || a.Scope == nil) {
 		return nil
 	}
-	if err := s.roles.GrantSource(ctx, m.Subject, p.Role, m.source()); err != nil {
-		if errors.Is(err, fault.ErrNotFound) { // the caller asked for a plan, and that is there
-			return fault.ErrInternal.Because(err)
+	return s.authz.Require(ctx, permission, subject)
+}
+
+// requireAny lets who holds one of the permissions pass.
+func (s *Service) requireAny(ctx context.Context, permissions ...string) (err error) {
+	for _, p := range permissions {
+		if err = s.authz.Require(ctx, p, ref.Ref{}); err == nil {
+			return nil
 		}
-		return err
+	}
+	return err
+}
+
+// by is who does it, as recorded.
+func by(ctx context.Context) ref.Ref {
+	if r := actor.From(ctx).Ref(); !r.IsZero() {
+		return r
+	}
+	return actor.System().Ref()
+}
+
+// membership is the stored one, or that of a subject without.
+func (s *Service) membership(ctx context.Context, subject ref.Ref) (Membership, error) {
+	m, found, err := s.store.membership(ctx, subject)
+	if err != nil || found {
+		return m, err
+	}
+	c, err := s.catalogue(ctx)
+	if err != nil {
+		return Membership{}, err
+	}
+	return s.nobody(subject, c)
+}
+
+// nobody is the membership of a subject that has none.
+func (s *Service) nobody(subject ref.Ref, c *catalogue) (Membership, error) {
+	p, err := c.defaultPlan()
+	return unwritten(subject, p), err
+}
+
+func (s *Service) place(ctx context.Context, m Membership) (Place, error) {
+	c, err := s.catalogue(ctx)
+	if err != nil {
+		return Place{}, err
+	}
+	if c, err = s.catalogueFor(ctx, m, c); err != nil {
+		return Place{}, err
+	}
+	return m.at(c, s.now().Add(m.Offset))
+}
+
+func (s *Service) placeOf(ctx context.Context, subject ref.Ref) (Place, error) {
+	m, err := s.membership(ctx, subject)
+	if err != nil {
+		return Place{}, err
+	}
+	return s.place(ctx, m)
+}
+
+// The events of memberships.
+const (
+	kindChanged  = "plan.membership.changed"
+	kindTouched  = "plan.membership.updated"
+	kindOff      = "plan.feature.turned_off"
+	kindCanceled = "plan.membership.canceled"
+)
+
+// memberFact is what the log says of a membership. Plans are ids: those in effect before and after.
+type memberFact struct {
+	Subject ref.Ref    `bson:"subject"`
+	Before  string     `bson:"before,omitempty"`
+	After   string     `bson:"after"`
+	Status  Status     `bson:"status"`
+	Until   *time.Time `bson:"until,omitempty"`
+	Version int64      `bson:"v"`
+	Reason  string     `bson:"reason,omitempty"`
+}
+
+// save writes next over m with all that follows from it, in the transaction of ctx: the roles, the features that are turned off,
+// what is above its limit now and what is not any more, the event, and when a job has to look at it again.
+func (s *Service) save(ctx context.Context, m, next Membership, kind string, now time.Time) (Membership, error) {
+	c, err := s.catalogueWith(ctx, planIDs(next)...)
+	if err != nil {
+		return next, err
+	}
+	after, err := hold(next, c, s.now(), s.now())
+	if err != nil {
+		return next, err
+	}
+	before := after
+	if m.Version > 0 { // as it was last told: what has come by the clock since is part of the change
+		if before, err = hold(m, c, m.ToldUntil.Add(-m.Offset), s.now()); err != nil {
+			return next, err
+		}
+	}
+	if err := s.turnOff(ctx, before, after); err != nil {
+		return next, err
+	}
+	if next.Over, err = s.tellOver(ctx, m, after, now); err != nil {
+		return next, err
+	}
+	if next, err = s.write(ctx, m, next, c, now); err != nil {
+		return next, err
+	}
+	if kind == "" {
+		return next, nil
+	}
+	f := memberFact{Subject: next.Subject, After: after.place.Plan.ID, Status: after.place.Status, Until: after.place.Until, Version: next.Version}
+	if m.Version > 0 {
+		f.Before = before.place.Plan.ID
+	}
+	if next.Paused != nil {
+		f.Reason = next.Paused.Reason
+	}
+	return next, s.events.Append(ctx, kind, next.Ref(), f)
+}
+
+// write stores next over m, with the roles it gives.
+func (s *Service) write(ctx context.Context, m, next Membership, c *catalogue, now time.Time) (Membership, error) {
+	next.Version = m.Version + 1
+	if m.Version == 0 {
+		next.ToldUntil = now
+	}
+	spans, err := next.spans(c)
+	if err != nil {
+		return next, err
+	}
+	next.DueAt = next.due(c)
+	if err := s.store.write(ctx, next, m.Version); err != nil {
+		return next, err
+	}
+	err = s.roles.SetSource(ctx, next.Subject, next.source(), next.roles(spans))
+	if errors.Is(err, fault.ErrNotFound) { // the caller asked for a plan, and that is there
+		err = fault.ErrInternal.Because(err)
+	}
+	return next, err
+}
+
+func planIDs(m Membership) []string {
+	if m.Next != nil {
+		return []string{m.Plan, m.Next.Plan}
+	}
+	return []string{m.Plan}
+}
+
+// featureFact is what the log says of a feature that is lost.
+type featureFact struct {
+	Subject ref.Ref `bson:"subject"`
+	Feature string  `bson:"feature"`
+}
+
+// turnOff calls what has to happen when BOOLEAN features are lost.
+func (s *Service) turnOff(ctx context.Context, before, after *held) error {
+	for _, f := range sorted(after.c.features) {
+		if f.Kind != Boolean || !before.all[f.Key].On || after.all[f.Key].On {
+			continue
+		}
+		for _, off := range s.off[f.Key] {
+			if err := off(ctx, after.m.Subject); err != nil {
+				return err
+			}
+		}
+		if err := s.events.Append(ctx, kindOff, after.m.Ref(), featureFact{after.m.Subject, f.Key}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// mayChange is require, but for who comes with a limited scope, by a key of the subject or as somebody who acts as them:
-// what they change must be within it.
-func (s *Service) mayChange(ctx context.Context, subject ref.Ref) error {
-	if actor.From(ctx).Scope != nil {
-		return s.authz.Require(ctx, PermWrite, subject)
+// tellOver tells of COUNTED features that a change has put above their limit, or back below it, and gives those that are above.
+func (s *Service) tellOver(ctx context.Context, m Membership, after *held, now time.Time) ([]string, error) {
+	if m.Version == 0 {
+		return nil, nil
 	}
-	return s.require(ctx, subject)
-}
-
-// require lets the subject itself pass, and holders of plan.membership.write.
-func (s *Service) require(ctx context.Context, subject ref.Ref) error {
-	if me := actor.From(ctx).Ref(); !me.IsZero() && me == subject {
-		return nil
-	}
-	return s.authz.Require(ctx, PermWrite, subject)
-}
-
-// place is a subject's membership and its plan. Cost: one find.
-func (s *Service) place(ctx context.Context, subject ref.Ref) (Membership, Plan, error) {
-	m, ok, err := s.store.membership(ctx, subject)
+	docs, err := s.store.counters(ctx, after.periods(now))
 	if err != nil {
-		return Membership{}, Plan{}, err
+		return nil, err
 	}
-	if ok {
-		p, err := s.plan(ctx, m.Plan)
-		if errors.Is(err, ErrUnknown) { // no fault of the caller's: plans are never deleted
-			err = fault.ErrInternal.Because(err)
+	var over []string
+	for _, f := range sorted(after.c.features) {
+		if f.Kind != Counted {
+			continue
 		}
-		return m, p, err
+		a := after.all[f.Key]
+		d := docs[counterID(m.Subject, f.Key, nil)]
+		level, was := levelOf(d.Used, a.total(d.Carry)), Fine
+		if slices.Contains(m.Over, f.Key) {
+			was = Exceeded
+		}
+		if level == Exceeded {
+			over = append(over, f.Key)
+		} else if level == Near && was == Fine {
+			continue // a change of plan is no use
+		}
+		if err := s.tellLevel(ctx, after, a, d, was, level); err != nil {
+			return nil, err
+		}
 	}
-	c, err := s.catalogue(ctx)
-	if err != nil {
-		return Membership{}, Plan{}, err
-	}
-	p, err := c.defaultPlan()
-	return unwritten(subject, p), p, err
+	return over, nil
 }

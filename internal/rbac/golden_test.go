@@ -207,11 +207,11 @@ func TestGolden23LastAdmin(t *testing.T) {
 		t.Errorf("the only other one ends in an hour: %v", err)
 	}
 	w.must(w.db.InTx(w.sys(), func(ctx context.Context) error {
-		return w.GrantSource(ctx, ref.New(ref.User, "s"), admin.ID, "plan:m1")
+		return w.SetSource(ctx, ref.New(ref.User, "s"), "plan:m1", []SourceRole{{Role: admin.ID}})
 	}))
 	w.must(w.Sync(t.Context()))
 	w.take(first)
-	err = w.db.InTx(w.sys(), func(ctx context.Context) error { return w.RevokeSource(ctx, "plan:m1") })
+	err = w.db.InTx(w.sys(), func(ctx context.Context) error { return w.SetSource(ctx, ref.New(ref.User, "s"), "plan:m1", nil) })
 	if !errors.Is(err, ErrLastAdmin) {
 		t.Errorf("nor can a plan take it: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
@@ -24,22 +25,105 @@ func (s *Service) GrantDefault(ctx context.Context, user string) error {
 	})
 }
 
-// GrantSource lets a member hold a role on behalf of something else, such as "plan:" and the id of a membership; all
-// parameters of the role are bound to [Any]. It joins the caller's transaction and asks nobody's leave: other domains call it.
-// After the commit they call [Service.Sync]. Cost: 2 reads, 3 writes.
+// SourceRole is a role that something gives for a time: from nil for at once, until nil for ever. It has no name of its own, so
+// that the package on whose behalf it is can call it by its own word.
+type SourceRole = struct {
+	Role        string // id
+	From, Until *time.Time
+}
+
+// SetSource makes the roles that a member holds on behalf of something else, such as "plan:" and the id of a membership,
+// exactly these; all parameters of a role are bound to [Any]. A role that is to come and go twice has a grant for each time.
+// What is so already is not written; no roles take all back. It joins the caller's transaction and asks nobody's leave: other
+// domains call it. After the commit they call [Service.Sync]. Cost: 2 reads and 1 for each role, and 2 reads and 3 writes when something differs.
 //
-// Errors: NOT_FOUND for the role, RBAC_CYCLE, RBAC_DEPTH.
-func (s *Service) GrantSource(ctx context.Context, member ref.Ref, roleID, source string) error {
+// Errors: NOT_FOUND for a role, RBAC_CYCLE, RBAC_DEPTH, LAST_ADMIN.
+func (s *Service) SetSource(ctx context.Context, member ref.Ref, source string, roles []SourceRole) error {
 	return s.write(ctx, func(ctx context.Context, t *turn) error {
-		r, err := s.store.role(ctx, roleID)
+		want, err := t.sourceGrants(ctx, member, source, roles)
 		if err != nil {
 			return err
 		}
-		g := t.grant(ctx, member, roleID, source)
-		g.Bind = AnyBindings(r.Params)
-		_, err = t.put(ctx, g, false)
-		return err
+		have, err := t.ofSource(ctx, source)
+		if err != nil {
+			return err
+		}
+		gone := slices.DeleteFunc(slices.Clone(have), func(h Grant) bool { return slices.ContainsFunc(want, h.sameHold) })
+		if _, err := t.cascade(ctx, gone, Cascade); err != nil {
+			return err
+		}
+		for _, g := range want {
+			if i := slices.IndexFunc(have, g.sameHold); i < 0 {
+				_, err = t.put(ctx, g, false)
+			} else {
+				err = t.retime(ctx, have[i], g.NotBefore, g.ExpiresAt)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// ofSource reads the grants of a source, for all times.
+func (t *turn) ofSource(ctx context.Context, source string) (all []Grant, err error) {
+	for i := range maxSourceTimes {
+		some, err := t.s.store.grantsOfSource(ctx, sourceTime(source, i))
+		if err != nil || len(some) == 0 && i > 0 {
+			return all, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// retime changes when a grant counts.
+func (t *turn) retime(ctx context.Context, g Grant, from, until *time.Time) error {
+	same := func(a, b *time.Time) bool { return a == nil && b == nil || a != nil && b != nil && a.Equal(*b) }
+	if same(g.NotBefore, from) && same(g.ExpiresAt, until) {
+		return nil
+	}
+	if from != nil || until != nil {
+		if err := t.keepsAdmin(ctx, g); err != nil {
+			return err
+		}
+	}
+	g.NotBefore, g.ExpiresAt, g.Ended = from, until, false
+	t.record(change{kind: kindGrantChanged, Grant: &g})
+	return t.s.store.replaceGrant(ctx, g)
+}
+
+// maxSourceTimes is how often one source gives the same role, one time after the other.
+const maxSourceTimes = 3
+
+// sourceTime is the source of the grant for the time n, from 0, that a source gives a role.
+func sourceTime(source string, n int) string {
+	if n == 0 {
+		return source
+	}
+	return fmt.Sprintf("%s/%d", source, n+1)
+}
+
+func (t *turn) sourceGrants(ctx context.Context, member ref.Ref, source string, roles []SourceRole) ([]Grant, error) {
+	want := make([]Grant, len(roles))
+	times := map[string]int{}
+	for i, r := range roles {
+		role, err := t.s.store.role(ctx, r.Role)
+		if err != nil {
+			return nil, err
+		}
+		g := t.grant(ctx, member, r.Role, sourceTime(source, times[r.Role]))
+		g.Bind, g.NotBefore, g.ExpiresAt = AnyBindings(role.Params), r.From, r.Until
+		times[r.Role]++
+		want[i] = g
+	}
+	return want, nil
+}
+
+// sameHold reports whether two grants differ in their times at most.
+func (g Grant) sameHold(o Grant) bool {
+	return g.Role == o.Role && g.Bind == o.Bind && g.Source == o.Source
 }
 
 // AnyBindings binds each parameter to [Any].
@@ -49,14 +133,6 @@ func AnyBindings(params []Param) Bindings {
 		m[p.Name] = Any
 	}
 	return BindingsOf(m)
-}
-
-// RevokeSource takes back all that was granted on behalf of a source; nothing is no error. It joins the caller's
-// transaction and asks nobody's leave. Cost: 2 reads and 1 write, and 1 read and 2 writes for each grant.
-//
-// Errors: LAST_ADMIN.
-func (s *Service) RevokeSource(ctx context.Context, source string) error {
-	return s.dropAll(ctx, func(ctx context.Context) ([]Grant, error) { return s.store.grantsOfSource(ctx, source) }, nil)
 }
 
 // ForgetUser takes back all that a user holds, whoever granted it. It joins the caller's transaction and asks

@@ -59,7 +59,7 @@ func (s *Service) LoadOnce(ctx context.Context) error {
 }
 
 // Sync returns when the policy in force on this node holds at least all that is committed: a flow calls it after the
-// commit of a transaction in which it used [Service.GrantSource] and its like. Inside a transaction it does nothing.
+// commit of a transaction in which it used [Service.SetSource] and its like. Inside a transaction it does nothing.
 // When it fails the node refuses checks until it has read the policy. Cost: one read; mostly the change stream brings
 // the rest.
 func (s *Service) Sync(ctx context.Context) error {

@@ -248,7 +248,7 @@ func TestJoinedTransaction(t *testing.T) {
 				if err := s.GrantDefault(ctx, user.ID); err != nil {
 					return err
 				}
-				if err := s.GrantSource(ctx, user, pro.ID, "plan:"+user.ID); err != nil {
+				if err := s.SetSource(ctx, user, "plan:"+user.ID, []SourceRole{{Role: pro.ID}}); err != nil {
 					return err
 				}
 				if err := s.Sync(ctx); err != nil { // not yet committed: nothing to wait for
@@ -275,7 +275,7 @@ func TestJoinedTransaction(t *testing.T) {
 			t.Errorf("rev %d, want %d", s.Rev(), rev+2)
 		}
 		w.must(enroll(nil)) // the grants are there: no policy write
-		w.must(s.db.InTx(t.Context(), func(ctx context.Context) error { return s.RevokeSource(ctx, "plan:"+user.ID) }))
+		w.must(s.db.InTx(t.Context(), func(ctx context.Context) error { return s.SetSource(ctx, user, "plan:"+user.ID, nil) }))
 		w.must(s.Sync(t.Context()))
 		want(t, s, user.ID, permP, Allowed)
 		want(t, s, user.ID, permQ, NoPath)

@@ -278,10 +278,10 @@ func TestDefaultRoleMissing(t *testing.T) {
 	if err := w.GrantDefault(t.Context(), "u"); !errors.Is(err, fault.ErrInternal) {
 		t.Errorf("the caller asked for nothing that is missing: %v", err)
 	}
-	if err := w.GrantSource(t.Context(), ref.New(ref.User, "u"), "nowhere", "plan:1"); !errors.Is(err, fault.ErrNotFound) {
-		t.Errorf("GrantSource: %v", err)
+	if err := w.SetSource(t.Context(), ref.New(ref.User, "u"), "plan:1", []SourceRole{{Role: "nowhere"}}); !errors.Is(err, fault.ErrNotFound) {
+		t.Errorf("SetSource: %v", err)
 	}
-	if err := w.RevokeSource(t.Context(), "plan:1"); err != nil {
+	if err := w.SetSource(t.Context(), ref.New(ref.User, "u"), "plan:1", nil); err != nil {
 		t.Errorf("nothing to revoke: %v", err)
 	}
 }
@@ -314,8 +314,10 @@ func TestCosts(t *testing.T) {
 			_, err := s.Revoke(ctx, g.ID, Restrict)
 			return err
 		}, 5 + 5 + 6, 3},
-		{"GrantSource", deaf, func(ctx context.Context, s *Service) error { return s.GrantSource(ctx, v, low.ID, "plan:1") }, 2, 3},
-		{"RevokeSource", deaf, func(ctx context.Context, s *Service) error { return s.RevokeSource(ctx, "plan:1") }, 3, 3},
+		{"SetSource", deaf, func(ctx context.Context, s *Service) error {
+			return s.SetSource(ctx, v, "plan:1", []SourceRole{{Role: low.ID}})
+		}, 4, 3},
+		{"SetSource to nothing", deaf, func(ctx context.Context, s *Service) error { return s.SetSource(ctx, v, "plan:1", nil) }, 4, 3},
 	} {
 		ctx, n := store.WithCounter(w.as("u"))
 		w.must(tc.call(ctx, tc.s))

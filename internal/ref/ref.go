@@ -29,6 +29,7 @@ const (
 	FieldRule   = "field_rule"
 	Plan        = "plan"
 	Membership  = "membership"
+	LedgerEntry = "ledger_entry" // of money
 	ContentType = "content_type"
 	Document    = "document"
 	Metric      = "metric"

@@ -137,7 +137,7 @@ type UpdateCmd struct {
 // for new references.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, FIELD_FORBIDDEN, NOT_FOUND, DOCUMENT_STALE (with the current rev), DOCUMENT_INVALID, REF_TYPE,
-// REF_TARGET_MISSING, CONTENDED.
+// REF_TARGET_MISSING, OVER_QUOTA, CONTENDED.
 func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 	if err := s.authz.Require(ctx, PermUpdate, ref.New(ref.Document, cmd.ID)); err != nil {
 		return Document{}, err
@@ -159,6 +159,11 @@ func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 		}
 		if cur.Rev != cmd.Rev {
 			return ErrStale.With("rev", cur.Rev)
+		}
+		if cur.Owner.Type != ref.System {
+			if err := s.quota.Writable(ctx, cur.Owner, FeatureDocuments); err != nil {
+				return err
+			}
 		}
 		if t, err = s.types.id(ctx, cur.Type); err != nil {
 			return err
@@ -295,4 +300,14 @@ func firstBatch(ds []draft) []draft {
 		}
 	}
 	return ds
+}
+
+// NewestOwned names the n newest documents of an owner. It asks nobody's leave: the owner's quota does. Cost: one find.
+func (s *Service) NewestOwned(ctx context.Context, owner ref.Ref, n int) ([]ref.Ref, error) {
+	docs, err := s.store.ownedBy(ctx, owner, n)
+	all := make([]ref.Ref, len(docs))
+	for i, d := range docs {
+		all[i] = d.Ref()
+	}
+	return all, err
 }

@@ -94,6 +94,7 @@ var errQuota = errors.New("quota exceeded")
 type counter struct {
 	db     *store.DB
 	limit  int64
+	frozen bool                      // nothing may be changed
 	before func(ctx context.Context) // if set, runs inside the transaction, after its first read
 	calls  atomic.Int64
 }
@@ -118,6 +119,13 @@ func (c *counter) Consume(ctx context.Context, subject ref.Ref, feature string, 
 		c.before(ctx)
 	}
 	if feature != FeatureDocuments || used > c.limit {
+		return errQuota
+	}
+	return nil
+}
+
+func (c *counter) Writable(context.Context, ref.Ref, string) error {
+	if c.frozen {
 		return errQuota
 	}
 	return nil

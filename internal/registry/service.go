@@ -32,8 +32,10 @@ type Authorizer interface {
 	ForgetObject(ctx context.Context, objects ...ref.Ref) error
 }
 
-// Quota is what this package needs of plan. Both are called inside the transaction.
+// Quota is what this package needs of plan. All are called inside the transaction.
 type Quota interface {
+	// Writable refuses an owner who has too many to change those there are, if that is the policy of their plan.
+	Writable(ctx context.Context, subject ref.Ref, feature string) error
 	Consume(ctx context.Context, subject ref.Ref, feature string, n int64) error
 	Release(ctx context.Context, subject ref.Ref, feature string, n int64) error
 }

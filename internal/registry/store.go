@@ -15,6 +15,7 @@ import (
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/predicate"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 )
 
@@ -25,6 +26,7 @@ func Collections() []store.Collection {
 		{Name: "documents", Indexes: []store.Index{
 			{Name: "type_newest", Keys: []string{"type", "-_id"}},
 			{Name: "type_owner_newest", Keys: []string{"type", "owner.id", "-_id"}},
+			{Name: "owner_newest", Keys: []string{"owner.type", "owner.id", "-_id"}},
 		}},
 		{Name: "references", Indexes: []store.Index{
 			{Name: "from_path", Keys: []string{"from.type", "from.id", "path"}, Unique: true},
@@ -254,4 +256,10 @@ func plainStored(v any) any {
 	default:
 		return v
 	}
+}
+
+// ownedBy reads the n newest documents of an owner.
+func (m *mongoStore) ownedBy(ctx context.Context, owner ref.Ref, n int) ([]Document, error) {
+	return store.Find[Document](ctx, m.documents, store.Points("owner", owner),
+		options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(n)))
 }

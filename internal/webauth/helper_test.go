@@ -90,10 +90,11 @@ func newWorld(t *testing.T, opts options) *world {
 		{Key: rbac.RoleMember, Name: "Member"},
 		{Key: "host", Name: "Host", Permissions: []rbac.Instance{account.PermInvite, rbac.PermGrantWrite, rbac.PermRoleRead}},
 	}))
-	w.must(w.plans.Put(w.sys(), []plan.Plan{
-		{Key: "free", Name: "Free", Default: true, Price: plan.Money{Currency: "EUR"}},
-		{Key: "pro", Name: "Pro", Rank: 1, Price: plan.Money{AmountMinor: 900, Currency: "EUR"}},
-	}))
+	_, err := w.plans.Apply(w.sys(), plan.ApplyCmd{Book: plan.Book{Plans: []plan.BookPlan{
+		{Key: "free", Name: "Free", Default: true},
+		{Key: "pro", Name: "Pro", Rank: 1, Prices: []plan.Price{{Currency: "EUR", AmountMinor: 900, Every: plan.Every{N: 1, Unit: plan.Month}}}},
+	}}})
+	w.must(err)
 	return w
 }
 

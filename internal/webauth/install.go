@@ -2,6 +2,7 @@ package webauth
 
 import (
 	"context"
+	"errors"
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
@@ -41,16 +42,10 @@ func (s *Service) move(ctx context.Context, u account.User, key string) error {
 	if key == "" {
 		return nil
 	}
-	p, err := s.Plans.ByKey(ctx, key)
-	if err != nil {
-		return err
+	_, err := s.Plans.Put(actor.With(ctx, actor.System()), u.Ref(), key)
+	if errors.Is(err, plan.ErrSame) {
+		return nil
 	}
-	ctx = actor.With(ctx, actor.System())
-	m, err := s.Plans.MembershipOf(ctx, u.Ref())
-	if err != nil || m.Plan == p.ID {
-		return err
-	}
-	_, err = s.Plans.Change(ctx, plan.ChangeCmd{Plan: p.ID, Version: m.Version, Subject: u.Ref()})
 	return err
 }
 

@@ -43,9 +43,7 @@ func (w *world) planOf(u account.User) string {
 	w.t.Helper()
 	m, err := w.plans.MembershipOf(w.sys(), u.Ref())
 	w.must(err)
-	found, err := w.plans.ByIDs(w.sys(), []string{m.Plan})
-	w.must(err)
-	return found[m.Plan].Key
+	return m.Plan.Key
 }
 
 func TestInvite(t *testing.T) {

@@ -31,9 +31,5 @@ func (s *Service) policyOf(ctx context.Context, user string) (session.Policy, er
 		return all, nil
 	}
 	m, err := s.Plans.MembershipOf(ctx, ref.New(ref.User, user))
-	if err != nil {
-		return all, err
-	}
-	found, err := s.Plans.ByIDs(ctx, []string{m.Plan})
-	return all.Strictest(s.cfg.Policies.Plans[found[m.Plan].Key]), err
+	return all.Strictest(s.cfg.Policies.Plans[m.Plan.Key]), err
 }

@@ -27,9 +27,9 @@ type Plans interface {
 	// Enroll puts a new user on a plan, the default one for "", in the transaction of ctx.
 	Enroll(ctx context.Context, subject ref.Ref, key string) (plan.Membership, error)
 	ByKey(ctx context.Context, key string) (plan.Plan, error)
-	MembershipOf(ctx context.Context, subject ref.Ref) (plan.Membership, error)
-	ByIDs(ctx context.Context, ids []string) (map[string]plan.Plan, error)
-	Change(ctx context.Context, c plan.ChangeCmd) (plan.Membership, error)
+	MembershipOf(ctx context.Context, subject ref.Ref) (plan.Place, error)
+	// Put puts a user on a plan, in the transaction of ctx.
+	Put(ctx context.Context, subject ref.Ref, key string) (plan.Place, error)
 }
 
 // Roles is what the flows need of package rbac.

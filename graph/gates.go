@@ -1,0 +1,137 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/ref"
+)
+
+// Gates is what the interface needs of plan. Who may do something is another question: see Authorizer. All but Consume answer from
+// memory for whoever has asked lately.
+type Gates interface {
+	// Entitled refuses a subject whose plan does not have a BOOLEAN feature.
+	Entitled(ctx context.Context, subject ref.Ref, feature string) error
+	// Consume uses up n of a metered or counted feature, or refuses.
+	Consume(ctx context.Context, subject ref.Ref, feature string, n int64) error
+	// Within refuses a number above what the plan sets for a STATIC feature. What no plan sets bounds nothing.
+	Within(ctx context.Context, subject ref.Ref, feature string, n int64, resets *time.Time) error
+	// Number is what the plan sets; false when no plan says anything.
+	Number(ctx context.Context, subject ref.Ref, feature string) (n *int64, set bool)
+}
+
+// The STATIC features this interface asks plans for. What a plan does not set, the settings of the server alone bound.
+const (
+	FeatureDepth    = "graphql.depth" // levels of fields in a document
+	FeatureCost     = "graphql.cost"  // fields of a document, fragments written out
+	FeatureRate     = "graphql.rate"  // operations a minute
+	FeatureSockets  = "live.sockets"  // WebSockets at once on a node
+	FeatureChannels = "live.channels" // channels of one stream
+)
+
+// entitlement is what @entitled says of a root field.
+type entitlement struct {
+	feature string
+	uses    int64
+}
+
+// pass applies @entitled, after @access: so a refused caller uses nothing up. The system is not on any plan.
+func (s *Server) pass(ctx context.Context, e entitlement, who actor.Actor) error {
+	switch {
+	case e.feature == "" || s.gates == nil || who.System:
+		return nil
+	case e.uses > 0:
+		return s.gates.Consume(ctx, who.Ref(), e.feature, e.uses)
+	}
+	return s.gates.Entitled(ctx, who.Ref(), e.feature)
+}
+
+// CheckGates reports every @entitled that names a feature which is not declared.
+func (s *Server) CheckGates(declared func(feature string) bool) error {
+	var errs []error
+	for f, a := range s.access {
+		if a.entitled.feature != "" && !declared(a.entitled.feature) {
+			errs = append(errs, fmt.Errorf("%s needs the feature %q, which nobody declares", f.Name, a.entitled.feature))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// budget refuses a document or an operation that is more than the plan of the caller of ctx allows. Who is not signed in has what the
+// default plan allows of one document; how many they send is bounded by their address.
+//
+// Errors: QUOTA_EXCEEDED with feature, plan, limit, used, resetsAt and allowedBy.
+func (s *Server) budget(ctx context.Context, d *document) error {
+	who := actor.From(ctx)
+	if s.gates == nil || who.System {
+		return nil
+	}
+	subject := who.Ref()
+	if err := s.gates.Within(ctx, subject, FeatureDepth, int64(d.depth), nil); err != nil {
+		return err
+	}
+	if err := s.gates.Within(ctx, subject, FeatureCost, int64(d.fields), nil); err != nil {
+		return err
+	}
+	if subject.IsZero() {
+		return nil
+	}
+	limit, set := s.gates.Number(ctx, subject, FeatureRate)
+	if !set || limit == nil {
+		return nil
+	}
+	if wait := s.rates.take(subject, *limit); wait > 0 {
+		return s.gates.Within(ctx, subject, FeatureRate, *limit+1, new(s.rates.now().Add(wait)))
+	}
+	return nil
+}
+
+// maxPaced is how many subjects are counted at once; the one that was quiet for longest is forgotten for a new one.
+const maxPaced = 50_000
+
+// rates counts operations by subject: so many a minute, which may come at once. It counts on this node alone, and in memory: a
+// counter in the database would cost more than most operations.
+type rates struct {
+	now clock.Clock
+
+	mu  sync.Mutex
+	all *lru.Cache[ref.Ref, *rate.Limiter]
+}
+
+func newRates(now clock.Clock) *rates {
+	all, err := lru.New[ref.Ref, *rate.Limiter](maxPaced)
+	if err != nil { // of a size below 1
+		panic("graph: " + err.Error())
+	}
+	return &rates{now: now, all: all}
+}
+
+// take counts an operation, and tells how long to wait when it is one too many.
+func (r *rates) take(subject ref.Ref, perMinute int64) time.Duration {
+	now := r.now()
+	per, burst := rate.Limit(float64(perMinute)/60), int(max(perMinute, 0))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one, ok := r.all.Get(subject)
+	if !ok || one.Limit() != per { // another plan is another count
+		one = rate.NewLimiter(per, burst)
+		r.all.Add(subject, one)
+	}
+	if burst == 0 {
+		return time.Minute
+	}
+	res := one.ReserveN(now, 1)
+	wait := res.DelayFrom(now)
+	if wait > 0 {
+		res.CancelAt(now) // who is refused has used nothing up
+	}
+	return wait
+}
