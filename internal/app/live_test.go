@@ -38,7 +38,9 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c) { cha
     ... on Report { points { key count } through }
     ... on ReportDelta { points { key count } }
     ... on DocumentList { documents { label } }
-    ... on DocumentListDelta { changes { op index document { label } } } } } }`
+    ... on DocumentListDelta { changes { op index document { label } } }
+    ... on EntitlementList { membership { status plan { key } } entitlements { feature limit used } }
+    ... on UsageList { usage { feature used remaining } } } } }`
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {
 	t.Helper()

@@ -34,8 +34,8 @@ func newCatalogue(plans []Plan, features []Feature, addons []Addon, coupons []Co
 	return c
 }
 
-func keyed[T any](all []T, key func(T) string) map[string]T {
-	m := make(map[string]T, len(all))
+func keyed[K comparable, T any](all []T, key func(T) K) map[K]T {
+	m := make(map[K]T, len(all))
 	for _, v := range all {
 		m[key(v)] = v
 	}

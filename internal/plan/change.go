@@ -373,6 +373,7 @@ func (s *Service) Override(ctx context.Context, c OverrideCmd) (Place, error) {
 	case strings.TrimSpace(c.Reason) == "" || len(c.Reason) > 1000:
 		return Place{}, fault.ErrInput.Saying("a reason of 1 to 1000 bytes is needed").On("input.reason")
 	}
+	c.Rule.normalize()
 	if err := c.Rule.check("override", f); err != nil {
 		return Place{}, err
 	}

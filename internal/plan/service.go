@@ -58,6 +58,7 @@ type Service struct {
 	pay     payment.Provider
 	cfg     Config
 	members *members
+	line    combiner // of uses with a name
 	objects map[string]Objects
 	off     map[string][]func(ctx context.Context, subject ref.Ref) error
 

@@ -130,3 +130,24 @@ func (m mongoStore) insertUse(ctx context.Context, d useDoc) error {
 func (m mongoStore) useOf(ctx context.Context, c UseCmd) (useDoc, bool, error) {
 	return one[useDoc](ctx, m.uses, bson.D{store.Eq("_id", useID{c.Subject.String(), c.Source, c.ID})})
 }
+
+// usesOf reads those uses of these names that were counted: one find.
+func (m mongoStore) usesOf(ctx context.Context, names []useID) (map[useID]useDoc, error) {
+	all, err := store.Find[useDoc](ctx, m.uses, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: names}}}})
+	return keyed(all, func(d useDoc) useID { return d.ID }), err
+}
+
+// putCounters writes counters, whether they are there or not: one write.
+func (m mongoStore) putCounters(ctx context.Context, all []counterDoc) error {
+	writes := make([]mongo.WriteModel, len(all))
+	for i, d := range all {
+		writes[i] = mongo.NewReplaceOneModel().SetFilter(bson.D{store.Eq("_id", d.ID)}).SetReplacement(d).SetUpsert(true)
+	}
+	_, err := m.use.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
+	return store.Wrap("count usage", err)
+}
+
+func (m mongoStore) insertUses(ctx context.Context, all []useDoc) error {
+	_, err := m.uses.InsertMany(ctx, all)
+	return store.Wrap("record uses", err)
+}

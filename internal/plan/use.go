@@ -65,7 +65,7 @@ func (s *Service) Consume(ctx context.Context, subject ref.Ref, feature string, 
 }
 
 // Meter counts a use that has a name, once however often it is sent, as [Service.Consume] does. Needs plan.usage.write.
-// Cost: 2 writes and 1 commit.
+// Cost: 2 writes and 1 commit; uses that come at once share 2 reads, 2 writes and 1 commit.
 //
 // Errors: those of Consume, UNAUTHENTICATED, FORBIDDEN, IDEMPOTENCY_CONFLICT.
 func (s *Service) Meter(ctx context.Context, c UseCmd) (Used, error) {
@@ -152,8 +152,14 @@ func (s *Service) use(ctx context.Context, cmd UseCmd) (Used, error) {
 			return u, err
 		}
 	}
+	if cmd.ID != "" && !store.InTransaction(ctx) {
+		return s.line.use(ctx, c, s)
+	}
 	return s.count(ctx, c)
 }
+
+// name is the name of the use.
+func (c *counting) name() useID { return useID{c.Subject.String(), c.Source, c.ID} }
 
 // quick counts by one conditional write where nothing but the number changes: the counter is there, nothing is reserved, the
 // limit is far enough and neither 80 % nor a soft limit is passed.
@@ -250,7 +256,7 @@ func newUse(c *counting, u Used, now time.Time) useDoc {
 		at = *c.At
 	}
 	return useDoc{
-		ID: useID{c.Subject.String(), c.Source, c.ID}, Feature: c.Feature, Amount: c.Amount, At: at, ReceivedAt: now, Used: u.Used, Limit: u.Limit,
+		ID: c.name(), Feature: c.Feature, Amount: c.Amount, At: at, ReceivedAt: now, Used: u.Used, Limit: u.Limit,
 		Overage: u.Overage, ResetsAt: u.ResetsAt, Late: u.Late, Hold: u.Hold, ExpiresAt: now.Add(keepUses),
 	}
 }
@@ -262,30 +268,41 @@ func (s *Service) careful(ctx context.Context, c *counting) (Used, error) {
 	if err != nil {
 		return Used{}, err
 	}
-	d.prune(s.now())
-	total := c.a.total(d.Carry)
-	if total != nil && d.Used+d.reserved()+c.Amount > *total && (!c.a.soft() || c.hold) {
-		return Used{}, c.h.refusal(c.a, d.Used+d.reserved(), c.Amount, c.to)
+	u, before, after, err := s.decide(c, &d)
+	if err != nil {
+		return Used{}, err
 	}
-	before := levelOf(d.Used, total)
-	u := Used{}
-	if c.hold {
-		if len(d.Holds) >= maxHolds {
-			return Used{}, fault.ErrInput.Saying("at most %d reservations of a feature at once", maxHolds)
-		}
-		h := holdDoc{ID: ref.NewID(), N: c.Amount, Until: s.now().Add(holdFor)}
-		d.Holds = append(d.Holds, h)
-		u.Hold = d.ID + "/" + h.ID
-	} else {
-		d.Used += c.Amount
-	}
-	hold := u.Hold
-	u = c.result(d.Used, total)
-	u.Hold = hold
 	if err := s.store.putCounter(ctx, d, found); err != nil {
 		return Used{}, err
 	}
-	return u, s.tellLevel(ctx, c.h, c.a, d, before, levelOf(d.Used, total))
+	return u, s.tellLevel(ctx, c.h, c.a, d, before, after)
+}
+
+// decide counts a use on its counter, or refuses it and leaves the counter as it is. It gives how near to the limit that was before
+// and is after.
+//
+// Errors: QUOTA_EXCEEDED, BAD_USER_INPUT for too many reservations.
+func (s *Service) decide(c *counting, d *counterDoc) (u Used, before, after Level, err error) {
+	d.prune(s.now())
+	total := c.a.total(d.Carry)
+	if total != nil && d.Used+d.reserved()+c.Amount > *total && (!c.a.soft() || c.hold) {
+		return u, "", "", c.h.refusal(c.a, d.Used+d.reserved(), c.Amount, c.to)
+	}
+	before = levelOf(d.Used, total)
+	hold := ""
+	if c.hold {
+		if len(d.Holds) >= maxHolds {
+			return u, "", "", fault.ErrInput.Saying("at most %d reservations of a feature at once", maxHolds)
+		}
+		h := holdDoc{ID: ref.NewID(), N: c.Amount, Until: s.now().Add(holdFor)}
+		d.Holds = append(d.Holds, h)
+		hold = d.ID + "/" + h.ID
+	} else {
+		d.Used += c.Amount
+	}
+	u = c.result(d.Used, total)
+	u.Hold = hold
+	return u, before, levelOf(d.Used, total), nil
 }
 
 // counter is the counter of a use, or the one it begins: with what is left over of the period before.

@@ -21,7 +21,8 @@ import { startServer } from './server.mjs';
 import { tapSocket } from './wire.mjs';
 
 const CREATE = 'mutation($input: CreateDocumentInput!) { createDocument(input: $input) { document { id } } }';
-const CHANGE_PLAN = 'mutation($input: ChangePlanInput!) { changePlan(input: $input) { membership { version } } }';
+const PREVIEW = 'query($input: PreviewChangeInput!) { previewChange(input: $input) { token } }';
+const CHANGE_PLAN = 'mutation($input: ChangePlanInput!) { changePlan(input: $input) { result { __typename } } }';
 
 const timeout = 90_000;
 
@@ -163,17 +164,15 @@ describe('console', { timeout: 8 * timeout }, () => {
     await drawer.waitFor({ state: 'detached' });
   });
 
-  step('access shows plan, roles and permissions, and moves to another plan', async () => {
+  step('access shows roles and permissions, and leads to the plan', async () => {
     const { page } = main;
     await page.getByRole('link', { name: 'Access' }).click();
     await page.getByTestId('panel-roles').getByRole('button', { name: /Viewer/ }).click();
     await page.getByTestId('panel-roles').getByText('registry.document.read').filter({ visible: true }).first().waitFor();
     await page.getByTestId('panel-permissions').getByText('analytics.report.view').waitFor();
     await screenshot(page, 'access', { fullPage: true });
-    const plan = page.getByTestId('plan-current');
-    const was = await plan.textContent();
-    await page.getByRole('button', { name: /^Move/ }).first().click();
-    assert.notEqual(await changed(plan, was), was);
+    await page.getByTestId('access').getByRole('link', { name: 'plan', exact: true }).click();
+    await page.getByTestId('plan-current').waitFor();
   });
 
   step('the dashboard is dark on demand, and fits a phone', async () => {
@@ -193,7 +192,7 @@ describe('console', { timeout: 8 * timeout }, () => {
     assert.ok(wide <= 0, `the page is ${wide} px wider than the phone`);
     await page.getByRole('button', { name: 'Pages' }).click();
     await page.getByRole('dialog').getByText('Access').click();
-    await page.getByTestId('panel-plan').waitFor();
+    await page.getByTestId('panel-permissions').waitFor();
     await screenshot(page, 'access-phone-dark');
   });
 
@@ -213,8 +212,9 @@ describe('console', { timeout: 8 * timeout }, () => {
     await enterCode(page.getByTestId('verify-step'), mail.code);
 
     await page.getByTestId('documents').waitFor();
-    const { me, plans } = await ask(context, server.url, '{ me { entitlements { remaining } } plans { id key } }');
-    const notes = Array.from({ length: me.entitlements[0].remaining }, (_, i) => `Note ${i + 1}`);
+    const { me, plans } = await ask(context, server.url, '{ me { entitlements { feature remaining } } plans { id key } }');
+    const { remaining } = me.entitlements.find((e) => e.feature === 'registry.documents');
+    const notes = Array.from({ length: remaining }, (_, i) => `Note ${i + 1}`);
     await Promise.all(notes.map((text) => ask(context, server.url, CREATE, { type: 'note', data: { text } })));
     await page.getByTestId('new-document').click();
     const form = page.getByTestId('create');
@@ -224,14 +224,22 @@ describe('console', { timeout: 8 * timeout }, () => {
     await screenshot(page, 'quota');
 
     await form.getByRole('link', { name: 'See your plan' }).click();
-    await page.getByText('Roles are not shown to you').waitFor();
     await page.getByText('All used').waitFor();
-    await screenshot(page, 'access-newcomer');
-    const pro = plans.find((p) => p.key === 'pro').id;
-    await ask(context, server.url, CHANGE_PLAN, { plan: pro, version: 1 });
-    await page.getByRole('button', { name: 'Move up to Pro' }).click();
-    await page.locator('[data-code=PLAN_STALE]').waitFor();
+    await screenshot(page, 'plan-newcomer');
+    await page.getByRole('button', { name: 'Move up to Basic' }).click();
+    const preview = page.getByTestId('preview');
+    await preview.getByTestId('preview-body').waitFor();
+    const { id } = plans.find((p) => p.key === 'pro');
+    const { previewChange } = await ask(context, server.url, PREVIEW, { plan: id, price: 'eur-1-month' });
+    await ask(context, server.url, CHANGE_PLAN, { token: previewChange.token });
+    await preview.getByRole('button', { name: 'Confirm' }).click();
+    await preview.locator('[data-code=PLAN_STALE]').waitFor();
+    await preview.getByRole('button', { name: 'Preview again' }).click();
+    await preview.getByTestId('preview-body').waitFor();
+    await preview.getByRole('button', { name: 'Cancel' }).click();
     await page.getByTestId('plan-current').getByText('Pro').waitFor();
+    await page.getByRole('link', { name: 'Access' }).click();
+    await page.getByText('Roles are not shown to you').waitFor();
     await page.getByTestId('panel-permissions').getByText('registry.document.delete').waitFor();
     assert.deepEqual(offences, []);
     await context.close();

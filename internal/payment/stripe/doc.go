@@ -5,5 +5,6 @@
 //
 // Invariants: each request that moves money has an idempotency key made of the charge's own; the number of a card never comes here;
 // a webhook counts when Stripe has signed it in the last five minutes. An answer that never came, or that says to try later, is
-// PAYMENT_UNREACHABLE. Nothing is logged: errors hold Stripe's own words and never a key.
+// PAYMENT_UNREACHABLE. A debit of a bank account is pending for days, without a page to go to; its payment intent is kept as a page
+// would be. Nothing is logged: errors hold Stripe's own words and never a key, nor all of an answer.
 package stripe

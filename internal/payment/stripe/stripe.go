@@ -1,8 +1,8 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/stripe/stripe-go/v85"
-	"github.com/stripe/stripe-go/v85/webhook"
 
-	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/ref"
 )
@@ -26,13 +24,13 @@ type Config struct {
 	WebhookSecret string
 	ReturnURL     string       // where browsers come back to, with ?payment=done or ?payment=canceled
 	BaseURL       string       // of the API; empty for Stripe's own
-	HTTP          *http.Client // has a timeout
+	HTTP          *http.Client // has a timeout; nil for one of Timeout
 
 	// Customers is by which names Stripe knows a payer and their way to pay; empty for none.
 	Customers func(ctx context.Context, payer ref.Ref) (customer, method string, err error)
 	// Remember keeps them; an empty method leaves the one there is.
 	Remember func(ctx context.Context, payer ref.Ref, customer, method string) error
-	// Session is the page a payer was sent to for a charge; empty for none. KeepSession keeps it.
+	// Session is the page a payer was sent to for a charge, or the payment intent that takes days; empty for none. KeepSession keeps it.
 	Session     func(ctx context.Context, key string) (string, error)
 	KeepSession func(ctx context.Context, key, session string) error
 }
@@ -45,6 +43,9 @@ type Provider struct {
 
 // New makes the adapter.
 func New(cfg Config) *Provider {
+	if cfg.HTTP == nil {
+		cfg.HTTP = &http.Client{Timeout: Timeout}
+	}
 	backend := &stripe.BackendConfig{
 		HTTPClient: cfg.HTTP, LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}, MaxNetworkRetries: new(int64(1)), EnableTelemetry: new(false),
 	}
@@ -107,18 +108,33 @@ func (p *Provider) offSession(ctx context.Context, c payment.Charge, customer, m
 	var refused *stripe.Error
 	switch {
 	case errors.As(err, &refused) && refused.HTTPStatusCode == http.StatusPaymentRequired:
-		reason := string(refused.DeclineCode)
-		if reason == "" {
-			reason = string(refused.Code)
-		}
-		return payment.Payment{Key: c.Key, State: payment.Declined, Reason: reason}, refused.Code == stripe.ErrorCodeAuthenticationRequired, nil
+		done = payment.Payment{Key: c.Key, State: payment.Declined, Reason: reason(refused)}
+		return done, refused.Code == stripe.ErrorCodeAuthenticationRequired, nil
 	case err != nil:
 		return payment.Payment{}, false, failed("charge", err)
-	case pi.Status == stripe.PaymentIntentStatusSucceeded:
-		return payment.Payment{Key: c.Key, State: payment.Paid, Ref: pi.ID}, false, nil
 	}
-	return payment.Payment{Key: c.Key, State: payment.Declined, Reason: string(pi.Status)}, true, nil
+	done = taken(c.Key, pi)
+	if done.State == payment.Pending { // for longer than Stripe knows an idempotency key
+		err = p.cfg.KeepSession(ctx, c.Key, pi.ID)
+	}
+	return done, done.State == payment.Declined, err
 }
+
+// taken is what became of a payment intent. A debit of a bank account is pending for days, even when the payer is absent: it can't be
+// called off, and asking for the money in another way would take it twice.
+func taken(key string, pi *stripe.PaymentIntent) payment.Payment {
+	switch {
+	case pi.Status == stripe.PaymentIntentStatusSucceeded:
+		return payment.Payment{Key: key, State: payment.Paid, Ref: pi.ID}
+	case pi.Status == stripe.PaymentIntentStatusProcessing:
+		return payment.Payment{Key: key, State: payment.Pending}
+	case pi.LastPaymentError != nil:
+		return payment.Payment{Key: key, State: payment.Declined, Reason: reason(pi.LastPaymentError)}
+	}
+	return payment.Payment{Key: key, State: payment.Declined, Reason: string(pi.Status)}
+}
+
+func reason(e *stripe.Error) string { return cmp.Or(string(e.DeclineCode), string(e.Code)) }
 
 func metadata(c payment.Charge) map[string]string {
 	return map[string]string{"key": c.Key, "payer": c.Payer.String()}
@@ -153,17 +169,31 @@ func (p *Provider) checkout(ctx context.Context, c payment.Charge, customer stri
 	if err := p.cfg.KeepSession(ctx, c.Key, s.ID); err != nil {
 		return payment.Payment{}, err
 	}
+	if s.LastResponse.Header.Get("Idempotent-Replayed") == "true" { // it says how the page was at first
+		return p.look(ctx, c.Key, s.ID)
+	}
 	return outcome(c.Key, s), nil
 }
 
-// look asks what became of a page: a repeated request to make one would be answered with how it was at first.
+// look asks what became of what was kept for a charge: a repeated request to make it would be answered with how it was at first.
 func (p *Provider) look(ctx context.Context, key, session string) (payment.Payment, error) {
-	s, err := p.client.V1CheckoutSessions.Retrieve(ctx, session, nil)
+	if isIntent(session) {
+		pi, err := p.client.V1PaymentIntents.Retrieve(ctx, session, nil)
+		if err != nil {
+			return payment.Payment{}, failed("look at payment", err)
+		}
+		return taken(key, pi), nil
+	}
+	in := &stripe.CheckoutSessionRetrieveParams{}
+	in.AddExpand("payment_intent")
+	s, err := p.client.V1CheckoutSessions.Retrieve(ctx, session, in)
 	if err != nil {
 		return payment.Payment{}, failed("look at checkout", err)
 	}
 	return outcome(key, s), nil
 }
+
+func isIntent(id string) bool { return strings.HasPrefix(id, "pi_") }
 
 func outcome(key string, s *stripe.CheckoutSession) payment.Payment {
 	out := payment.Payment{Key: key, State: payment.Pending, URL: s.URL}
@@ -173,6 +203,8 @@ func outcome(key string, s *stripe.CheckoutSession) payment.Payment {
 		if s.PaymentIntent != nil {
 			out.Ref = s.PaymentIntent.ID
 		}
+	case s.Status == stripe.CheckoutSessionStatusComplete && s.PaymentIntent != nil && s.PaymentIntent.Status != "": // a debit, that may fail
+		return taken(key, s.PaymentIntent)
 	case s.Status == stripe.CheckoutSessionStatusExpired:
 		out.State, out.URL, out.Reason = payment.Declined, "", "expired"
 	}
@@ -187,6 +219,9 @@ func (p *Provider) Cancel(ctx context.Context, key string) (payment.Payment, err
 	}
 	if session == "" {
 		return payment.Payment{Key: key, State: payment.Declined, Reason: "canceled"}, nil
+	}
+	if isIntent(session) { // nobody can stop it
+		return p.look(ctx, key, session)
 	}
 	s, err := p.client.V1CheckoutSessions.Expire(ctx, session, nil)
 	var refused *stripe.Error
@@ -214,76 +249,16 @@ func (p *Provider) Refund(ctx context.Context, r payment.Refund) error {
 	return failed("refund", err)
 }
 
-// failed says what went wrong: PAYMENT_UNREACHABLE when another try may do.
+// failed says what went wrong: PAYMENT_UNREACHABLE when another try may do. Stripe's own error is not wrapped: its text is all of the
+// answer, with the client secret of the payment and the address of the payer.
 func failed(what string, err error) error {
 	var e *stripe.Error
-	if !errors.As(err, &e) || e.HTTPStatusCode >= 500 || e.HTTPStatusCode == http.StatusTooManyRequests || e.HTTPStatusCode == http.StatusConflict {
+	if !errors.As(err, &e) {
 		return payment.ErrUnreachable.Because(fmt.Errorf("stripe: %s: %w", what, err))
 	}
-	return fmt.Errorf("stripe: %s: %w", what, err)
-}
-
-// Notice implements payment.Provider.
-func (p *Provider) Notice(ctx context.Context, header http.Header, body []byte) (*payment.Notice, error) {
-	e, err := webhook.ConstructEventWithOptions(body, header.Get("Stripe-Signature"), p.cfg.WebhookSecret,
-		webhook.ConstructEventOptions{Tolerance: webhook.DefaultTolerance, IgnoreAPIVersionMismatch: true})
-	if err != nil {
-		return nil, payment.ErrWebhook.Because(err)
+	err = fmt.Errorf("stripe: %s: status %d, %s %s, request %s: %s", what, e.HTTPStatusCode, e.Type, e.Code, e.RequestID, e.Msg)
+	if e.HTTPStatusCode >= 500 || e.HTTPStatusCode == http.StatusTooManyRequests || e.HTTPStatusCode == http.StatusConflict {
+		return payment.ErrUnreachable.Because(err)
 	}
-	n := &payment.Notice{ID: e.ID, At: time.Unix(e.Created, 0).UTC()}
-	switch e.Type { //nolint:exhaustive // the rest is about something else
-	case stripe.EventTypeCheckoutSessionCompleted, stripe.EventTypeCheckoutSessionAsyncPaymentSucceeded,
-		stripe.EventTypeCheckoutSessionExpired, stripe.EventTypeCheckoutSessionAsyncPaymentFailed:
-		return p.session(ctx, n, e)
-	case stripe.EventTypePaymentIntentSucceeded:
-		var pi stripe.PaymentIntent
-		if err := decode(e, &pi); err != nil {
-			return nil, err
-		}
-		n.Payment = payment.Payment{Key: pi.Metadata["key"], State: payment.Paid, Ref: pi.ID}
-	case stripe.EventTypeChargeRefunded:
-		var c stripe.Charge
-		if err := decode(e, &c); err != nil {
-			return nil, err
-		}
-		n.Payment = payment.Payment{Key: c.Metadata["key"], State: payment.Paid}
-		if c.PaymentIntent != nil {
-			n.Payment.Ref = c.PaymentIntent.ID
-		}
-		n.Refund = &payment.Money{AmountMinor: c.AmountRefunded, Currency: strings.ToUpper(string(c.Currency))}
-	}
-	if n.Payment.Key == "" {
-		return nil, nil //nolint:nilnil // it is about none of our charges
-	}
-	return n, nil
-}
-
-func decode(e stripe.Event, into any) error {
-	if err := json.Unmarshal(e.Data.Raw, into); err != nil {
-		return fault.ErrInput.Saying("the message is not what its type says").Because(err)
-	}
-	return nil
-}
-
-// session is what is told of a page. A try on it that fails is not the end of it, so only its own end is passed on.
-func (p *Provider) session(ctx context.Context, n *payment.Notice, e stripe.Event) (*payment.Notice, error) {
-	var s stripe.CheckoutSession
-	if err := decode(e, &s); err != nil {
-		return nil, err
-	}
-	key := s.Metadata["key"]
-	n.Payment = outcome(key, &s)
-	if e.Type == stripe.EventTypeCheckoutSessionAsyncPaymentFailed {
-		n.Payment = payment.Payment{Key: key, State: payment.Declined, Reason: "async_payment_failed"}
-	}
-	if key == "" || n.Payment.State == payment.Pending {
-		return nil, nil //nolint:nilnil // not ours, or not decided yet
-	}
-	payer, err := ref.Parse(s.Metadata["payer"])
-	if err == nil && n.Payment.State == payment.Paid && s.Customer != nil {
-		if err := p.cfg.Remember(ctx, payer, s.Customer.ID, ""); err != nil {
-			return nil, err
-		}
-	}
-	return n, nil
+	return err
 }

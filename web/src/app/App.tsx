@@ -8,7 +8,7 @@ import { useVisit } from '../session/viewer';
 import { Empty } from '../ui/Empty';
 import { Crash } from './Crash';
 import { ImpersonationBanner } from './ImpersonationBanner';
-import { doors, pages } from './pages';
+import { doors, isAt, pages } from './pages';
 import { Link, usePath } from './router';
 import { Shell } from './Shell';
 import { theme } from './theme';
@@ -31,7 +31,7 @@ function CurrentPage() {
   const path = usePath();
   const [wayIn] = doors;
   const door = doors.find((d) => d.path === path) ?? (viewer ? undefined : wayIn);
-  const page = pages.find((p) => p.path === path);
+  const page = pages.find((p) => isAt(p, path));
   const title = (door ?? page)?.label ?? 'Not found';
   useEffect(() => {
     document.title = `${title} · Backend Book`;

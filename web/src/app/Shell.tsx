@@ -32,14 +32,14 @@ export function Shell({ page, children }: { page: Page | undefined; children: Re
           <ExpiryNotice />
         </div>
         <Group gap="sm" wrap="nowrap" className={classes.inner}>
-          <Burger opened={menu} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Pages" />
+          <Burger opened={menu} onClick={toggle} hiddenFrom="lg" size="sm" aria-label="Pages" />
           <Link href="/" className={classes.brand}>
             <Logo size={28} />
             <Text span fw={650} className={classes.name}>
               Backend Book
             </Text>
           </Link>
-          <Group component="nav" gap={4} ml="md" visibleFrom="sm" wrap="nowrap" aria-label="Pages">
+          <Group component="nav" gap={4} ml="md" visibleFrom="lg" wrap="nowrap" aria-label="Pages">
             {pages.map((p) => (
               <Link key={p.path} href={p.path} className={classes.link} aria-current={p === page ? 'page' : undefined}>
                 {p.label}
@@ -53,7 +53,7 @@ export function Shell({ page, children }: { page: Page | undefined; children: Re
           </Group>
         </Group>
       </AppShell.Header>
-      <Drawer opened={menu} onClose={close} size={260} title="Backend Book" hiddenFrom="sm">
+      <Drawer opened={menu} onClose={close} size={260} title="Backend Book" hiddenFrom="lg">
         {pages.map((p) => (
           <NavLink
             key={p.path}

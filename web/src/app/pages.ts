@@ -4,6 +4,8 @@ import type { IconName } from '../ui/Icon';
 
 interface Route {
   path: string;
+  /** Stands for all addresses below its path, which ends with a slash. */
+  below?: boolean;
   label: string;
   /** Loaded when first shown: the explorer's editor alone is larger than all the rest. */
   component: LazyExoticComponent<ComponentType>;
@@ -36,6 +38,7 @@ export const pages: Page[] = [
     component: lazy(() => import('../explorer/ExplorerPage')),
   },
   { path: '/documents', label: 'Documents', icon: 'documents', component: lazy(() => import('../documents/DocumentsPage')) },
+  { path: '/plan', label: 'Plan', icon: 'plan', component: lazy(() => import('../plan/PlanPage')) },
   { path: '/access', label: 'Access', icon: 'access', component: lazy(() => import('../access/AccessPage')) },
   {
     path: '/roles',
@@ -43,6 +46,13 @@ export const pages: Page[] = [
     icon: 'access',
     wants: ['rbac.role.read'],
     component: lazy(() => import('../roles/RolesPage')),
+  },
+  {
+    path: '/plans',
+    label: 'Plans',
+    icon: 'plan',
+    wants: ['plan.catalogue.write', 'plan.membership.read', 'plan.membership.write'],
+    component: lazy(() => import('../plans/PlansPage')),
   },
   {
     path: '/people',
@@ -58,6 +68,7 @@ export const pages: Page[] = [
     aside: true,
     component: lazy(() => import('../security/SecurityPage')),
   },
+  { path: '/pay/', below: true, label: 'Payment', icon: 'plan', aside: true, component: lazy(() => import('../pay/PayPage')) },
 ];
 
 export const doors: Door[] = [
@@ -73,4 +84,9 @@ export const doors: Door[] = [
 /** The pages that the list of them shows to a holder of the permissions. */
 export function listed(permissions: string[]): Page[] {
   return pages.filter((p) => !p.aside && (!p.wants || p.wants.some((wanted) => permissions.includes(wanted))));
+}
+
+/** Whether a path is that of the route. */
+export function isAt(route: Pick<Route, 'path' | 'below'>, path: string): boolean {
+  return route.path === path || (route.below === true && path.startsWith(route.path));
 }

@@ -70,7 +70,7 @@ export function CreateDocument({ type, types, about, onClose }: Props) {
 /** Adds to a problem where it lies, or what would lift it. */
 function Failure({ problem }: { problem: Problem }) {
   const { limit, used, pointer } = problem.details;
-  const plan = problem.code === 'QUOTA_EXCEEDED' || problem.code === 'FORBIDDEN';
+  const plan = ['QUOTA_EXCEEDED', 'OVER_QUOTA', 'FEATURE_NOT_IN_PLAN', 'FORBIDDEN'].includes(problem.code);
   return (
     <ProblemNote problem={problem}>
       {typeof limit === 'number' && typeof used === 'number' && (
@@ -84,7 +84,7 @@ function Failure({ problem }: { problem: Problem }) {
         </Text>
       )}
       {plan && (
-        <Anchor component={Link} href="/access" size="sm">
+        <Anchor component={Link} href="/plan" size="sm">
           See your plan and what others allow
         </Anchor>
       )}

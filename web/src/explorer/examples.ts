@@ -141,40 +141,124 @@ query Can($checks: [CheckInput!]!) {
 };
 
 const plans: Example = {
-  query: `# Plans: what is on offer, where you are,
-# and what is left of it.
+  query: `# Plans: choose one at the run button. The first
+# shows what is on offer, where you are, and what is
+# left of it; the second what a change would cost, and
+# gives the token that the third takes up.
 query Plans {
   plans {
+    id
     key
     name
-    rank
-    price {
+    prices {
+      key
+      amountMinor
+      currency
+      every {
+        n
+        unit
+      }
+    }
+    features {
+      feature
+      on
+      value
+      limit
+      onOver
+      reset
+    }
+  }
+  membership {
+    plan {
+      key
+      version
+    }
+    status
+    standing
+    periodEnd
+    balance {
       amountMinor
       currency
     }
-    limits {
-      feature
-      limit
-    }
   }
-  me {
-    membership {
-      plan {
-        key
-      }
-      since
-      version
+  entitlements {
+    feature
+    kind
+    limit
+    used
+    remaining
+    level
+    why
+  }
+}
+
+query Preview($change: PreviewChangeInput!) {
+  previewChange(input: $change) {
+    token
+    expiresAt
+    effectiveAt
+    lines {
+      kind
+      text
+      amountMinor
     }
-    entitlements {
+    due {
+      amountMinor
+      currency
+    }
+    overQuota {
       feature
       limit
       used
-      remaining
-      source
+    }
+  }
+}
+
+mutation TakeUp($input: ChangePlanInput!) {
+  changePlan(input: $input) {
+    result {
+      __typename
+      ... on MembershipChanged {
+        membership {
+          status
+          plan {
+            key
+          }
+        }
+      }
+      ... on CheckoutRequired {
+        url
+      }
+    }
+  }
+}
+
+subscription Usage($channels: [ChannelInput!]!) {
+  live(channels: $channels) {
+    kind
+    seq
+    error {
+      code
+      message
+    }
+    data {
+      ... on UsageList {
+        usage {
+          feature
+          used
+          remaining
+          level
+        }
+      }
     }
   }
 }
 `,
+  variables: json({
+    change: { addon: 'more-documents', quantity: 1, mode: 'AUTO' },
+    input: { token: 'the token of the preview' },
+    channels: [{ key: 'usage', usage: { features: ['registry.documents'] } }],
+  }),
 };
 
 const registry: Example = {

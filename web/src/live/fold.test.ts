@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { SecurityEvent, Session } from '../session/fragments';
 import { type Channel, fold, newestFirst, waiting } from './fold';
-import type { DocumentList, LiveMessage, Report, ReportPoint } from './message';
+import type { DocumentList, EntitlementList, LiveMessage, Report, ReportPoint, UsageList } from './message';
 
 const minute = (n: number) => `2026-01-02T03:${String(n).padStart(2, '0')}:00.000Z`;
 const point = (n: number, value: number | null, key = ''): ReportPoint => ({ at: minute(n), key, value, count: value ?? 0 });
@@ -240,4 +240,17 @@ test('a notice ends the channel, says why, and leaves what was shown', () => {
   expect(lost).toBe(false);
   expect(channel).toMatchObject({ phase: 'ended', error });
   expect(ids(channel)).toEqual(['a']);
+});
+
+test.each(['DELTA', 'RESYNC'] as const)('a %s brings all that may be used', (kind) => {
+  const may = (used: number) => ({ feature: 'calls', used }) as UsageList['usage'][number];
+  const usage = (used: number): LiveMessage['data'] => ({ __typename: 'UsageList', usage: [may(used)] });
+  const entitlements = (used: number): LiveMessage['data'] => ({
+    __typename: 'EntitlementList',
+    membership: {} as EntitlementList['membership'],
+    entitlements: [may(used)],
+  });
+  expect(all(message('SNAPSHOT', 1, usage(1)), message(kind, 2, usage(2))).channel.data).toMatchObject({ usage: [{ used: 2 }] });
+  const folded = all(message('SNAPSHOT', 1, entitlements(1)), message(kind, 2, entitlements(2)));
+  expect(folded).toMatchObject({ lost: false, channel: { data: { entitlements: [{ used: 2 }] } } });
 });

@@ -43,7 +43,7 @@ function replaced(channel: Channel, message: LiveMessage): Folded {
   return { channel: { phase: 'live', seq, at, data, error: null }, lost: false };
 }
 
-const states = ['Report', 'DocumentList', 'SessionList', 'SecurityEventList'];
+const states = ['Report', 'DocumentList', 'SessionList', 'SecurityEventList', 'EntitlementList', 'UsageList'];
 
 function isState(data: LiveMessage['data']): data is State {
   return data !== null && states.includes(data.__typename);
@@ -68,6 +68,8 @@ function apply(data: Channel['data'], delta: LiveMessage['data']): Channel['data
   if (data?.__typename === 'Report' && delta?.__typename === 'ReportDelta') return applyReport(data, delta);
   if (data?.__typename === 'DocumentList' && delta?.__typename === 'DocumentListDelta') return applyList(data, delta);
   if (data?.__typename === 'SessionList' && delta?.__typename === 'SessionList') return delta;
+  if (data?.__typename === 'EntitlementList' && delta?.__typename === 'EntitlementList') return delta;
+  if (data?.__typename === 'UsageList' && delta?.__typename === 'UsageList') return delta;
   if (data?.__typename === 'SecurityEventList' && delta?.__typename === 'SecurityEventList') return applyEvents(data, delta);
   return null;
 }

@@ -1,4 +1,5 @@
 import { graphql, type ResultOf, type VariablesOf } from '../gql/graphql';
+import { ENTITLEMENT, MEMBERSHIP } from '../plan/fragments';
 import { SECURITY_EVENT, SESSION } from '../session/fragments';
 
 /** The one operation of a page: all of its channels over one socket. */
@@ -20,11 +21,13 @@ export const LIVE = graphql(
           ... on DocumentListDelta { changes { op id index document { id rev label data createdAt updatedAt } } }
           ... on SessionList { sessions { ...SessionFields } }
           ... on SecurityEventList { events { ...SecurityEventFields } }
+          ... on EntitlementList { membership { ...MembershipFields } entitlements { ...EntitlementFields } }
+          ... on UsageList { usage { ...EntitlementFields } }
         }
       }
     }
   `,
-  [SESSION, SECURITY_EVENT],
+  [SESSION, SECURITY_EVENT, MEMBERSHIP, ENTITLEMENT],
 );
 
 export type ChannelInput = VariablesOf<typeof LIVE>['channels'][number];
@@ -39,6 +42,8 @@ export type DocumentList = Extract<Data, { __typename: 'DocumentList' }>;
 export type DocumentListDelta = Extract<Data, { __typename: 'DocumentListDelta' }>;
 export type SessionList = Extract<Data, { __typename: 'SessionList' }>;
 export type SecurityEventList = Extract<Data, { __typename: 'SecurityEventList' }>;
+export type EntitlementList = Extract<Data, { __typename: 'EntitlementList' }>;
+export type UsageList = Extract<Data, { __typename: 'UsageList' }>;
 
 /** The whole state of a channel, of whatever family. */
-export type State = Report | DocumentList | SessionList | SecurityEventList;
+export type State = Report | DocumentList | SessionList | SecurityEventList | EntitlementList | UsageList;
