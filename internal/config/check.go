@@ -45,6 +45,8 @@ func (c *Config) check(broken bool) []string {
 		add(err == nil, "secret-keys must be id:key[,id:key…], each key 32 bytes in base64: `backendbook config new-key` makes one")
 	}
 	add(c.GraphQL.Timeout <= c.GraphQL.MaxTimeout, "graphql.timeout must not be longer than graphql.max-timeout")
+	add(c.Plans.Payments != "stripe" || c.Plans.StripeKey != "" && c.Plans.StripeWebhookSecret != "",
+		"plans.payments: stripe needs plans.stripe-key and plans.stripe-webhook-secret")
 	if c.IsProduction() {
 		problems = append(problems, c.checkProduction()...)
 	}
@@ -75,6 +77,7 @@ func (c *Config) checkProduction() []string {
 		"and the development mailbox shows everybody's links")
 	add(c.Mail.TLS != "none" || c.Mail.User == "", "mail.tls must not be none with a user: the password would cross the network in the clear")
 	add(c.hashCost().Acceptable(), "auth.hash-memory and auth.hash-passes are too low: at least 19456 with 2, or 47104 with 1 (OWASP)")
+	add(c.Plans.Payments != "test", "plans.payments must not be test: nobody would pay")
 	add(!c.Demo.Enabled, "demo.enabled must be false: its users have known passwords")
 	return problems
 }

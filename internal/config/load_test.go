@@ -281,6 +281,7 @@ func TestProduction(t *testing.T) {
 		{"a mail server without a password", "BACKENDBOOK_MAIL_TLS=none", ""},
 		{"a cheap hash", "BACKENDBOOK_AUTH_HASH_MEMORY=19455", "auth.hash-memory"},
 		{"too few passes", "BACKENDBOOK_AUTH_HASH_PASSES=1", "auth.hash-passes"},
+		{"payments that nobody makes", "BACKENDBOOK_PLANS_PAYMENTS=test", "plans.payments"},
 		{"one pass over more memory", "BACKENDBOOK_AUTH_HASH_MEMORY=47104;BACKENDBOOK_AUTH_HASH_PASSES=1", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -230,7 +230,7 @@ func (b *book) plans(ctx context.Context, want []BookPlan, features map[string]F
 		i := slices.IndexFunc(all, func(p Plan) bool { return p.Key == next.Key && p.Current })
 		switch {
 		case i < 0:
-			next.ID, next.Version, next.Current = ref.NewID(), 1, true
+			next.ID, next.Version, next.Current = ref.NewID(), b.cat.lastVersion(next.Key)+1, true
 			all = append(all, next)
 			b.putPlan("+ plan "+next.Key, nil, next)
 		case !all[i].Terms.equal(next.Terms):
@@ -270,7 +270,7 @@ func (b *book) prunePlans(ctx context.Context, all []Plan, want []BookPlan) ([]P
 		}
 		b.edits = append(b.edits, edit{
 			line: fmt.Sprintf("- plan %s, version %d", p.Key, p.Version), on: p.Ref(), before: p,
-			do: func(ctx context.Context) error { return remove(ctx, b.s.store.plans, p.ID) },
+			do: func(ctx context.Context) error { return b.s.store.deletePlan(ctx, p, b.now) },
 		})
 	}
 	return left, nil
@@ -385,13 +385,19 @@ func (s *Service) Export(ctx context.Context) (Book, error) {
 		return Book{}, err
 	}
 	b := Book{Features: sorted(c.features), Addons: sorted(c.addons), Coupons: sorted(c.coupons)}
+	for i := range b.Addons {
+		b.Addons[i].Gives, b.Addons[i].Prices = slices.Clone(b.Addons[i].Gives), slices.Clone(b.Addons[i].Prices)
+	}
+	for i := range b.Coupons {
+		b.Coupons[i].Plans = slices.Clone(b.Coupons[i].Plans)
+	}
 	for _, p := range c.plans {
 		if !p.Current {
 			continue
 		}
 		w := BookPlan{
 			Key: p.Key, Name: p.Name, Description: p.Description, Rank: p.Rank, Default: p.Default, Hidden: p.Hidden, Closed: p.Closed,
-			TrialDays: p.TrialDays, GraceDays: p.GraceDays, Prices: p.Prices, Features: p.Features,
+			TrialDays: p.TrialDays, GraceDays: p.GraceDays, Prices: slices.Clone(p.Prices), Features: slices.Clone(p.Features),
 		}
 		if p.OnlyFor != nil {
 			w.OnlyFor = p.OnlyFor.String()
@@ -406,7 +412,8 @@ func (s *Service) Export(ctx context.Context) (Book, error) {
 	return b, nil
 }
 
-// Delete deletes a version of a plan nobody is on. Needs plan.catalogue.write.
+// Delete deletes a version of a plan nobody is on. Whoever comes to it at that moment, or pays for it just then, keeps it: what is
+// deleted is on no list, but is still known. Needs plan.catalogue.write.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, PLAN_UNKNOWN, PLAN_IN_USE with members, PLAN_NO_DEFAULT.
 func (s *Service) Delete(ctx context.Context, id string) error {
@@ -419,7 +426,7 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 			return err
 		}
 		p, ok := c.plan(id)
-		if !ok {
+		if !ok || p.DeletedAt != nil {
 			return ErrUnknown
 		}
 		if p.Default {
@@ -432,7 +439,7 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 		if n > 0 {
 			return ErrInUse.With("members", n)
 		}
-		if err := remove(ctx, s.store.plans, id); err != nil {
+		if err := s.store.deletePlan(ctx, p, s.now()); err != nil {
 			return err
 		}
 		return s.events.Append(ctx, "plan.catalogue.changed", p.Ref(), catalogueFact{Change: fmt.Sprintf("- plan %s, version %d", p.Key, p.Version), Before: p})

@@ -406,7 +406,7 @@ func TestPrune(t *testing.T) {
 	lines, err := w.Apply(w.as(boss), ApplyCmd{Book: b, Prune: true})
 	w.must(err)
 	same(t, "lines", slices.Sorted(slices.Values(lines)), []string{"- plan basic, version 1", "- plan old, version 1", "- plan pro, version 1", "- plan special, version 1"})
-	if n := storetest.Count(t, w.db, "plans"); n != 1 {
+	if n := storetest.Count(t, w.db, "plans", bson.D{{Key: "deletedAt", Value: nil}}); n != 1 {
 		t.Errorf("%d plans", n)
 	}
 	// What the code declares can't be pruned, and what a book says of it does not count.
@@ -573,7 +573,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 					t.Fatalf("write %d failed, and something is written: %v", skip, w.edits()[told:])
 				}
 			}
-			if want := map[string]int{"insert": 7, "update": 4, "delete": 4, "commitTransaction": 1}[command]; failed != want {
+			if want := map[string]int{"insert": 7, "update": 6, "delete": 2, "commitTransaction": 1}[command]; failed != want {
 				t.Errorf("%d writes failed, not %d", failed, want)
 			}
 			if got := w.edits()[told:]; len(got) != 7 {
@@ -590,11 +590,11 @@ func TestDeleteIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	told := len(w.edits())
-	for _, command := range []string{"insert", "delete", "commitTransaction"} {
+	for _, command := range []string{"insert", "update", "commitTransaction"} {
 		off := storetest.FailPoint(t, w.db, "alwaysOn", bson.D{{Key: "failCommands", Value: bson.A{command}}, {Key: "errorCode", Value: 8000}})
 		err := w.Delete(w.as(boss), w.plan["pro"].ID)
 		off()
-		if err == nil || len(w.edits()) != told || storetest.Count(t, w.db, "plans") != 3 {
+		if err == nil || len(w.edits()) != told || storetest.Count(t, w.db, "plans", bson.D{{Key: "deletedAt", Value: nil}}) != 3 {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
@@ -631,7 +631,6 @@ func TestACouponKeepsItsCount(t *testing.T) {
 // What a book that was exported is made of is the caller's own.
 func TestAnExportIsTheCallersOwn(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug: Export gives the lists of the catalogue in memory, so to change a book changes what this node answers")
 	w := newWorld(t)
 	w.enroll("u")
 	b := w.export()
@@ -648,7 +647,6 @@ func TestAnExportIsTheCallersOwn(t *testing.T) {
 // A plan that somebody is about to pay for stays, as one that somebody is on.
 func TestAPlanThatIsBeingPaidFor(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug: Delete and a pruning Apply do not see intents and previews; the money is taken, and the deal can never be closed")
 	for name, tc := range map[string]struct {
 		b    payment.Behavior
 		take func(w *world) func() error
@@ -681,10 +679,9 @@ func TestAPlanThatIsBeingPaidFor(t *testing.T) {
 	}
 }
 
-// Somebody comes to a plan while it is deleted: one of the two happens.
+// Somebody comes to a plan while it is deleted: whoever came keeps it.
 func TestDeleteWhileSomebodyComes(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug: two snapshots that write different documents; both commit, and the member is on a plan that is no more")
 	w := newWorld(t)
 	w.enroll("u")
 	var put error
@@ -697,10 +694,16 @@ func TestDeleteWhileSomebodyComes(t *testing.T) {
 		}
 		return nil
 	})
-	if (deleted == nil) == (put == nil) {
-		t.Errorf("deleted: %v, put: %v", deleted, put)
+	w.must(deleted)
+	w.must(put)
+	if p, err := w.node(Config{}).MembershipOf(w.as("u"), user("u")); err != nil || p.Plan.Key != "basic" {
+		t.Errorf("and now: %s, %v", p.Plan.Key, err)
 	}
-	if _, err := w.MembershipOf(w.as("u"), user("u")); err != nil {
-		t.Errorf("and now: %v", err)
+	if _, err := w.ByKey(t.Context(), "basic"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("and who comes later: %v", err)
+	}
+	w.apply(Book{Plans: []BookPlan{{Key: "basic", Name: "Basic"}}}) // the name is free again
+	if p, err := w.ByKey(t.Context(), "basic"); err != nil || p.Version < 2 {
+		t.Errorf("version %d, %v", p.Version, err)
 	}
 }

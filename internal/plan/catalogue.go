@@ -14,8 +14,8 @@ import (
 
 // catalogue is everything on offer, and all versions that somebody may still have, as of one read. It is immutable.
 type catalogue struct {
-	plans    []Plan // by rank
-	byID     map[string]int
+	plans    []Plan          // by rank
+	byID     map[string]Plan // with those that were deleted
 	features map[string]Feature
 	addons   map[string]Addon
 	coupons  map[string]Coupon
@@ -23,11 +23,9 @@ type catalogue struct {
 }
 
 func newCatalogue(plans []Plan, features []Feature, addons []Addon, coupons []Coupon, read time.Time) *catalogue {
-	c := &catalogue{plans: plans, byID: map[string]int{}, read: read}
-	slices.SortFunc(plans, byRank)
-	for i, p := range plans {
-		c.byID[p.ID] = i
-	}
+	c := &catalogue{byID: keyed(plans, func(p Plan) string { return p.ID }), read: read}
+	c.plans = slices.DeleteFunc(plans, func(p Plan) bool { return p.DeletedAt != nil })
+	slices.SortFunc(c.plans, byRank)
 	c.features = keyed(features, func(f Feature) string { return f.Key })
 	c.addons = keyed(addons, func(a Addon) string { return a.Key })
 	c.coupons = keyed(coupons, func(x Coupon) string { return x.Key })
@@ -43,14 +41,11 @@ func keyed[K comparable, T any](all []T, key func(T) K) map[K]T {
 }
 
 func (c *catalogue) plan(id string) (Plan, bool) {
-	i, ok := c.byID[id]
-	if !ok {
-		return Plan{}, false
-	}
-	return c.plans[i], true
+	p, ok := c.byID[id]
+	return p, ok
 }
 
-// must is a plan that somebody has: no version is ever deleted while somebody does.
+// must is a plan that somebody has.
 func (c *catalogue) must(id string) (Plan, error) {
 	p, ok := c.plan(id)
 	if !ok {
@@ -66,6 +61,17 @@ func (c *catalogue) current(key string) (Plan, bool) {
 		return Plan{}, false
 	}
 	return c.plans[i], true
+}
+
+// lastVersion is the highest number of a family, also of what was deleted; 0 when there was none.
+func (c *catalogue) lastVersion(key string) int {
+	last := 0
+	for _, p := range c.byID {
+		if p.Key == key {
+			last = max(last, p.Version)
+		}
+	}
+	return last
 }
 
 // defaultPlan is the one plan new subjects are on.

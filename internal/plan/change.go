@@ -117,6 +117,7 @@ func (s *Service) deal(ctx context.Context, h *held, cmd PreviewCmd) (Deal, erro
 		return h.place.addon(a, cmd.Quantity)
 	}
 	to, ok := h.c.plan(cmd.Plan)
+	ok = ok && to.DeletedAt == nil
 	admin := s.authz.Require(ctx, PermWrite, cmd.Subject) == nil
 	mine := to.ID == h.m.Plan
 	if !ok || !mine && !to.Current || !admin && !mine && (to.Hidden || !to.seenBy(cmd.Subject)) {
@@ -309,12 +310,16 @@ func (s *Service) Pause(ctx context.Context, subject ref.Ref, reason string) (Pl
 		return Place{}, fault.ErrInput.Saying("a reason of 1 to 1000 bytes is needed").On("input.reason")
 	}
 	return s.administer(ctx, subject, func(ctx context.Context, m Membership, now time.Time) error {
-		if m.Paused != nil {
+		p, err := s.place(ctx, m)
+		if err != nil {
+			return err
+		}
+		if m.Paused != nil || p.Status == PastDue { // the time to pay would go on
 			return ErrState
 		}
 		next := m
 		next.Paused = &Pause{At: now, Reason: reason, By: by(ctx)}
-		_, err := s.save(ctx, m, next, "plan.membership.paused", now)
+		_, err = s.save(ctx, m, next, "plan.membership.paused", now)
 		return err
 	})
 }

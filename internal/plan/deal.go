@@ -155,6 +155,9 @@ func (p Place) change(o offer, surcharge int) (Deal, error) {
 	case !running:
 		d.start(p, o)
 	case mode == AtPeriodEnd:
+		if b := m.Balance; b.AmountMinor != 0 && o.price.Currency != "" && o.price.Currency != b.Currency {
+			return d, ErrCurrency.With("currency", b.Currency) // it could not be paid when it comes
+		}
 		d.After.Next = &Next{Plan: o.plan.ID, Price: o.key(), At: *m.Until}
 		d.At = *m.Until
 	case m.Trial && !o.plan.free():

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/page"
@@ -28,6 +29,7 @@ type Entry struct {
 	Membership   string    `bson:"membership"`
 	Kind         EntryKind `bson:"kind"`
 	At           time.Time `bson:"at"`
+	Deal         DealKind  `bson:"deal,omitempty"` // of a charge
 	Lines        []Line    `bson:"lines,omitempty"`
 	AmountMinor  int64     `bson:"amountMinor"`
 	Currency     string    `bson:"currency"`
@@ -41,6 +43,13 @@ type Entry struct {
 
 // Ref is the entry as a reference.
 func (e Entry) Ref() ref.Ref { return ref.New(ref.LedgerEntry, e.ID) }
+
+// covers reports whether a charge is for the plan in the present period of a membership.
+func (e Entry) covers(m Membership) bool {
+	return e.Deal != DealAddon && slices.ContainsFunc(e.Lines, func(l Line) bool {
+		return l.Kind == LineCharge && l.From != nil && l.To != nil && l.From.Before(*m.Until) && l.To.After(m.From)
+	})
+}
 
 // Ledger is the entries of a subject, newest first. Another's needs plan.membership.read. Cost: one find.
 //
@@ -117,7 +126,7 @@ func (s *Service) post(ctx context.Context, m Membership, d Deal, key, providerR
 	b.Currency = d.Currency
 	b.AmountMinor += d.NetMinor
 	charge := s.entry(ctx, m, KindCharge, now, b)
-	charge.Lines, charge.AmountMinor, charge.Key = d.Lines, d.NetMinor, key
+	charge.Deal, charge.Lines, charge.AmountMinor, charge.Key = d.Kind, d.Lines, d.NetMinor, key
 	charge.Number = fmt.Sprintf("%04d-%06d", now.Year(), number)
 	all := []Entry{charge}
 	if d.DueMinor > 0 {

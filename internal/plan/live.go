@@ -96,6 +96,7 @@ func (l *Source) Load(ctx context.Context) error {
 	}
 	p := h.place
 	p.Now = l.s.now().Add(h.m.Offset)
+	p.From, p.To = p.period(p.Now)
 	l.list, l.until, l.stale = EntitlementList{p, all}, h.until, false
 	for _, e := range all {
 		if e.ResetsAt != nil && (l.until.IsZero() || e.ResetsAt.Before(l.until)) {

@@ -254,7 +254,6 @@ func TestSourceByTheClockOfTheMembership(t *testing.T) {
 // The place of who pays nothing tells the period it is in, also when that began while the answer was in memory.
 func TestSourceTellsThePresentPeriod(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug: Load takes From and To of the place in memory, which are those of the time it was read at")
 	w := newWorld(t)
 	w.enroll("u")
 	end := t0.AddDate(0, 1, 0)

@@ -367,7 +367,6 @@ func TestAPlanThisNodeHasNotHeardOf(t *testing.T) {
 
 func TestEnrollIsKnownAtOnce(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug: Enroll does not forget what this node knew of the subject before; the answer comes with the event only")
 	w := newWorld(t)
 	w.answers(w.Service, "u", false, 1, "before")
 	if _, err := w.Enroll(w.sys(), user("u"), "pro"); err != nil {

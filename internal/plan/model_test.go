@@ -630,7 +630,6 @@ func TestRolloverOfASubject(t *testing.T) {
 // The end of a trial is told once, whether or not it was told by the clock before somebody paid or chose anew.
 func TestTheEndOfATrialIsToldOnce(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug: close tells it again, as it does not look at what was told by the clock")
 	for name, then := range map[string]func(w *world){
 		"paid later": func(w *world) {
 			w.behave("u", payment.Declines)
@@ -673,7 +672,6 @@ func TestTheEndOfATrialIsToldOnce(t *testing.T) {
 // A change that was put off to a plan in another currency, while something is to the subject's credit.
 func TestACreditInAnotherCurrency(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug: it can be put off, and then each try of the job is refused with CURRENCY_MISMATCH, every 5 s to the end of the grace")
 	w := newWorld(t)
 	w.apply(Book{Plans: []BookPlan{{Key: "dollar", Name: "Dollar", Rank: 5, Role: "dollar", GraceDays: 7, Prices: []Price{{"USD", 700, Every{1, Month}, nil}}}}})
 	w.edit("pro", func(p *BookPlan) { p.TrialDays = 0 })
@@ -699,7 +697,6 @@ func TestACreditInAnotherCurrency(t *testing.T) {
 // A refund of an add-on ends the add-on at most, and one of an old period nothing that was paid since.
 func TestARefundEndsWhatItWasFor(t *testing.T) {
 	t.Parallel()
-	t.Skip("a bug, or else the documentation should say so: to give any payment back whole ends the membership, also that of an add-on or of an old period")
 	w := newWorld(t)
 	w.apply(Book{Addons: []Addon{{Key: "boost", Name: "Boost", Days: 7, Gives: []Give{{"docs", 1}}, Prices: []Price{eur(50, Month)}}}})
 	refund := func(id string, amount int64) Place {
@@ -724,7 +721,7 @@ func TestARefundEndsWhatItWasFor(t *testing.T) {
 	w.clock.Advance(10 * day)
 	w.edit("pro", func(p *BookPlan) { p.TrialDays = 0 })
 	w.to("v", "pro")
-	w.clock.Advance(30 * day)
+	w.clock.Advance(22 * day)
 	w.tend()
 	if p := refund("v", 1000); p.Status != Active || p.Plan.Key != "pro" {
 		t.Errorf("an old period was given back: %s of %s", p.Status, p.Plan.Key)

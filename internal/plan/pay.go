@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
@@ -179,8 +180,17 @@ func (s *Service) close(ctx context.Context, m Membership, d Deal, key, provider
 		}
 	}
 	if m.Trial && !next.Trial {
-		if err := s.tell(ctx, next, "plan.membership.trial_ended", *m.Until); err != nil {
-			return err
+		ends := *m.Until
+		if m.CancelAt != nil && m.CancelAt.Before(ends) {
+			ends = *m.CancelAt
+		}
+		if m.ToldUntil.Before(ends) { // else it was told by the clock
+			if now.Before(ends) {
+				ends = now
+			}
+			if err := s.tell(ctx, next, "plan.membership.trial_ended", ends); err != nil {
+				return err
+			}
 		}
 	}
 	_, err = s.save(ctx, m, next, d.event(m), now)
@@ -222,7 +232,13 @@ func (s *Service) decline(ctx context.Context, m Membership, p payment.Payment) 
 		_, err := s.save(ctx, m, next, "plan.payment.declined", now)
 		return err
 	}
-	next.Dunning = &Dunning{Attempts: 1, Reason: p.Reason}
+	return s.unpaid(ctx, m, next, i.Deal, p.Reason)
+}
+
+// unpaid notes that a renewal was not paid, and when it is tried again.
+func (s *Service) unpaid(ctx context.Context, m, next Membership, d Deal, reason string) error {
+	now := s.now().Add(m.Offset)
+	next.Dunning = &Dunning{Attempts: 1, Reason: reason}
 	if m.Dunning != nil {
 		next.Dunning.Attempts = m.Dunning.Attempts + 1
 	}
@@ -230,13 +246,13 @@ func (s *Service) decline(ctx context.Context, m Membership, p payment.Payment) 
 	if err != nil {
 		return err
 	}
-	plan, err := c.must(i.Deal.After.Plan)
+	plan, err := c.must(d.After.Plan)
 	if err != nil {
 		return err
 	}
-	end := m.graceEnd(i.Deal.At, plan)
+	end := m.graceEnd(d.At, plan)
 	for _, after := range retries {
-		if at := i.Deal.At.Add(after); at.After(now) && at.Before(end) {
+		if at := d.At.Add(after); at.After(now) && at.Before(end) {
 			next.Dunning.NextAt = &at
 			break
 		}
@@ -311,12 +327,12 @@ func (s *Service) Notice(ctx context.Context, header map[string][]string, body [
 type RefundCmd struct {
 	Entry       string // id of the entry of the payment
 	AmountMinor int64  // 0 for all that is left of it
-	Keep        bool   // the subject keeps what it was for; else a refund of everything ends it now
+	Keep        bool   // the subject keeps its plan; else a refund of all that it paid for the present period ends it now
 	Reason      string
 }
 
-// Refund gives a payment back, or a part; what it was for is not owed any more. Giving all of it back ends what was paid, at once and
-// with its role, unless it is to be kept. Needs plan.membership.write. The event plan.payment.refunded commits with it. The
+// Refund gives a payment back, or a part; what it was for is not owed any more. Giving all of a payment for the plan in the present
+// period back ends the plan, at once and with its role, unless it is to be kept; that of an add-on or of an old period ends nothing. Needs plan.membership.write. The event plan.payment.refunded commits with it. The
 // provider is asked first, with a key, so a second try refunds nothing twice. Cost: 2 reads, 4 writes, 1 commit.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, REFUND_IMPOSSIBLE, PAYMENT_UNREACHABLE.
@@ -381,6 +397,10 @@ func (s *Service) enterRefund(ctx context.Context, e Entry, total int64, reason 
 		if err != nil || total <= given {
 			return err
 		}
+		charge, _, err := s.store.entryByKey(ctx, strings.TrimSuffix(e.Key, paidSuffix))
+		if err != nil {
+			return err
+		}
 		now := s.now().Add(m.Offset)
 		next, b := m, m.Balance
 		b.AmountMinor += total - given
@@ -392,7 +412,7 @@ func (s *Service) enterRefund(ctx context.Context, e Entry, total int64, reason 
 		if err := s.store.insertEntries(ctx, []Entry{back, waived}); err != nil {
 			return err
 		}
-		if end && m.Until != nil && now.Before(*m.Until) {
+		if end && m.Until != nil && now.Before(*m.Until) && charge.covers(m) {
 			next.CancelAt, next.Next, next.Intent = &now, nil, nil
 		}
 		_, err = s.save(ctx, m, next, "plan.payment.refunded", now)

@@ -123,6 +123,8 @@ type Plan struct {
 	Key     string `bson:"key"`     // of the family: all versions of one level
 	Version int    `bson:"version"` // from 1
 	Current bool   `bson:"current,omitempty"`
+	// A deleted version is on no list, but stays for whoever was about to come to it.
+	DeletedAt *time.Time `bson:"deletedAt,omitempty"`
 
 	Window `bson:",inline"`
 	Terms  `bson:",inline"`

@@ -219,6 +219,9 @@ func (s *Service) renew(ctx context.Context, m Membership, now time.Time) (done 
 		return false, err
 	}
 	d, err := p.renewal(c, over)
+	if errors.Is(err, ErrCurrency) { // what is to its credit came after the change was put off
+		return true, s.db.InTx(ctx, func(ctx context.Context) error { return s.unpaid(ctx, m, m, d, ErrCurrency.Code) })
+	}
 	if err != nil {
 		return false, err
 	}

@@ -177,6 +177,7 @@ func (s *Service) Enroll(ctx context.Context, subject ref.Ref, key string) (Memb
 	if err != nil {
 		return Membership{}, err
 	}
+	s.members.forget(subject)
 	return m, nil
 }
 

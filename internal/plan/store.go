@@ -90,6 +90,12 @@ func put(ctx context.Context, c *mongo.Collection, id string, doc any) error {
 	return store.Wrap("put into "+c.Name(), err)
 }
 
+// deletePlan takes a version off all lists.
+func (m mongoStore) deletePlan(ctx context.Context, p Plan, now time.Time) error {
+	p.Current, p.Default, p.DeletedAt = false, false, &now
+	return put(ctx, m.plans, p.ID, p)
+}
+
 func remove(ctx context.Context, c *mongo.Collection, id string) error {
 	_, err := c.DeleteOne(ctx, bson.D{store.Eq("_id", id)})
 	return store.Wrap("delete from "+c.Name(), err)

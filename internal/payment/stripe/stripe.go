@@ -97,7 +97,7 @@ func (p *Provider) payer(ctx context.Context, who ref.Ref) (customer, method str
 	return customer, "", nil
 }
 
-// offSession charges a saved way to pay. ask tells that the payer has to be asked.
+// offSession charges a saved way to pay. ask tells that it was refused: a payer who is there may pay in another way.
 func (p *Provider) offSession(ctx context.Context, c payment.Charge, customer, method string) (done payment.Payment, ask bool, err error) {
 	in := &stripe.PaymentIntentCreateParams{
 		Amount: &c.Money.AmountMinor, Currency: new(strings.ToLower(c.Money.Currency)), Customer: &customer, PaymentMethod: &method,
@@ -109,7 +109,7 @@ func (p *Provider) offSession(ctx context.Context, c payment.Charge, customer, m
 	switch {
 	case errors.As(err, &refused) && refused.HTTPStatusCode == http.StatusPaymentRequired:
 		done = payment.Payment{Key: c.Key, State: payment.Declined, Reason: reason(refused)}
-		return done, refused.Code == stripe.ErrorCodeAuthenticationRequired, nil
+		return done, true, nil
 	case err != nil:
 		return payment.Payment{}, false, failed("charge", err)
 	}

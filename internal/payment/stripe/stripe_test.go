@@ -131,7 +131,7 @@ func TestCharge(t *testing.T) {
 	}{
 		"saved and paid":                        {saved, true, map[string]answer{intents: {200, "intent_succeeded"}}, paid, nil},
 		"saved and declined":                    {saved, true, map[string]answer{intents: {402, "error_insufficient_funds"}}, declined("insufficient_funds"), nil},
-		"declined, present":                     {saved, false, map[string]answer{intents: {402, "error_insufficient_funds"}}, declined("insufficient_funds"), nil},
+		"declined, present":                     {saved, false, map[string]answer{intents: {402, "error_insufficient_funds"}, sessions: {200, "session_open"}}, pending, nil},
 		"has to confirm, absent":                {saved, true, map[string]answer{intents: {402, "error_authentication_required"}}, declined("authentication_required"), nil},
 		"has to confirm, present":               {saved, false, map[string]answer{intents: {402, "error_authentication_required"}, sessions: {200, "session_open"}}, pending, nil},
 		"has an action to take, absent":         {saved, true, map[string]answer{intents: {200, "intent_requires_action"}}, declined("requires_action"), nil},
