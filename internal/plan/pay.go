@@ -179,22 +179,23 @@ func (s *Service) close(ctx context.Context, m Membership, d Deal, key, provider
 			return err
 		}
 	}
-	if m.Trial && !next.Trial {
-		ends := *m.Until
-		if m.CancelAt != nil && m.CancelAt.Before(ends) {
-			ends = *m.CancelAt
-		}
-		if m.ToldUntil.Before(ends) { // else it was told by the clock
-			if now.Before(ends) {
-				ends = now
-			}
-			if err := s.tell(ctx, next, "plan.membership.trial_ended", ends); err != nil {
-				return err
-			}
+	if ends := m.trialEnd(now); m.Trial && !next.Trial && m.ToldUntil.Before(ends) { // else it was told by the clock
+		if err := s.tell(ctx, next, "plan.membership.trial_ended", ends); err != nil {
+			return err
 		}
 	}
 	_, err = s.save(ctx, m, next, d.event(m), now)
 	return err
+}
+
+// trialEnd is when a trial has ended that ends now at the latest.
+func (m Membership) trialEnd(now time.Time) time.Time {
+	for _, t := range []*time.Time{m.Until, m.CancelAt} {
+		if t != nil && t.Before(now) {
+			now = *t
+		}
+	}
+	return now
 }
 
 func (s *Service) couponLimit(ctx context.Context, key string) int64 {
