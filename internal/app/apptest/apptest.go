@@ -75,7 +75,7 @@ func Start(t testing.TB, setup Setup) *Server {
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	loaded, err := config.Load(config.Input{Out: io.Discard, Args: append([]string{
 		"--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--mongodb-uri=" + named(t, name), "--mongodb-database=" + setup.Database,
-		"--mongodb-pool=20", "--mongodb-start-wait=60s", "--secret-keys=" + secretKeys, "--public-url=" + cmp.Or(setup.Public, nowhere),
+		"--mongodb-pool=20", "--mongodb-wait=60s", "--secret-keys=" + secretKeys, "--public-url=" + cmp.Or(setup.Public, nowhere),
 	}, setup.Args...)})
 	if err != nil {
 		t.Fatal(err)
