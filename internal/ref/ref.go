@@ -31,7 +31,14 @@ const (
 	Membership  = "membership"
 	LedgerEntry = "ledger_entry" // of money
 	ContentType = "content_type"
-	Document    = "document"
+	Document    = "document" // of a content type made at run time; those declared in code follow
+	Note        = "note"
+	Task        = "task"
+	Comment     = "comment"
+	Tag         = "tag"
+	Attachment  = "attachment"
+	Bookmark    = "bookmark"
+	Revision    = "revision" // of a document; its id is that of the document, a dot and the number
 	Metric      = "metric"
 	System      = "system" // the server itself; its id is System too
 )

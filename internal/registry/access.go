@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,8 +23,8 @@ func (d Document) attributes(typeKey string) map[string]any {
 
 // Attributes reads a document for a check about it: id, type (the key), owner (the id), label, rev, data, createdAt and
 // updatedAt. Nil when it is not there. In a transaction it reads what that sees. Cost: one read.
-func (s *Service) Attributes(ctx context.Context, id string) (map[string]any, error) {
-	d, err := s.store.document(ctx, id)
+func (s *Service) Attributes(ctx context.Context, on ref.Ref) (map[string]any, error) {
+	d, err := s.store.document(ctx, on)
 	if errors.Is(err, fault.ErrNotFound) {
 		return nil, nil //nolint:nilnil // documented
 	}
@@ -34,7 +35,7 @@ func (s *Service) Attributes(ctx context.Context, id string) (map[string]any, er
 	if err != nil {
 		return nil, err
 	}
-	return d.attributes(t.Key), nil
+	return t.lift(d).attributes(t.Key), nil
 }
 
 // stored is a filter in which content types are named as documents are stored: by their ids. A key that no type has selects
@@ -67,7 +68,7 @@ func (s *Service) stored(ctx context.Context, f predicate.Filter) predicate.Filt
 // admits refuses to make a document what the actor could not have, were it there already: what a condition keeps them from
 // touching, they do not make either. Cost: none.
 func (s *Service) admits(ctx context.Context, permission string, t *compiled, docs ...draft) error {
-	sc, err := s.authz.Scope(ctx, permission, ref.Document)
+	sc, err := s.authz.Scope(ctx, permission, homeOf(t.ID))
 	if err != nil || sc.IsAll() {
 		return err
 	}
@@ -123,40 +124,63 @@ func (m mask) writes(data map[string]any) error {
 	return nil
 }
 
-// masked puts the masks over documents of any types. Cost: no read when the types are warm.
+// shown are those of some fields that are not hidden.
+func (m mask) shown(fields []string) []string {
+	return slices.DeleteFunc(fields, func(f string) bool { return slices.Contains(m.hidden, f) })
+}
+
+// keeps is data as a caller has it, with the members they cannot write as they are.
+func (m mask) keeps(have, data map[string]any) map[string]any {
+	if len(m.frozen) == 0 {
+		return data
+	}
+	next := maps.Clone(data)
+	for _, field := range m.frozen {
+		if v, has := have[field]; has {
+			next[field] = v
+		} else {
+			delete(next, field)
+		}
+	}
+	return next
+}
+
+// masked brings documents of any types to the newest versions of their schemas, and puts the masks over them. Cost: no read
+// when the types are warm.
 func (s *Service) masked(ctx context.Context, docs []Document) error {
-	masks := map[string]mask{}
+	type view struct {
+		t *compiled
+		m mask
+	}
+	views := map[string]view{}
 	for i, d := range docs {
-		m, known := masks[d.Type]
+		v, known := views[d.Type]
 		if !known {
 			var err error
-			if m, err = s.mask(ctx, d.Type); err != nil {
+			if v.t, err = s.types.id(ctx, d.Type); err != nil {
 				return err
 			}
-			masks[d.Type] = m
-		}
-		if len(m.hidden) > 0 {
-			t, err := s.types.id(ctx, d.Type)
-			if err != nil {
+			if v.m, err = s.mask(ctx, d.Type); err != nil {
 				return err
 			}
-			docs[i] = m.over(t, d)
+			views[d.Type] = v
 		}
+		docs[i] = v.m.over(v.t, v.t.lift(d))
 	}
 	return nil
 }
 
-// shownReferences are those whose field is not hidden; types gives the content type of each document they are in.
-func (s *Service) shownReferences(ctx context.Context, rows []Reference, types map[string]string) ([]Reference, error) {
+// shownReferences are those whose field is not hidden.
+func (s *Service) shownReferences(ctx context.Context, rows []Reference) ([]Reference, error) {
 	masks := map[string]mask{}
-	for _, typ := range types {
-		if _, known := masks[typ]; !known {
-			m, err := s.mask(ctx, typ)
+	for _, r := range rows {
+		if _, known := masks[r.FromType]; !known {
+			m, err := s.mask(ctx, r.FromType)
 			if err != nil {
 				return nil, err
 			}
-			masks[typ] = m
+			masks[r.FromType] = m
 		}
 	}
-	return slices.DeleteFunc(rows, func(r Reference) bool { return masks[types[r.From.ID]].hides(r.Path) }), nil
+	return slices.DeleteFunc(rows, func(r Reference) bool { return masks[r.FromType].hides(r.Path) }), nil
 }

@@ -25,7 +25,7 @@ func TestFieldsAreHiddenEverywhere(t *testing.T) {
 			t.Errorf("%s: %v, label %q", how, got.Data, got.Label)
 		}
 	}
-	found, err := w.ByIDs(w.ctx, []string{d.ID})
+	found, err := w.ByIDs(w.ctx, ref.Document, []string{d.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,20 +53,20 @@ func TestFieldsAreHiddenEverywhere(t *testing.T) {
 	stored.Rev++
 	delta := source.Apply(DocumentChange{Type: d.Type, ID: d.ID, Rev: stored.Rev, Document: &stored}).(ListDelta)
 	check("in a change", *delta.Changes[0].Document)
-	if refs, err := w.References(w.ctx, []string{d.ID}); err != nil || len(refs[d.ID]) != 0 {
+	if refs, err := w.References(w.ctx, []ref.Ref{d.Ref()}); err != nil || len(refs[d.ID]) != 0 {
 		t.Errorf("references: %v, %v", refs, err)
 	}
-	if back, err := w.Backlinks(w.ctx, target.Ref(), page.Args{}); err != nil || len(back.Items) != 0 {
+	if back, err := w.Backlinks(w.ctx, BacklinksCmd{To: target.Ref(), Page: page.Args{}}); err != nil || len(back.Items) != 0 {
 		t.Errorf("backlinks: %v, %v", back, err)
 	}
-	if back, err := w.Backlinks(w.system, target.Ref(), page.Args{}); err != nil || len(back.Items) != 1 {
+	if back, err := w.Backlinks(w.system, BacklinksCmd{To: target.Ref(), Page: page.Args{}}); err != nil || len(back.Items) != 1 {
 		t.Errorf("backlinks of the system: %v, %v", back, err)
 	}
 
 	// Neither are they written; the rest is, and the stored ones stay.
 	w.rights.hidden, w.rights.frozen = []string{"secret"}, []string{"about"}
 	for field, data := range map[string]m{"secret": {"secret": "x"}, "about": {"title": "t", "about": nil}} {
-		_, err := w.Update(w.ctx, UpdateCmd{ID: d.ID, Rev: 1, Patch: data})
+		_, err := w.Update(w.ctx, UpdateCmd{On: d.Ref(), Rev: 1, Patch: data})
 		if f := wantFault(t, err, ErrField); f.Details["field"] != field {
 			t.Errorf("%v", f.Details)
 		}
@@ -77,7 +77,7 @@ func TestFieldsAreHiddenEverywhere(t *testing.T) {
 			t.Errorf("%v", f.Details)
 		}
 	}
-	changed, err := w.Update(w.ctx, UpdateCmd{ID: d.ID, Rev: 1, Patch: m{"title": "new"}})
+	changed, err := w.Update(w.ctx, UpdateCmd{On: d.Ref(), Rev: 1, Patch: m{"title": "new"}})
 	if err != nil || changed.Data["title"] != "new" || changed.Data["secret"] != nil || changed.Data["about"] == nil {
 		t.Errorf("%+v, %v", changed, err)
 	}
@@ -163,13 +163,13 @@ func TestCascadeAsksForEachDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.rights.scope = new(predicate.Eq("owner", annID))
-	_, err = w.Delete(w.ctx, root.ID)
+	_, err = w.del(w.ctx, root.Ref())
 	wantFault(t, err, ErrRefRestricted)
 	if _, there := w.read(root.ID); !there || len(w.rights.forgotten) != 0 {
 		t.Error("something was deleted")
 	}
 	w.rights.scope = nil
-	gone, err := w.Delete(w.ctx, root.ID)
+	gone, err := w.del(w.ctx, root.Ref())
 	if err != nil || len(gone) != 2 || !slices.Equal(w.rights.forgotten, gone) || gone[1] != theirs.Ref() {
 		t.Errorf("%v, %v, forgotten %v", gone, err, w.rights.forgotten)
 	}
@@ -182,13 +182,13 @@ func TestConditionsHoldAfterTheChange(t *testing.T) {
 	w.define("note", object(m{"region": m{"type": "string"}}))
 	d := w.create("note", m{"region": "EU"})
 	w.rights.scope = new(predicate.Eq("data.region", "EU"))
-	_, err := w.Update(w.ctx, UpdateCmd{ID: d.ID, Rev: 1, Patch: m{"region": "US"}})
+	_, err := w.Update(w.ctx, UpdateCmd{On: d.Ref(), Rev: 1, Patch: m{"region": "US"}})
 	wantFault(t, err, fault.ErrForbidden)
 	_, err = w.Create(w.ctx, CreateCmd{Type: "note", Data: m{"region": "US"}})
 	wantFault(t, err, fault.ErrForbidden)
 	_, err = w.BulkCreate(w.ctx, "note", []map[string]any{{"region": "EU"}, {"region": "US"}}, ann)
 	wantFault(t, err, fault.ErrForbidden)
-	if _, err := w.Update(w.ctx, UpdateCmd{ID: d.ID, Rev: 1, Patch: m{"more": 1}}); err != nil {
+	if _, err := w.Update(w.ctx, UpdateCmd{On: d.Ref(), Rev: 1, Patch: m{"more": 1}}); err != nil {
 		t.Error(err)
 	}
 	w.create("note", m{"region": "EU"})
@@ -202,11 +202,11 @@ func TestAttributes(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.define("note", object(m{}))
 	d := w.create("note", m{"a": "b"})
-	got, err := w.Attributes(t.Context(), d.ID)
+	got, err := w.Attributes(t.Context(), d.Ref())
 	if err != nil || got["type"] != "note" || got["owner"] != annID || got["id"] != d.ID || got["data"].(m)["a"] != "b" || got["rev"] != 1 {
 		t.Errorf("%v, %v", got, err)
 	}
-	if got, err := w.Attributes(t.Context(), "nowhere"); got != nil || err != nil {
+	if got, err := w.Attributes(t.Context(), doc("nowhere")); got != nil || err != nil {
 		t.Errorf("%v, %v", got, err)
 	}
 	for name := range got {

@@ -18,10 +18,12 @@ type catalogue struct {
 }
 
 func newCatalogue(s *mongoStore) *catalogue {
-	return &catalogue{store: s, byKey: map[string]*compiled{}, byID: map[string]*compiled{}}
+	c := &catalogue{store: s, byKey: map[string]*compiled{}, byID: map[string]*compiled{}}
+	c.forget("")
+	return c
 }
 
-// key finds a content type by its key. Cost: no read when warm, else one.
+// key finds a content type by its key, or one it had before. Cost: no read when warm, else one.
 //
 // Errors: CONTENT_TYPE_UNKNOWN.
 func (c *catalogue) key(ctx context.Context, key string) (*compiled, error) {
@@ -32,7 +34,7 @@ func (c *catalogue) key(ctx context.Context, key string) (*compiled, error) {
 	if ok {
 		return t, nil
 	}
-	row, err := c.store.typeWhere(ctx, "key", key)
+	row, err := c.store.typeNamed(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (c *catalogue) id(ctx context.Context, id string) (*compiled, error) {
 // keep compiles a stored type and remembers it, unless something was forgotten since epoch, or the type was read in a
 // transaction, which may have made it itself and may still abort.
 func (c *catalogue) keep(ctx context.Context, row typeRow, epoch int) (*compiled, error) {
-	t, err := compile(row.ContentType, []byte(row.Schema))
+	t, err := compileRow(row)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +99,36 @@ func (c *catalogue) keep(ctx context.Context, row typeRow, epoch int) (*compiled
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch == epoch {
-		c.byKey[t.Key], c.byID[t.ID] = t, t
+		c.put(t)
+	}
+	return t, nil
+}
+
+// native reports whether a key is that of a type of the code.
+func (c *catalogue) native(key string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	t, known := c.byKey[key]
+	return known && t.Native
+}
+
+func (c *catalogue) put(t *compiled) {
+	c.byID[t.ID] = t
+	for _, key := range append([]string{t.Key}, t.Aliases...) {
+		c.byKey[key] = t
+	}
+}
+
+func compileRow(row typeRow) (*compiled, error) {
+	t, err := compile(row.ContentType, []byte(row.Schema))
+	if err != nil {
+		return nil, err
+	}
+	t.steps = row.Steps
+	for _, steps := range t.steps {
+		for i := range steps {
+			steps[i].Value = plainStored(steps[i].Value)
+		}
 	}
 	return t, nil
 }
@@ -119,7 +150,7 @@ func (c *catalogue) load(ctx context.Context) error {
 	return nil
 }
 
-// forget drops one type, or all with an empty id.
+// forget drops one type, or all with an empty id; those of the code stay.
 func (c *catalogue) forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,10 +158,15 @@ func (c *catalogue) forget(id string) {
 	if id == "" {
 		clear(c.byKey)
 		clear(c.byID)
+		for _, t := range nativeTypes {
+			c.put(t)
+		}
 		return
 	}
-	if t, ok := c.byID[id]; ok {
+	if t, ok := c.byID[id]; ok && !t.Native {
 		delete(c.byID, id)
-		delete(c.byKey, t.Key)
+		for _, key := range append([]string{t.Key}, t.Aliases...) {
+			delete(c.byKey, key)
+		}
 	}
 }

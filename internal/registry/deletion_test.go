@@ -41,7 +41,7 @@ func TestDeleteAlone(t *testing.T) {
 	w := comments(t, Restrict, Config{})
 	n := w.create("note", m{"title": "n"})
 	c := w.about(n)
-	got, err := w.Delete(w.ctx, c.ID)
+	got, err := w.del(w.ctx, c.Ref())
 	if err != nil || !slices.Equal(got, refsOf(c)) {
 		t.Fatalf("Delete() = %v, %v", got, err)
 	}
@@ -60,12 +60,12 @@ func TestDeleteAlone(t *testing.T) {
 		t.Fatalf("events = %+v, %v", log.Items, err)
 	}
 	fact, err := store.Decode[deletedFact](log.Items[0].Data)
-	if want := (deletedFact{Type: c.Type, Rev: 2, Label: "on n", Owner: ann}); err != nil || fact != want {
+	if want := (deletedFact{Type: c.Type, Rev: 2, Label: "on n", Owner: ann, Links: []ref.Ref{n.Ref()}}); err != nil || !reflect.DeepEqual(fact, want) {
 		t.Errorf("event tells %+v, %v; want %+v", fact, err, want)
 	}
-	_, err = w.Delete(w.ctx, c.ID)
+	_, err = w.del(w.ctx, c.Ref())
 	wantFault(t, err, fault.ErrNotFound)
-	_, err = w.Update(w.ctx, UpdateCmd{ID: c.ID, Rev: 1})
+	_, err = w.Update(w.ctx, UpdateCmd{On: c.Ref(), Rev: 1})
 	wantFault(t, err, fault.ErrNotFound)
 }
 
@@ -74,10 +74,10 @@ func TestGolden02Keep(t *testing.T) {
 	w := comments(t, Keep, Config{})
 	n := w.create("note", m{"title": "the note"})
 	all := []Document{w.about(n), w.about(n), w.about(n)}
-	if _, err := w.Delete(w.ctx, n.ID); err != nil {
+	if _, err := w.del(w.ctx, n.Ref()); err != nil {
 		t.Fatal(err)
 	}
-	want := Target{Of: n.Ref(), Outcome: Gone, Object: Tombstone{Of: n.Ref(), Label: "the note", DeletedAt: t0}}
+	want := Target{Of: n.Ref(), Outcome: Gone, Object: Tombstone{Of: n.Ref(), Label: "the note", DeletedAt: t0, Rev: 1, By: Author{User: ann}}}
 	if got, err := w.Resolve(w.ctx, []ref.Ref{n.Ref()}); err != nil || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("Resolve() = %+v, %v; want %+v", got, err, want)
 	}
@@ -87,7 +87,7 @@ func TestGolden02Keep(t *testing.T) {
 	w.noStrands()
 
 	// What dangles may stay through a change, but a new reference may not dangle, nor one by another rule.
-	if _, err := w.Update(w.ctx, UpdateCmd{ID: all[0].ID, Rev: 1, Patch: m{"title": "changed"}}); err != nil {
+	if _, err := w.Update(w.ctx, UpdateCmd{On: all[0].Ref(), Rev: 1, Patch: m{"title": "changed"}}); err != nil {
 		t.Errorf("a change beside a tombstone: %v", err)
 	}
 	_, err := w.Create(w.ctx, CreateCmd{Type: "comment", Data: m{"about": n.Ref().String()}})
@@ -101,7 +101,7 @@ func TestGolden03Restrict(t *testing.T) {
 	n := w.create("note", m{})
 	c := w.about(n)
 	events := storetest.Count(t, w.db, "events")
-	_, err := w.Delete(w.ctx, n.ID)
+	_, err := w.del(w.ctx, n.Ref())
 	e := wantFault(t, err, ErrRefRestricted)
 	if !reflect.DeepEqual(e.Details, map[string]any{"blockers": []string{c.Ref().String()}, "count": 1}) {
 		t.Errorf("details = %v", e.Details)
@@ -110,7 +110,7 @@ func TestGolden03Restrict(t *testing.T) {
 		t.Error("a refused deletion did something")
 	}
 	w.rights.deny(PermRead)
-	_, err = w.Delete(w.ctx, n.ID)
+	_, err = w.del(w.ctx, n.Ref())
 	if e := wantFault(t, err, ErrRefRestricted); !reflect.DeepEqual(e.Details, map[string]any{"count": 1}) {
 		t.Errorf("details for who may not read = %v", e.Details)
 	}
@@ -127,7 +127,7 @@ func TestRestrictNamesAtMost100(t *testing.T) {
 	if _, err := w.BulkCreate(w.ctx, "comment", items, ann); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Delete(w.ctx, n.ID)
+	_, err := w.del(w.ctx, n.Ref())
 	e := wantFault(t, err, ErrRefRestricted)
 	names, _ := e.Details["blockers"].([]string)
 	if len(names) != maxBlockers || e.Details["count"] != 2*len(items) || len(slices.Compact(slices.Sorted(slices.Values(names)))) != maxBlockers {
@@ -142,7 +142,7 @@ func TestGolden04Cascade(t *testing.T) {
 	two := []Document{w.about(root), w.about(root)}
 	four := []Document{w.about(two[0]), w.about(two[0]), w.about(two[1]), w.about(two[1])}
 	bystander := w.create("note", m{})
-	got, err := w.Delete(w.ctx, root.ID)
+	got, err := w.del(w.ctx, root.Ref())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestGolden05SetNull(t *testing.T) {
 	n, other := w.create("note", m{"title": "n"}), w.create("note", m{})
 	c := w.about(n)
 	many := w.create("comment", m{"cc": a{n.Ref().String(), other.Ref().String(), n.Ref().String()}})
-	got, err := w.Delete(w.ctx, n.ID)
+	got, err := w.del(w.ctx, n.Ref())
 	if err != nil || !slices.Equal(got, refsOf(n)) {
 		t.Fatalf("Delete() = %v, %v", got, err)
 	}
@@ -195,7 +195,7 @@ func TestGolden05SetNull(t *testing.T) {
 	if fact, err := store.Decode[documentFact](log.Items[0].Data); err != nil || fact.Cause != n.Ref() || fact.Document.Rev != 2 {
 		t.Errorf("event tells %+v, %v", fact, err)
 	}
-	if _, err := w.Update(w.ctx, UpdateCmd{ID: c.ID, Rev: 1, Patch: m{}}); fault.From(err).Details["rev"] != 2 {
+	if _, err := w.Update(w.ctx, UpdateCmd{On: c.Ref(), Rev: 1, Patch: m{}}); fault.From(err).Details["rev"] != 2 {
 		t.Errorf("an update of the revision before: %v", err)
 	}
 }
@@ -210,12 +210,12 @@ func TestSetNullOfRequired(t *testing.T) {
 	w.define("comment", strict)
 	n, other := w.create("note", m{}), w.create("note", m{})
 	c := w.about(n)
-	_, err := w.Delete(w.ctx, n.ID)
+	_, err := w.del(w.ctx, n.Ref())
 	if e := wantFault(t, err, ErrRefRestricted); !reflect.DeepEqual(e.Details["blockers"], []string{c.Ref().String()}) || e.Details["count"] != 1 {
 		t.Errorf("details = %v", e.Details)
 	}
 	w.create("comment", m{"about": n.Ref().String(), "cc": a{other.Ref().String()}})
-	_, err = w.Delete(w.ctx, other.ID)
+	_, err = w.del(w.ctx, other.Ref())
 	wantFault(t, err, ErrRefRestricted)
 	w.noStrands()
 }
@@ -233,7 +233,7 @@ func TestGolden06CascadeTooLarge(t *testing.T) {
 			if rule == SetNull {
 				w.about(n)
 			}
-			_, err := w.Delete(w.ctx, n.ID)
+			_, err := w.del(w.ctx, n.Ref())
 			if e := wantFault(t, err, ErrCascade); e.Details["limit"] != 4 {
 				t.Errorf("details = %v", e.Details)
 			}
@@ -243,10 +243,10 @@ func TestGolden06CascadeTooLarge(t *testing.T) {
 			}
 			if p, err := w.List(w.ctx, "comment", page.Args{}); err != nil {
 				t.Error(err)
-			} else if _, err := w.Delete(w.ctx, p.Items[0].ID); err != nil {
+			} else if _, err := w.del(w.ctx, p.Items[0].Ref()); err != nil {
 				t.Errorf("one less: %v", err)
 			}
-			if _, err := w.Delete(w.ctx, n.ID); err != nil {
+			if _, err := w.del(w.ctx, n.Ref()); err != nil {
 				t.Errorf("as many as allowed: %v", err)
 			}
 			w.noStrands()
@@ -259,17 +259,17 @@ func TestGolden07Cycle(t *testing.T) {
 	w := comments(t, Cascade, Config{})
 	x := w.create("note", m{})
 	y := w.create("note", m{"about": x.Ref().String()})
-	if _, err := w.Update(w.ctx, UpdateCmd{ID: x.ID, Rev: 1, Patch: m{"about": y.Ref().String()}}); err != nil {
+	if _, err := w.Update(w.ctx, UpdateCmd{On: x.Ref(), Rev: 1, Patch: m{"about": y.Ref().String()}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.Delete(w.ctx, x.ID); err != nil || !slices.Equal(got, refsOf(x, y)) {
+	if got, err := w.del(w.ctx, x.Ref()); err != nil || !slices.Equal(got, refsOf(x, y)) {
 		t.Errorf("Delete() = %v, %v", got, err)
 	}
 	self := w.create("note", m{})
-	if _, err := w.Update(w.ctx, UpdateCmd{ID: self.ID, Rev: 1, Patch: m{"about": self.Ref().String()}}); err != nil {
+	if _, err := w.Update(w.ctx, UpdateCmd{On: self.Ref(), Rev: 1, Patch: m{"about": self.Ref().String()}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.Delete(w.ctx, self.ID); err != nil || !slices.Equal(got, refsOf(self)) {
+	if got, err := w.del(w.ctx, self.Ref()); err != nil || !slices.Equal(got, refsOf(self)) {
 		t.Errorf("Delete() of one that points at itself = %v, %v", got, err)
 	}
 	if n := storetest.Count(t, w.db, "references"); n != 0 {
@@ -288,7 +288,7 @@ func TestMixedRules(t *testing.T) {
 	// A part that also needs the root does not hold it: it goes too.
 	part := w.create("note", m{"part": root.Ref().String(), "needs": root.Ref().String(), "from": root.Ref().String()})
 	see := w.create("note", m{"see": part.Ref().String(), "from": root.Ref().String()})
-	got, err := w.Delete(w.ctx, root.ID)
+	got, err := w.del(w.ctx, root.Ref())
 	if err != nil || !slices.Equal(got, refsOf(root, part)) {
 		t.Fatalf("Delete() = %v, %v", got, err)
 	}
@@ -304,7 +304,7 @@ func TestMixedRules(t *testing.T) {
 	root = w.create("note", m{})
 	part = w.create("note", m{"part": root.Ref().String()})
 	holder := w.create("note", m{"needs": part.Ref().String()})
-	_, err = w.Delete(w.ctx, root.ID)
+	_, err = w.del(w.ctx, root.Ref())
 	if e := wantFault(t, err, ErrRefRestricted); !reflect.DeepEqual(e.Details["blockers"], []string{holder.Ref().String()}) {
 		t.Errorf("details = %v", e.Details)
 	}
@@ -315,7 +315,7 @@ func TestGolden25MadeAnew(t *testing.T) {
 	w := comments(t, Keep, Config{})
 	n := w.create("note", m{"title": "same"})
 	c := w.about(n)
-	if _, err := w.Delete(w.ctx, n.ID); err != nil {
+	if _, err := w.del(w.ctx, n.Ref()); err != nil {
 		t.Fatal(err)
 	}
 	again := w.create("note", m{"title": "same"})
@@ -340,7 +340,7 @@ func TestCascadeOfHundreds(t *testing.T) {
 	if _, err := w.BulkCreate(w.system, "comment", items, ann); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.Delete(w.ctx, n.ID)
+	got, err := w.del(w.ctx, n.Ref())
 	if err != nil || len(got) != 601 || got[0] != n.Ref() {
 		t.Fatalf("Delete() = %d, %v", len(got), err)
 	}

@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
@@ -20,6 +22,8 @@ const (
 type CreateCmd struct {
 	Type string // key of the content type
 	Data map[string]any
+	// Sealed says that the code makes the document, and so may write the members of a type of the code that callers may not.
+	Sealed bool
 }
 
 // Create makes a document owned by the actor; the event registry.document.created commits with it. It uses one of the
@@ -43,7 +47,12 @@ func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
 	if err := m.writes(cmd.Data); err != nil {
 		return Document{}, err
 	}
-	d, err := s.draft(t, cmd.Data, actor.From(ctx).Ref())
+	if !cmd.Sealed {
+		if err := t.sealed(nil, cmd.Data); err != nil {
+			return Document{}, err
+		}
+	}
+	d, err := s.draft(ctx, t, cmd.Data, actor.From(ctx).Ref())
 	if err != nil {
 		return Document{}, err
 	}
@@ -54,7 +63,7 @@ func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
 		if err := s.insert(ctx, []draft{d}, -1); err != nil {
 			return err
 		}
-		return s.events.Append(ctx, kindCreated, d.Ref(), documentFact{Document: d.Document})
+		return s.events.Append(ctx, kindCreated, d.Ref(), documentFact{Document: d.Document, Links: sortedRefs(linked(d.links))})
 	})
 	if err != nil {
 		return Document{}, err
@@ -65,13 +74,19 @@ func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
 // draft is a valid document that is not stored yet.
 type draft struct {
 	Document
-	links []link
-	bytes int // about as large as it is stored
+	before Document // as it is stored; zero for a new one
+	links  []link
+	bytes  int // about as large as it is stored
 }
 
-func (s *Service) draft(t *compiled, data map[string]any, owner ref.Ref) (draft, error) {
+func (s *Service) draft(ctx context.Context, t *compiled, data map[string]any, owner ref.Ref) (draft, error) {
+	if t.State == Retired {
+		return draft{}, ErrTypeRetired
+	}
 	now := s.now()
-	d := draft{Document: Document{ID: ref.NewID(), Type: t.ID, Rev: 1, Owner: owner, CreatedAt: now, UpdatedAt: now}}
+	d := draft{Document: Document{
+		ID: ref.NewID(), Type: t.ID, Rev: 1, Owner: owner, By: author(ctx), Op: OpCreate, CreatedAt: now, UpdatedAt: now,
+	}}
 	return d, s.fill(t, &d, data)
 }
 
@@ -85,7 +100,7 @@ func (s *Service) fill(t *compiled, d *draft, data map[string]any) error {
 	if err := t.validate(plain); err != nil {
 		return err
 	}
-	d.Data, d.Label, d.bytes = plain, t.labelOf(d.ID, plain), MaxDataBytes-r.left
+	d.Data, d.Version, d.Label, d.bytes = plain, t.Version, t.labelOf(d.ID, plain), MaxDataBytes-r.left
 	d.links, err = t.links(plain)
 	return err
 }
@@ -97,7 +112,7 @@ func (s *Service) insert(ctx context.Context, ds []draft, first int) error {
 	docs := make([]Document, len(ds))
 	for i, d := range ds {
 		docs[i] = d.Document
-		refs = append(refs, rows(d.Ref(), d.links)...)
+		refs = append(refs, rows(d.Document, d.links)...)
 		item := -1
 		if first >= 0 {
 			item = first + i
@@ -127,43 +142,59 @@ func (s *Service) consume(ctx context.Context, owner ref.Ref, n int) error {
 
 // UpdateCmd asks for a change of a document.
 type UpdateCmd struct {
-	ID    string
+	On    ref.Ref
 	Rev   int            // the revision the caller saw
 	Patch map[string]any // JSON Merge Patch (RFC 7396)
+	Merge bool           // change a newer revision too, if nobody has changed the same members of the data since
 }
 
 // Update changes the data of a document; the event registry.document.updated commits with it. References that stay are
-// not checked again: one with the rule KEEP may lead to a tombstone. Cost: 2 reads, 2 writes, 1 commit; as [Service.Create]
+// not checked again: one with the rule KEEP may lead to a tombstone. Cost: 2 reads, 3 writes, 1 commit; as [Service.Create]
 // for new references.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, FIELD_FORBIDDEN, NOT_FOUND, DOCUMENT_STALE (with the current rev), DOCUMENT_INVALID, REF_TYPE,
-// REF_TARGET_MISSING, OVER_QUOTA, CONTENDED.
+// Errors: UNAUTHENTICATED, FORBIDDEN, FIELD_FORBIDDEN, NOT_FOUND, DOCUMENT_STALE (with the current rev, and in fields the members
+// of the patch that were changed since), DOCUMENT_DELETING, CONTENT_TYPE_RETIRED, DOCUMENT_INVALID, REF_TYPE, REF_TARGET_MISSING,
+// OVER_QUOTA, CONTENDED.
 func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
-	if err := s.authz.Require(ctx, PermUpdate, ref.New(ref.Document, cmd.ID)); err != nil {
-		return Document{}, err
-	}
 	patch, err := plainData(cmd.Patch)
 	if err != nil {
+		return Document{}, err
+	}
+	return s.alter(ctx, alteration{
+		on: cmd.On, rev: cmd.Rev, patch: patch, merge: cmd.Merge, op: OpUpdate, kind: kindUpdated,
+		data: func(_ context.Context, _ *compiled, cur Document) (map[string]any, error) {
+			merged, _ := mergePatch(cur.Data, patch).(map[string]any)
+			return merged, nil
+		},
+	})
+}
+
+// alteration is a change of the data of one document.
+type alteration struct {
+	on    ref.Ref
+	rev   int
+	patch map[string]any // what it changes; nil for everything
+	merge bool
+	op    Op
+	kind  string // of the event
+	// data is what the data becomes; it may run again.
+	data func(ctx context.Context, t *compiled, cur Document) (map[string]any, error)
+}
+
+func (s *Service) alter(ctx context.Context, a alteration) (Document, error) {
+	if err := s.authz.Require(ctx, PermUpdate, a.on); err != nil {
 		return Document{}, err
 	}
 	var next draft
 	var t *compiled
 	var m mask
-	err = s.db.InTx(ctx, func(ctx context.Context) error {
-		cur, err := s.store.document(ctx, cmd.ID)
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		cur, err := s.store.document(ctx, a.on)
 		if err != nil {
 			return err
 		}
-		if err := s.authz.Require(ctx, PermUpdate, cur.Ref()); err != nil { // about the very revision that is changed
+		if err := s.authz.Require(ctx, PermUpdate, a.on); err != nil { // about the very revision that is changed
 			return err
-		}
-		if cur.Rev != cmd.Rev {
-			return ErrStale.With("rev", cur.Rev)
-		}
-		if cur.Owner.Type != ref.System {
-			if err := s.quota.Writable(ctx, cur.Owner, FeatureDocuments); err != nil {
-				return err
-			}
 		}
 		if t, err = s.types.id(ctx, cur.Type); err != nil {
 			return err
@@ -171,24 +202,37 @@ func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 		if m, err = s.mask(ctx, t.ID); err != nil {
 			return err
 		}
-		if err := m.writes(patch); err != nil {
+		if err := s.changeable(ctx, t, m, cur, a); err != nil {
 			return err
 		}
-		next = draft{Document: cur}
-		merged, _ := mergePatch(cur.Data, patch).(map[string]any)
-		if err := s.change(t, &next, merged); err != nil {
+		next = draft{Document: t.lift(cur), before: cur}
+		data, err := a.data(ctx, t, next.Document)
+		if err != nil {
+			return err
+		}
+		if a.patch == nil {
+			data = m.keeps(next.Data, data)
+		}
+		if err := t.sealed(next.Data, data); err != nil {
+			return err
+		}
+		if err := s.change(ctx, t, &next, data, a.op); err != nil {
 			return err
 		}
 		if err := s.admits(ctx, PermUpdate, t, next); err != nil {
 			return err
 		}
-		if err := s.relink(ctx, next); err != nil {
+		links, err := s.relink(ctx, next)
+		if err != nil {
+			return err
+		}
+		if err := s.remember(ctx, cur, next.Document); err != nil {
 			return err
 		}
 		if err := s.store.updateDocuments(ctx, []Document{next.Document}); err != nil {
 			return err
 		}
-		return s.events.Append(ctx, kindUpdated, next.Ref(), documentFact{Document: next.Document})
+		return s.events.Append(ctx, a.kind, next.Ref(), documentFact{Document: next.Document, Links: links})
 	})
 	if err != nil {
 		return Document{}, err
@@ -196,19 +240,58 @@ func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 	return m.over(t, next.Document), nil
 }
 
+// changeable refuses what the state of a document does not allow.
+func (s *Service) changeable(ctx context.Context, t *compiled, m mask, cur Document, a alteration) error {
+	switch {
+	case cur.Deleting != "":
+		return ErrDeleting.With("job", cur.Deleting)
+	case t.State == Retired:
+		return ErrTypeRetired
+	}
+	if cur.Rev != a.rev {
+		if err := s.stale(ctx, m, cur, a); err != nil {
+			return err
+		}
+	}
+	if cur.Owner.Type != ref.System {
+		if err := s.quota.Writable(ctx, cur.Owner, FeatureDocuments); err != nil {
+			return err
+		}
+	}
+	return m.writes(a.patch)
+}
+
+// stale refuses a change of another revision than the current one, unless it can be merged.
+func (s *Service) stale(ctx context.Context, m mask, cur Document, a alteration) error {
+	fields, all, err := s.changedSince(ctx, cur, a.rev)
+	if err != nil {
+		return err
+	}
+	both := []string{}
+	for _, k := range slices.Sorted(maps.Keys(a.patch)) {
+		if all || slices.Contains(fields, k) {
+			both = append(both, k)
+		}
+	}
+	if a.merge && a.patch != nil && len(both) == 0 {
+		return nil
+	}
+	return ErrStale.With("rev", cur.Rev).With("fields", m.shown(both))
+}
+
 // change makes d its own next revision.
-func (s *Service) change(t *compiled, d *draft, data map[string]any) error {
+func (s *Service) change(ctx context.Context, t *compiled, d *draft, data map[string]any, op Op) error {
 	d.Rev++
-	d.UpdatedAt = s.now()
+	d.UpdatedAt, d.By, d.Op, d.Lifted = s.now(), author(ctx), op, false
 	return s.fill(t, d, data)
 }
 
 // relink brings the stored references of a document to what its new data holds, and checks the targets it did not point at
-// before.
-func (s *Service) relink(ctx context.Context, d draft) error {
+// before. It gives what it points at now and did not before, or the other way round.
+func (s *Service) relink(ctx context.Context, d draft) ([]ref.Ref, error) {
 	stored, err := s.store.referencesFrom(ctx, []string{d.ID})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	old := stored[d.ID]
 	type hold struct { // another rule makes another reference: one that KEEPs may dangle, the others may not
@@ -226,13 +309,19 @@ func (s *Service) relink(ctx context.Context, d draft) error {
 		}
 	}
 	if err := s.checkTargets(ctx, fresh); err != nil {
-		return err
+		return nil, err
 	}
-	gone, added := difference(old, rows(d.Ref(), d.links))
+	gone, added := difference(old, rows(d.Document, d.links))
 	if err := s.store.deleteReferences(ctx, gone); err != nil {
-		return err
+		return nil, err
 	}
-	return s.store.insertReferences(ctx, added)
+	changed := targetsOf(added)
+	for _, r := range old {
+		if slices.Contains(gone, r.ID) {
+			changed = append(changed, r.To)
+		}
+	}
+	return sortedRefs(changed), s.store.insertReferences(ctx, added)
 }
 
 // BulkCreate makes many documents of one content type for one owner: imports and seeds. All data is checked before the
@@ -263,7 +352,10 @@ func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[st
 		if err := m.writes(data); err != nil {
 			return nil, fault.From(err).With("item", i)
 		}
-		if drafts[i], err = s.draft(t, data, owner); err != nil {
+		if err := t.sealed(nil, data); err != nil {
+			return nil, fault.From(err).With("item", i)
+		}
+		if drafts[i], err = s.draft(ctx, t, data, owner); err != nil {
 			return nil, fault.From(err).With("item", i)
 		}
 	}
@@ -276,7 +368,9 @@ func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[st
 		fact := importedFact{Documents: make([]Document, len(batch))}
 		for i, d := range batch {
 			fact.Documents[i] = d.Document
+			fact.Links = append(fact.Links, linked(d.links)...)
 		}
+		fact.Links = sortedRefs(fact.Links)
 		err := s.db.InTx(ctx, func(ctx context.Context) error {
 			if err := s.insert(ctx, batch, len(made)); err != nil {
 				return err

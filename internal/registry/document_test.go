@@ -28,7 +28,7 @@ func TestDefine(t *testing.T) {
 		t.Errorf("Define() = %+v", got)
 	}
 	all, err := w.Types(w.ctx)
-	if err != nil || len(all) != 1 || !reflect.DeepEqual(all[0], got) {
+	if err != nil || len(all) != 1+len(natives) || !reflect.DeepEqual(all[len(natives)], got) {
 		t.Errorf("Types() = %+v, %v; want %+v", all, err, got)
 	}
 	if n := w.kinds()["registry.type.created"]; n != 1 {
@@ -67,12 +67,12 @@ func TestDefineAtMost(t *testing.T) {
 	w := newWorld(t, Config{})
 	rows := make([]any, MaxTypes)
 	for i := range rows {
-		rows[i] = typeRow{ContentType: ContentType{ID: ref.NewID(), Key: ref.NewID()}, Schema: `{"type":"object"}`}
+		rows[i] = typeRow{ContentType: ContentType{ID: ref.NewID(), Key: ref.NewID(), State: Active, Version: 1}, Names: []string{ref.NewID()}, Schema: `{"type":"object"}`}
 	}
 	storetest.Insert(t, w.db, "content_types", rows...)
 	_, err := w.Define(w.ctx, DefineCmd{Key: "more", Name: "More", Schema: object(m{})})
 	wantFault(t, err, ErrTypeLimit)
-	if err := w.Load(t.Context()); err != nil || len(w.types.byID) != MaxTypes {
+	if err := w.Load(t.Context()); err != nil || len(w.types.byID) != MaxTypes+len(natives) {
 		t.Errorf("Load() = %v with %d types", err, len(w.types.byID))
 	}
 }
@@ -86,14 +86,15 @@ func TestCreate(t *testing.T) {
 
 	d := w.create("note", m{"title": "first", "n": 1})
 	want := Document{
-		ID: d.ID, Type: typ.ID, Rev: 1, Label: "first", Data: m{"title": "first", "n": int64(1)}, Owner: ann, CreatedAt: t0, UpdatedAt: t0,
+		ID: d.ID, Type: typ.ID, Version: 1, Rev: 1, Label: "first", Data: m{"title": "first", "n": int64(1)}, Owner: ann,
+		By: Author{User: ann}, Op: OpCreate, CreatedAt: t0, UpdatedAt: t0,
 	}
 	if stored, _ := w.read(d.ID); !reflect.DeepEqual(d, want) || !reflect.DeepEqual(stored, want) {
 		t.Errorf("Create() = %+v, stored %+v; want %+v", d, stored, want)
 	}
 	second := w.create("note", m{"about": d.Ref().String()})
 	third := w.create("note", m{"about": "user:u1"})
-	got, err := w.References(w.ctx, []string{second.ID, third.ID, d.ID})
+	got, err := w.References(w.ctx, []ref.Ref{second.Ref(), third.Ref(), d.Ref()})
 	if err != nil || len(got) != 2 || got[second.ID][0].To != d.Ref() || got[third.ID][0].To != ref.New("user", "u1") {
 		t.Errorf("References() = %+v, %v", got, err)
 	}
@@ -184,11 +185,11 @@ func TestDenied(t *testing.T) {
 		},
 		"Create":     func() error { _, err := w.Create(ctx, CreateCmd{Type: "note"}); return err },
 		"BulkCreate": func() error { _, err := w.BulkCreate(ctx, "note", []m{{}}, ann); return err },
-		"Update":     func() error { _, err := w.Update(ctx, UpdateCmd{ID: d.ID, Rev: 1}); return err },
-		"Delete":     func() error { _, err := w.Delete(ctx, d.ID); return err },
+		"Update":     func() error { _, err := w.Update(ctx, UpdateCmd{On: d.Ref(), Rev: 1}); return err },
+		"Delete":     func() error { _, err := w.del(ctx, d.Ref()); return err },
 		"Types":      func() error { _, err := w.Types(ctx); return err },
 		"List":       func() error { _, err := w.List(ctx, "note", page.Args{}); return err },
-		"Backlinks":  func() error { _, err := w.Backlinks(ctx, d.Ref(), page.Args{}); return err },
+		"Backlinks":  func() error { _, err := w.Backlinks(ctx, BacklinksCmd{To: d.Ref(), Page: page.Args{}}); return err },
 		"ListChannel": func() error {
 			_, _, _, _, err := w.ListChannel(ctx, "note", 1) //nolint:dogsled // only the refusal matters
 			return err
@@ -198,9 +199,9 @@ func TestDenied(t *testing.T) {
 			t.Errorf("%s: %v; want FORBIDDEN", name, err)
 		}
 	}
-	docs, err := w.ByIDs(ctx, []string{d.ID})
+	docs, err := w.ByIDs(ctx, ref.Document, []string{d.ID})
 	types, terr := w.TypesByIDs(ctx, []string{d.Type})
-	refs, rerr := w.References(ctx, []string{d.ID})
+	refs, rerr := w.References(ctx, []ref.Ref{d.Ref()})
 	if len(docs)+len(types)+len(refs) != 0 || err != nil || terr != nil || rerr != nil {
 		t.Errorf("look-ups gave %v %v %v, %v %v %v", docs, types, refs, err, terr, rerr)
 	}
@@ -222,7 +223,7 @@ func TestScopes(t *testing.T) {
 	ids := []string{mine.ID, theirs.ID}
 
 	w.rights.scope = new(predicate.Filter{})
-	if docs, err := w.ByIDs(w.ctx, ids); err != nil || len(docs) != 0 {
+	if docs, err := w.ByIDs(w.ctx, ref.Document, ids); err != nil || len(docs) != 0 {
 		t.Errorf("zero scope: %v, %v", docs, err)
 	}
 	if _, err := w.List(w.ctx, "note", page.Args{}); !errors.Is(err, fault.ErrForbidden) {
@@ -230,18 +231,18 @@ func TestScopes(t *testing.T) {
 	}
 
 	w.rights.scope = new(predicate.Eq("owner", annID))
-	docs, err := w.ByIDs(w.ctx, ids)
+	docs, err := w.ByIDs(w.ctx, ref.Document, ids)
 	if _, ok := docs[mine.ID]; err != nil || !ok || len(docs) != 1 {
 		t.Errorf("filter: %v, %v", docs, err)
 	}
 	if p, err := w.List(w.ctx, "note", page.Args{}); err != nil || len(p.Items) != 1 || p.Items[0].ID != mine.ID {
 		t.Errorf("filter: List: %+v, %v", p, err)
 	}
-	if refs, err := w.References(w.ctx, ids); err != nil || len(refs) != 0 {
+	if refs, err := w.References(w.ctx, docs2refs(ids)); err != nil || len(refs) != 0 {
 		t.Errorf("filter: the references of a hidden document show: %v, %v", refs, err)
 	}
-	if _, err := w.Backlinks(w.ctx, mine.Ref(), page.Args{}); !errors.Is(err, fault.ErrForbidden) {
-		t.Errorf("filter: Backlinks: %v", err)
+	if p, err := w.Backlinks(w.ctx, BacklinksCmd{To: mine.Ref()}); err != nil || len(p.Items) != 0 {
+		t.Errorf("filter: a hidden document is told of: %+v, %v", p.Items, err)
 	}
 	got, err := w.Resolve(w.ctx, []ref.Ref{mine.Ref(), theirs.Ref(), ref.New(ref.Document, "nope")})
 	if err != nil || got[0].Outcome != Found || got[1].Outcome != Hidden || got[2].Outcome != Hidden {
@@ -257,20 +258,20 @@ func TestUpdate(t *testing.T) {
 	w.define("note", object(m{"title": m{"type": "string"}, "about": m{"type": "array", "items": reference(Keep, "note")}}))
 	x, y := w.create("note", m{"title": "x"}), w.create("note", m{"title": "y"})
 	d := w.create("note", m{"title": "d", "keep": m{"a": 1, "b": 2}, "about": a{x.Ref().String()}})
-	before, err := w.References(w.ctx, []string{d.ID})
+	before, err := w.References(w.ctx, []ref.Ref{d.Ref()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(time.Minute)
 	patch := m{"title": "new", "keep": m{"a": nil}, "about": a{x.Ref().String(), y.Ref().String()}}
-	got, err := w.Update(w.ctx, UpdateCmd{ID: d.ID, Rev: 1, Patch: patch})
+	got, err := w.Update(w.ctx, UpdateCmd{On: d.Ref(), Rev: 1, Patch: patch})
 	want := d
-	want.Rev, want.Label, want.UpdatedAt = 2, "new", t0.Add(time.Minute)
+	want.Rev, want.Label, want.Op, want.UpdatedAt = 2, "new", OpUpdate, t0.Add(time.Minute)
 	want.Data = m{"title": "new", "keep": m{"b": int64(2)}, "about": a{x.Ref().String(), y.Ref().String()}}
 	if stored, _ := w.read(d.ID); err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(stored, want) {
 		t.Fatalf("Update() = %+v, %v; stored %+v; want %+v", got, err, stored, want)
 	}
-	after, err := w.References(w.ctx, []string{d.ID})
+	after, err := w.References(w.ctx, []ref.Ref{d.Ref()})
 	if err != nil || len(after[d.ID]) != 2 || after[d.ID][0].ID != before[d.ID][0].ID {
 		t.Errorf("references = %+v, %v; want the first as it was and one more", after, err)
 	}
@@ -280,7 +281,7 @@ func TestUpdate(t *testing.T) {
 	}
 
 	t.Run("golden 18: stale", func(t *testing.T) {
-		_, err := w.Update(w.ctx, UpdateCmd{ID: d.ID, Rev: 1, Patch: m{"title": "lost"}})
+		_, err := w.Update(w.ctx, UpdateCmd{On: d.Ref(), Rev: 1, Patch: m{"title": "lost"}})
 		if e := wantFault(t, err, ErrStale); e.Details["rev"] != 2 {
 			t.Errorf("rev = %v; want the current 2", e.Details["rev"])
 		}
@@ -297,7 +298,7 @@ func TestUpdate(t *testing.T) {
 		"together large": {d.ID, m{"a": strings.Repeat("x", MaxDataBytes-20)}, ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := w.Update(w.ctx, UpdateCmd{ID: tc.id, Rev: 2, Patch: tc.patch})
+			_, err := w.Update(w.ctx, UpdateCmd{On: doc(tc.id), Rev: 2, Patch: tc.patch})
 			wantFault(t, err, tc.want)
 		})
 	}
@@ -309,7 +310,7 @@ func TestUpdate(t *testing.T) {
 	}
 
 	t.Run("at itself", func(t *testing.T) {
-		got, err := w.Update(w.ctx, UpdateCmd{ID: d.ID, Rev: 2, Patch: m{"about": a{d.Ref().String()}}})
+		got, err := w.Update(w.ctx, UpdateCmd{On: d.Ref(), Rev: 2, Patch: m{"about": a{d.Ref().String()}}})
 		if err != nil || got.Rev != 3 {
 			t.Errorf("Update() = %+v, %v", got, err)
 		}

@@ -218,7 +218,7 @@ func (w *world) create(key string, data m) Document {
 // read gives a document as stored.
 func (w *world) read(id string) (Document, bool) {
 	w.Helper()
-	found, err := w.ByIDs(w.system, []string{id})
+	found, err := w.ByIDs(w.system, ref.Document, []string{id})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -290,6 +290,23 @@ func (w *world) noStrands() {
 			w.Errorf("row %+v leads nowhere, %d tombstones", r, n)
 		}
 	}
+}
+
+// doc is a document made at run time as a reference.
+func doc(id string) ref.Ref { return ref.New(ref.Document, id) }
+
+func docs2refs(ids []string) []ref.Ref {
+	out := make([]ref.Ref, len(ids))
+	for i, id := range ids {
+		out[i] = doc(id)
+	}
+	return out
+}
+
+// del deletes a document and gives what went.
+func (w *world) del(ctx context.Context, on ref.Ref) ([]ref.Ref, error) {
+	out, err := w.Delete(ctx, DeleteCmd{On: on})
+	return out.Refs, err
 }
 
 func reftest(global string) ref.Ref {

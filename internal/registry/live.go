@@ -65,28 +65,24 @@ func (s *Service) ListChannel(ctx context.Context, typeKey string, first int) (
 	fail := func(err error) (string, []string, func() *ListSource, func(context.Context) error, error) {
 		return "", nil, nil, nil, err
 	}
-	sc, err := s.readable(ctx, ref.Document)
+	t, sc, err := s.listable(ctx, typeKey)
 	if err != nil {
 		return fail(err)
 	}
 	if first < 1 || first > page.MaxSize {
 		return fail(page.ErrSize)
 	}
-	t, err := s.types.key(ctx, typeKey)
-	if err != nil {
-		return fail(err)
-	}
 	m, err := s.mask(ctx, t.ID)
 	if err != nil {
 		return fail(err)
 	}
-	class := classOf(sc, m)
+	class := classOf(sc, m) + "." + itoa(t.Version)
 	allowed = func(ctx context.Context) error {
-		sc, err := s.readable(ctx, ref.Document)
+		now, sc, err := s.listable(ctx, typeKey)
 		if err != nil {
 			return err
 		}
-		if m, err := s.mask(ctx, t.ID); err != nil || classOf(sc, m) != class {
+		if m, err := s.mask(ctx, t.ID); err != nil || classOf(sc, m)+"."+itoa(now.Version) != class {
 			return cmp.Or(err, error(ErrScope))
 		}
 		return nil
@@ -94,6 +90,7 @@ func (s *Service) ListChannel(ctx context.Context, typeKey string, first int) (
 	newSource = func() *ListSource {
 		l := newListSource(first, func(ctx context.Context, n int) ([]Document, error) { return s.store.newest(ctx, sc, t.ID, n) })
 		l.shows = func(d Document) (Document, bool) {
+			d = t.lift(d)
 			stored := d.attributes(t.ID) // as the filter names the type
 			return m.over(t, d), sc.Match(stored)
 		}

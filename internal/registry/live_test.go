@@ -253,7 +253,7 @@ func TestListChannel(t *testing.T) {
 	w := newWorld(t, Config{})
 	typ := w.define("note", object(m{}))
 	key, topics, source, allowed, err := w.ListChannel(w.ctx, "note", 20)
-	if err != nil || key != "documents:"+typ.ID+":20:all" || !slices.Equal(topics, []string{"registry.documents:" + typ.ID}) || source() == nil {
+	if err != nil || key != "documents:"+typ.ID+":20:all.1" || !slices.Equal(topics, []string{"registry.documents:" + typ.ID}) || source() == nil {
 		t.Errorf("ListChannel() = %q, %v, %v", key, topics, err)
 	}
 	if err := allowed(w.ctx); err != nil {
@@ -324,13 +324,13 @@ func TestFollower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Update(w.ctx, UpdateCmd{ID: imported[1].ID, Rev: 1, Patch: m{"x": m{"y": a{"z"}}}}); err != nil {
+	if _, err := w.Update(w.ctx, UpdateCmd{On: imported[1].Ref(), Rev: 1, Patch: m{"x": m{"y": a{"z"}}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Delete(w.ctx, made[3].ID); err != nil {
+	if _, err := w.del(w.ctx, made[3].Ref()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Delete(w.ctx, n.ID); err != nil { // and with it all comments about it
+	if _, err := w.del(w.ctx, n.Ref()); err != nil { // and with it all comments about it
 		t.Fatal(err)
 	}
 	last := w.create("comment", m{"title": "last"})

@@ -23,7 +23,7 @@ func TestGolden13DeletedMeanwhile(t *testing.T) {
 			return
 		}
 		outside := w.node(Config{})
-		if _, err := outside.Delete(w.system, n.ID); err != nil {
+		if _, err := outside.Delete(w.system, DeleteCmd{On: n.Ref()}); err != nil {
 			t.Errorf("delete: %v", err)
 		}
 	}
@@ -66,7 +66,7 @@ func TestNoDanglingReference(t *testing.T) {
 				}
 				late := func() { // gives the deletion, which has more to read, a start of a few reads
 					for range round % 7 {
-						_, _ = w.ByIDs(w.system, []string{holder.ID})
+						_, _ = w.ByIDs(w.system, ref.Document, []string{holder.ID})
 					}
 				}
 				go func() {
@@ -78,12 +78,12 @@ func TestNoDanglingReference(t *testing.T) {
 				go func() {
 					defer all.Done()
 					late()
-					_, err := w.Update(w.system, UpdateCmd{ID: holder.ID, Rev: 1, Patch: m{"cc": a{target.Ref().String()}}})
+					_, err := w.Update(w.system, UpdateCmd{On: holder.Ref(), Rev: 1, Patch: m{"cc": a{target.Ref().String()}}})
 					count(err)
 				}()
 				go func() {
 					defer all.Done()
-					_, err := w.Delete(w.system, target.ID)
+					_, err := w.del(w.system, target.Ref())
 					if err == nil {
 						deleted.Add(1)
 					} else if !errors.Is(err, ErrRefRestricted) {

@@ -17,10 +17,14 @@ type link struct {
 	rule *rule
 }
 
-// allows reports whether the rule lets a reference lead to an object of this type, or to a document of this content type.
-func (r *rule) allows(typ, key string) bool {
+// allows reports whether the rule lets a reference lead to an object of this type, or to a document of a content type that has
+// these keys.
+func (r *rule) allows(typ string, keys []string) bool {
 	return slices.ContainsFunc(r.To, func(name string) bool {
-		return name == "*" || name == typ || typ == ref.Document && name == key
+		if IsDocument(typ) {
+			return name == "*" || name == ref.Document || slices.Contains(keys, name)
+		}
+		return name == "*" || name == typ
 	})
 }
 
@@ -123,10 +127,35 @@ func (f finder) add(r *rule, v any, path []string) error {
 }
 
 // rows are the links of a document as stored.
-func rows(from ref.Ref, links []link) []Reference {
+func rows(d Document, links []link) []Reference {
 	out := make([]Reference, len(links))
 	for i, l := range links {
-		out[i] = Reference{ID: ref.NewID(), From: from, Path: l.path, To: l.to, OnDelete: l.rule.OnDelete}
+		out[i] = Reference{ID: ref.NewID(), From: d.Ref(), FromType: d.Type, Path: l.path, To: l.to, OnDelete: l.rule.OnDelete}
+	}
+	return out
+}
+
+// targetsOf is what rows lead to, and linked what links do.
+func targetsOf(all []Reference) []ref.Ref {
+	out := make([]ref.Ref, len(all))
+	for i, r := range all {
+		out[i] = r.To
+	}
+	return out
+}
+
+func linked(links []link) []ref.Ref {
+	out := make([]ref.Ref, len(links))
+	for i, l := range links {
+		out[i] = l.to
+	}
+	return out
+}
+
+func idsOf(refs []ref.Ref) []string {
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = r.ID
 	}
 	return out
 }

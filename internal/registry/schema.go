@@ -27,6 +27,8 @@ type compiled struct {
 	schema  *jsonschema.Schema
 	label   []string // path of the property that names a document; nil for the usual ones
 	pointed bool     // whether a document may hold references at all
+	steps   [][]Step // how data of version i+1 becomes that of i+2
+	seals   []string // members of the data that only the code writes
 }
 
 // Where a schema and our keyword live while they are compiled. Neither is ever fetched. The first has a path, so that a

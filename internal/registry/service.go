@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/backendbook/backendbook/internal/clock"
@@ -44,6 +46,12 @@ type Quota interface {
 type Config struct {
 	// CascadeLimit is how many documents one deletion may delete, and how many it may change; 0 means 10,000.
 	CascadeLimit int
+	// TrashFor is how long deleted documents can be restored; 0 means 30 days.
+	TrashFor time.Duration
+	// HistoryFor is how long revisions are kept; 0 means for ever.
+	HistoryFor time.Duration
+	// Jobs starts a job of this package in the transaction of ctx and gives its id; nil for none, as in tests.
+	Jobs func(ctx context.Context, kind string, on ref.Ref, args map[string]string) (id string, err error)
 	// Log gets what the follower cannot read; nil discards it.
 	Log *slog.Logger
 }
@@ -67,6 +75,9 @@ func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, quota 
 	if cfg.CascadeLimit == 0 {
 		cfg.CascadeLimit = 10_000
 	}
+	if cfg.TrashFor == 0 {
+		cfg.TrashFor = 30 * 24 * time.Hour
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -77,8 +88,14 @@ func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, quota 
 	}
 }
 
-// Load reads and compiles all content types, so that the first requests need not. Cost: one read.
-func (s *Service) Load(ctx context.Context) error { return s.types.load(ctx) }
+// Load reads and compiles all content types, so that the first requests need not, and has MongoDB check documents by their
+// schemas. Cost: one read and a command for each collection.
+func (s *Service) Load(ctx context.Context) error {
+	if err := s.types.load(ctx); err != nil {
+		return err
+	}
+	return s.validators(ctx)
+}
 
 // DefineCmd asks for a new content type.
 type DefineCmd struct {
@@ -107,11 +124,11 @@ func (s *Service) Define(ctx context.Context, cmd DefineCmd) (ContentType, error
 	if err != nil {
 		return ContentType{}, err
 	}
-	t, err := compile(ContentType{ID: ref.NewID(), Key: cmd.Key, Name: cmd.Name, Version: 1, CreatedAt: s.now()}, stored)
+	t, err := compile(ContentType{ID: ref.NewID(), Key: cmd.Key, Name: cmd.Name, State: Active, Version: 1, CreatedAt: s.now()}, stored)
 	if err != nil {
 		return ContentType{}, err
 	}
-	row := typeRow{ContentType: t.ContentType, Schema: string(stored)}
+	row := typeRow{ContentType: t.ContentType, Names: []string{t.Key}, Schema: string(stored)}
 	err = s.db.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.insertType(ctx, row); err != nil {
 			return err
@@ -121,7 +138,7 @@ func (s *Service) Define(ctx context.Context, cmd DefineCmd) (ContentType, error
 	if err != nil {
 		return ContentType{}, err
 	}
-	return t.ContentType, nil
+	return t.ContentType, s.validators(ctx)
 }
 
 // checkNames keeps the names in the keyword `reference` unambiguous: there a key stands beside the built-in types.
@@ -130,7 +147,7 @@ func (s *Service) checkNames(cmd DefineCmd) error {
 	switch n := utf8.RuneCountInString(cmd.Name); {
 	case !ref.IsKey(cmd.Key):
 		return fault.ErrInput.Saying("a key has 2 to 64 of a-z, 0-9, dot, dash and underscore").On("input.key")
-	case registered || cmd.Key == ref.Document || cmd.Key == ref.ContentType:
+	case registered || cmd.Key == ref.Document || cmd.Key == ref.ContentType || s.types.native(cmd.Key):
 		return ErrTypeTaken.Saying("%s is the name of a built-in type", cmd.Key).On("input.key")
 	case n < 1 || n > 100 || !utf8.ValidString(cmd.Name):
 		return fault.ErrInput.Saying("a name has 1 to 100 characters").On("input.name")
@@ -167,12 +184,16 @@ func (s *Service) Types(ctx context.Context) ([]ContentType, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]ContentType, len(rows))
+	all := make([]ContentType, len(rows), len(rows)+len(nativeTypes))
 	for i, row := range rows {
 		if all[i], err = row.contentType(); err != nil {
 			return nil, err
 		}
 	}
+	for _, t := range nativeTypes {
+		all = append(all, t.ContentType)
+	}
+	slices.SortFunc(all, func(a, b ContentType) int { return strings.Compare(a.Key, b.Key) })
 	return all, nil
 }
 
@@ -190,13 +211,13 @@ func (s *Service) TypesByIDs(ctx context.Context, ids []string) (map[string]Cont
 	return all, err
 }
 
-// ByIDs gives documents by id; absent and hidden ones are left out. Cost: one read for each 2,000.
-func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]Document, error) {
-	sc, err := s.visible(ctx, ref.Document)
+// ByIDs gives the documents of one home by id; absent and hidden ones are left out. Cost: one read for each 2,000.
+func (s *Service) ByIDs(ctx context.Context, home string, ids []string) (map[string]Document, error) {
+	sc, err := s.visible(ctx, home)
 	if err != nil || sc.IsNone() {
 		return map[string]Document{}, err
 	}
-	found, err := s.store.documentsByID(ctx, sc, ids)
+	found, err := s.store.documentsByID(ctx, home, sc, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -210,19 +231,56 @@ func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]Document,
 	return found, nil
 }
 
+// ByRefs gives documents of any homes; absent and hidden ones are left out. Cost: one read for each home.
+func (s *Service) ByRefs(ctx context.Context, refs []ref.Ref) (map[ref.Ref]Document, error) {
+	all := make(map[ref.Ref]Document, len(refs))
+	for home, ids := range byHome(refs) {
+		found, err := s.ByIDs(ctx, home, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			all[d.Ref()] = d
+		}
+	}
+	return all, nil
+}
+
+// shown are those of some documents that the actor may read, in their order. Cost: one read for each home.
+func (s *Service) shown(ctx context.Context, refs []ref.Ref) ([]ref.Ref, error) {
+	seen := map[string]string{}
+	for home, ids := range byHome(refs) {
+		sc, err := s.visible(ctx, home)
+		if err != nil {
+			return nil, err
+		}
+		if sc.IsNone() {
+			continue
+		}
+		found, err := s.store.typeOfDocuments(ctx, home, sc, ids)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(seen, found)
+	}
+	var out []ref.Ref
+	for _, r := range refs {
+		if _, ok := seen[r.ID]; ok {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
 // List reads one page of the documents of a content type, newest first. Cost: one read by the index {type, -_id}.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, PAGE_SIZE, BAD_CURSOR.
 func (s *Service) List(ctx context.Context, typeKey string, args page.Args) (page.Page[Document], error) {
-	sc, err := s.readable(ctx, ref.Document)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
 	w, err := args.Check(1)
 	if err != nil {
 		return page.Page[Document]{}, err
 	}
-	t, err := s.types.key(ctx, typeKey)
+	t, sc, err := s.listable(ctx, typeKey)
 	if err != nil {
 		return page.Page[Document]{}, err
 	}
@@ -236,69 +294,148 @@ func (s *Service) List(ctx context.Context, typeKey string, args page.Args) (pag
 	return page.Fold(w, read, func(d Document) page.Cursor { return page.Cursor{d.ID} }), nil
 }
 
-// References gives what these documents point at, by document, in the order of the paths. The references of a document
-// are as visible as its data: for whom documents or fields are hidden there are none. Cost: one read, and one of the documents
-// for a caller from whom something is hidden.
-func (s *Service) References(ctx context.Context, docIDs []string) (map[string][]Reference, error) {
-	sc, err := s.visible(ctx, ref.Document)
-	if err != nil || sc.IsNone() {
-		return map[string][]Reference{}, err
+// listable is a content type whose documents are listed, and which of them the actor may read.
+func (s *Service) listable(ctx context.Context, typeKey string) (*compiled, predicate.Filter, error) {
+	t, err := s.types.key(ctx, typeKey)
+	if err != nil { // whoever may read nothing learns no more than that
+		if _, forbidden := s.readable(ctx, ref.Document); forbidden != nil {
+			err = forbidden
+		}
+		return nil, predicate.None(), err
 	}
+	sc, err := s.readable(ctx, homeOf(t.ID))
+	if err == nil && t.State == Retired {
+		err = ErrTypeRetired
+	}
+	return t, sc, err
+}
+
+// References gives what these documents point at, by the id of the document, in the order of the paths. The references of a
+// document are as visible as its data: for whom documents or fields are hidden there are none. Cost: one read, and one of the documents
+// of each home for a caller from whom something is hidden.
+func (s *Service) References(ctx context.Context, documents []ref.Ref) (map[string][]Reference, error) {
 	m, err := s.mask(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	if sc.IsAll() && len(m.hidden) == 0 {
-		return s.store.referencesFrom(ctx, docIDs)
+	seen, open := map[string]string{}, len(m.hidden) == 0
+	for home, ids := range byHome(documents) {
+		sc, err := s.visible(ctx, home)
+		if err != nil {
+			return nil, err
+		}
+		if sc.IsAll() && open {
+			for _, id := range ids {
+				seen[id] = ""
+			}
+			continue
+		}
+		if sc.IsNone() {
+			continue
+		}
+		found, err := s.store.typeOfDocuments(ctx, home, sc, ids)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(seen, found)
 	}
-	seen, err := s.store.typeOfDocuments(ctx, sc, docIDs)
-	if err != nil {
-		return nil, err
+	if len(seen) == 0 {
+		return map[string][]Reference{}, nil
 	}
 	all, err := s.store.referencesFrom(ctx, slices.Collect(maps.Keys(seen)))
-	if err != nil {
-		return nil, err
+	if err != nil || open {
+		return all, err
 	}
 	for id, rows := range all {
-		if all[id], err = s.shownReferences(ctx, rows, map[string]string{id: seen[id]}); err != nil {
+		if all[id], err = s.shownReferences(ctx, rows); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// Backlinks reads one page of the references that lead to an object, newest first; those in fields that are hidden are left
-// out. Cost: one read by the index {to, -_id}, and one of the documents they are in for a caller from whom something is hidden.
+// BacklinksCmd asks what leads to an object.
+type BacklinksCmd struct {
+	To    ref.Ref
+	Types []string // keys of content types; nil for all
+	Page  page.Args
+}
+
+// maxBacklinkReads bounds how long the search for backlinks that may be seen goes on.
+const maxBacklinkReads = 20
+
+// Backlinks reads one page of the references that lead to an object, newest first; those in documents and fields that are hidden
+// are left out. Cost: one read by the index {to, -_id}, and for a caller from whom something is hidden one of the documents of each home they are
+// in, more when many are hidden; after 2,000 that are hidden in a row the page may be short.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, PAGE_SIZE, BAD_CURSOR.
-func (s *Service) Backlinks(ctx context.Context, to ref.Ref, args page.Args) (page.Page[Reference], error) {
-	sc, err := s.readable(ctx, ref.Document)
-	switch {
-	case err != nil:
-		return page.Page[Reference]{}, err
-	case !sc.IsAll(): // a row knows nothing of the document it is in: a filter on documents needs a join
-		return page.Page[Reference]{}, fault.ErrForbidden
+// Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, PAGE_SIZE, BAD_CURSOR.
+func (s *Service) Backlinks(ctx context.Context, cmd BacklinksCmd) (page.Page[Reference], error) {
+	fail := func(err error) (page.Page[Reference], error) { return page.Page[Reference]{}, err }
+	if err := s.authz.RequireSome(ctx, PermRead); err != nil {
+		return fail(err)
 	}
-	w, err := args.Check(1)
+	w, err := cmd.Page.Check(1)
 	if err != nil {
-		return page.Page[Reference]{}, err
+		return fail(err)
 	}
-	read, err := s.store.referencesTo(ctx, to, w)
+	var types []string
+	for _, key := range cmd.Types {
+		t, err := s.types.key(ctx, key)
+		if err != nil {
+			return fail(err)
+		}
+		types = append(types, t.ID)
+	}
+	var seen []Reference
+	at := w
+	for range maxBacklinkReads {
+		read, err := s.store.referencesTo(ctx, cmd.To, types, at)
+		if err != nil {
+			return fail(err)
+		}
+		shown, err := s.seen(ctx, read)
+		if err != nil {
+			return fail(err)
+		}
+		seen = append(seen, shown...)
+		if len(seen) > w.Size || len(read) <= at.Size {
+			break
+		}
+		if end := (page.Cursor{read[len(read)-1].ID}); w.Backward {
+			at.Before = end
+		} else {
+			at.After = end
+		}
+	}
+	return page.Fold(w, seen[:min(len(seen), w.Size+1)], func(r Reference) page.Cursor { return page.Cursor{r.ID} }), nil
+}
+
+// seen are those of some references that the actor may see.
+func (s *Service) seen(ctx context.Context, read []Reference) ([]Reference, error) {
+	from := make([]ref.Ref, 0, len(read))
+	free := map[string]bool{} // homes of which everything may be seen
+	for _, r := range read {
+		all, known := free[r.From.Type]
+		if !known {
+			sc, err := s.visible(ctx, r.From.Type)
+			if err != nil {
+				return nil, err
+			}
+			all = sc.IsAll()
+			free[r.From.Type] = all
+		}
+		if !all {
+			from = append(from, r.From)
+		}
+	}
+	shown, err := s.shown(ctx, sortedRefs(from))
 	if err != nil {
-		return page.Page[Reference]{}, err
+		return nil, err
 	}
-	p := page.Fold(w, read, func(r Reference) page.Cursor { return page.Cursor{r.ID} })
-	if m, err := s.mask(ctx, ""); err != nil || len(m.hidden) == 0 {
-		return p, err
+	open := make(map[ref.Ref]bool, len(shown))
+	for _, r := range shown {
+		open[r] = true
 	}
-	from := make([]string, len(read))
-	for i, r := range read {
-		from[i] = r.From.ID
-	}
-	types, err := s.store.typeOfDocuments(ctx, sc, from)
-	if err != nil {
-		return page.Page[Reference]{}, err
-	}
-	p.Items, err = s.shownReferences(ctx, p.Items, types)
-	return p, err
+	read = slices.DeleteFunc(read, func(r Reference) bool { return !free[r.From.Type] && !open[r.From] })
+	return s.shownReferences(ctx, read)
 }

@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 )
 
@@ -24,46 +25,64 @@ func (s *Service) Follower(publish func(topic string, change any)) event.Followe
 				}
 				return
 			}
-			typ, change, err := changeOf(e)
-			switch {
-			case err != nil:
+			all, err := changesOf(e)
+			if err != nil {
 				s.cfg.Log.ErrorContext(ctx, "event_unreadable", "event", e.ID, "kind", e.Kind, "error", err.Error())
-			case change != nil:
-				publish(topic(typ), change)
+			}
+			for _, n := range all {
+				publish(n.topic, n.change)
 			}
 		},
 		OnLost: func(context.Context) { s.types.forget("") },
 	}
 }
 
-// changeOf reads what an event says of documents, and of which content type; nil when it says nothing.
-func changeOf(e event.Event) (typ string, change any, err error) {
+// news is what is published on a topic.
+type news struct {
+	topic  string
+	change any
+}
+
+// changesOf reads what an event says of documents; nothing when it says nothing.
+func changesOf(e event.Event) ([]news, error) {
 	switch e.Kind {
-	case kindCreated, kindUpdated:
+	case kindCreated, kindUpdated, kindRestored, kindReverted:
 		fact, err := store.Decode[documentFact](e.Data)
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
-		return fact.Document.Type, madeChange(fact.Document, e.Kind == kindCreated), nil
+		return newsOf(e.On, madeChange(fact.Document, e.Kind == kindCreated || e.Kind == kindRestored), fact.Links), nil
 	case kindDeleted:
 		fact, err := store.Decode[deletedFact](e.Data)
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
-		return fact.Type, DocumentChange{Type: fact.Type, ID: e.On.ID, Rev: fact.Rev}, nil
+		return newsOf(e.On, DocumentChange{Type: fact.Type, ID: e.On.ID, Rev: fact.Rev}, fact.Links), nil
 	case kindImported:
 		fact, err := store.Decode[importedFact](e.Data)
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
-		all := make(DocumentChanges, len(fact.Documents))
+		changes := make(DocumentChanges, len(fact.Documents))
 		for i, d := range fact.Documents {
-			all[i] = madeChange(d, true)
+			changes[i] = madeChange(d, true)
 		}
-		return e.On.ID, all, nil
+		all := []news{{topic(e.On.ID), changes}}
+		for _, to := range fact.Links {
+			all = append(all, news{topicOfLinks(to), linkChange{}})
+		}
+		return all, nil
 	default:
-		return "", nil, nil
+		return nil, nil
 	}
+}
+
+func newsOf(on ref.Ref, c DocumentChange, links []ref.Ref) []news {
+	all := []news{{topic(c.Type), c}, {topicOf(on), c}}
+	for _, to := range links {
+		all = append(all, news{topicOfLinks(to), linkChange{}})
+	}
+	return all
 }
 
 func madeChange(d Document, created bool) DocumentChange {

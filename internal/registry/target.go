@@ -19,13 +19,14 @@ const (
 	Found                  // the object
 	Gone                   // a tombstone
 	Unknown                // no object of this id ever was, as far as this server knows
+	Strange                // an object of a type that nothing is known of, or that is out of use
 )
 
 // Target is what one reference leads to: never nothing by accident.
 type Target struct {
 	Of      ref.Ref
 	Outcome Outcome
-	Object  any // Found: a Document, a ContentType, or what the finder of the type gave; Gone: a Tombstone; else nil
+	Object  any // Found: a Document, a ContentType, or what the finder of the type gave; Gone: a Tombstone; Strange: the id of its content type; else nil
 }
 
 // Finder gives the objects with these ids that exist and that the actor of ctx may see, in one read. A FORBIDDEN or
@@ -35,7 +36,7 @@ type Finder func(ctx context.Context, ids []string) (map[string]any, error)
 // RegisterTarget lets references lead to objects of another type. It panics on a type that is taken, and after the first
 // use of the service: both are mistakes of the programmer.
 func (s *Service) RegisterTarget(typ string, find Finder) {
-	if _, taken := s.targets[typ]; taken || typ == ref.Document || typ == ref.ContentType {
+	if _, taken := s.targets[typ]; taken || IsDocument(typ) || typ == ref.ContentType {
 		panic("registry: target registered twice: " + typ)
 	}
 	if s.frozen.Load() {
@@ -106,8 +107,8 @@ func (s *Service) resolveType(ctx context.Context, typ string, ids []string, fou
 	absent, objects := Unknown, map[string]any{}
 	var err error
 	switch find, ok := s.finder(typ); {
-	case typ == ref.Document:
-		return s.resolveDocuments(ctx, ids, found)
+	case IsDocument(typ):
+		return s.resolveDocuments(ctx, typ, ids, found)
 	case typ == ref.ContentType:
 		objects, absent, err = s.resolveContentTypes(ctx, ids)
 	case ok:
@@ -115,6 +116,8 @@ func (s *Service) resolveType(ctx context.Context, typ string, ids []string, fou
 		if k := fault.From(err); err != nil && (k.Kind == fault.Forbidden || k.Kind == fault.Unauthenticated) {
 			objects, absent, err = nil, Hidden, nil
 		}
+	case typ != "":
+		absent = Strange
 	}
 	if err != nil {
 		return err
@@ -124,6 +127,9 @@ func (s *Service) resolveType(ctx context.Context, typ string, ids []string, fou
 		found[r] = Target{Of: r, Outcome: absent}
 		if o, ok := objects[id]; ok {
 			found[r] = Target{Of: r, Outcome: Found, Object: o}
+		}
+		if absent == Strange {
+			found[r] = Target{Of: r, Outcome: absent, Object: ""}
 		}
 	}
 	return nil
@@ -142,15 +148,15 @@ func (s *Service) resolveContentTypes(ctx context.Context, ids []string) (map[st
 	return objects, Unknown, err
 }
 
-func (s *Service) resolveDocuments(ctx context.Context, ids []string, found map[ref.Ref]Target) error {
-	sc, err := s.visible(ctx, ref.Document)
+func (s *Service) resolveDocuments(ctx context.Context, home string, ids []string, found map[ref.Ref]Target) error {
+	sc, err := s.visible(ctx, home)
 	if err != nil {
 		return err
 	}
 	docs := map[string]Document{}
 	absent := Hidden // with a filter for a scope, what is not found may be there and hidden
 	if !sc.IsNone() {
-		if docs, err = s.store.documentsByID(ctx, sc, ids); err != nil {
+		if docs, err = s.store.documentsByID(ctx, home, sc, ids); err != nil {
 			return err
 		}
 	}
@@ -166,12 +172,19 @@ func (s *Service) resolveDocuments(ctx context.Context, ids []string, found map[
 		docs[d.ID] = d
 	}
 	for _, id := range ids {
-		r := ref.New(ref.Document, id)
+		r := ref.New(home, id)
 		found[r] = Target{Of: r, Outcome: absent}
-		if d, ok := docs[id]; ok {
-			found[r] = Target{Of: r, Outcome: Found, Object: d}
-		} else {
+		d, ok := docs[id]
+		if !ok {
 			missing = append(missing, r)
+			continue
+		}
+		t, err := s.types.id(ctx, d.Type)
+		if err != nil {
+			return err
+		}
+		if found[r] = (Target{Of: r, Outcome: Found, Object: d}); t.State == Retired {
+			found[r] = Target{Of: r, Outcome: Strange, Object: t.ID}
 		}
 	}
 	if len(missing) == 0 || !sc.IsAll() { // a tombstone has a label, and nobody knows any more who could see it
@@ -200,7 +213,7 @@ func (w wanted) refuse(e *fault.Error) error {
 }
 
 // checkTargets makes sure, inside the transaction, that new references lead to objects that exist, are of an allowed kind
-// and may be seen by the actor, and that documents among them cannot be deleted before the commit.
+// and may be seen by the actor, and that documents among them cannot be deleted before the commit, nor are being deleted.
 // Cost: one read for each type, one write if there are documents.
 //
 // Errors: REF_TYPE (with the allowed names), REF_TARGET_MISSING.
@@ -210,8 +223,8 @@ func (s *Service) checkTargets(ctx context.Context, ws []wanted) error {
 		refs[i] = w.to
 	}
 	for _, g := range byType(refs) {
-		if g.typ == ref.Document { // before they are read: the shorter the time from snapshot to write, the fewer conflicts
-			if err := s.store.touch(ctx, g.ids); err != nil {
+		if IsDocument(g.typ) { // before they are read: the shorter the time from snapshot to write, the fewer conflicts
+			if err := s.store.touch(ctx, g.typ, g.ids); err != nil {
 				return err
 			}
 		}
@@ -223,9 +236,9 @@ func (s *Service) checkTargets(ctx context.Context, ws []wanted) error {
 			if w.to.Type != g.typ {
 				continue
 			}
-			key, there := keys[w.to.ID]
+			names, there := keys[w.to.ID]
 			switch {
-			case keys == nil, (there || g.typ != ref.Document) && !w.rule.allows(g.typ, key):
+			case keys == nil, (there || !IsDocument(g.typ)) && !w.rule.allows(g.typ, names):
 				return w.refuse(ErrRefType.With("allowed", w.rule.To))
 			case !there:
 				return w.refuse(ErrRefMissing)
@@ -235,11 +248,11 @@ func (s *Service) checkTargets(ctx context.Context, ws []wanted) error {
 	return nil
 }
 
-// existing gives which of these objects exist for the actor, and for documents the key of the content type. Nil means that
+// existing gives which of these objects exist for the actor, and for documents the keys of the content type. Nil means that
 // nothing of this type can be pointed at.
-func (s *Service) existing(ctx context.Context, g group) (map[string]string, error) {
-	if g.typ == ref.Document {
-		return s.existingDocuments(ctx, g.ids)
+func (s *Service) existing(ctx context.Context, g group) (map[string][]string, error) {
+	if IsDocument(g.typ) {
+		return s.existingDocuments(ctx, g.typ, g.ids)
 	}
 	if _, ok := s.finder(g.typ); !ok && g.typ != ref.ContentType {
 		return nil, nil //nolint:nilnil // the documented third answer
@@ -248,22 +261,22 @@ func (s *Service) existing(ctx context.Context, g group) (map[string]string, err
 	if err := s.resolveType(ctx, g.typ, g.ids, found); err != nil {
 		return nil, err
 	}
-	keys := make(map[string]string, len(found))
+	keys := make(map[string][]string, len(found))
 	for r, t := range found {
 		if t.Outcome == Found {
-			keys[r.ID] = ""
+			keys[r.ID] = nil
 		}
 	}
 	return keys, nil
 }
 
-func (s *Service) existingDocuments(ctx context.Context, ids []string) (map[string]string, error) {
-	keys := map[string]string{}
-	sc, err := s.visible(ctx, ref.Document)
+func (s *Service) existingDocuments(ctx context.Context, home string, ids []string) (map[string][]string, error) {
+	keys := map[string][]string{}
+	sc, err := s.visible(ctx, home)
 	if err != nil || sc.IsNone() {
 		return keys, err
 	}
-	types, err := s.store.typeOfDocuments(ctx, sc, ids)
+	types, err := s.store.typeOfLasting(ctx, home, sc, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -272,8 +285,8 @@ func (s *Service) existingDocuments(ctx context.Context, ids []string) (map[stri
 		return nil, err
 	}
 	for id, typ := range types {
-		if t, ok := known[typ]; ok {
-			keys[id] = t.Key
+		if t, ok := known[typ]; ok && t.State != Retired {
+			keys[id] = append([]string{t.Key}, t.Aliases...)
 		}
 	}
 	return keys, nil
