@@ -25,6 +25,16 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 			return channel(r.Documents.ListChannel(ctx, l.Type, l.First))
 		})
 	}
+	if d := in.Document; d != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return channel(r.Documents.DocumentChannel(ctx, d.ID))
+		})
+	}
+	if b := in.Backlinks; b != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return channel(r.Documents.BacklinksChannel(ctx, b.To, b.First))
+		})
+	}
 	if l := in.MySessions; l != nil {
 		given = append(given, func(ctx context.Context) (live.Channel, error) {
 			return inWords(channel(r.Auth.MySessionsChannel(ctx, l.First)))

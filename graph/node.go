@@ -42,7 +42,9 @@ func (r *Resolver) findNodes(ctx context.Context, typ string, ids []string) (map
 	case ref.ContentType:
 		return asNodes(r.Documents.TypesByIDs(ctx, ids))
 	case ref.Document:
-		return asNodes(r.Documents.ByIDs(ctx, ids))
+		return asNodes(r.Documents.ByIDs(ctx, typ, ids))
+	case ref.Note, ref.Task, ref.Comment, ref.Tag, ref.Attachment, ref.Bookmark:
+		return natives(r.Documents.ByIDs(ctx, typ, ids))
 	default:
 		return nil, nil //nolint:nilnil // no such type: nothing is found
 	}
@@ -52,6 +54,15 @@ func asNodes[T any](found map[string]T, err error) (map[string]model.Node, error
 	nodes := make(map[string]model.Node, len(found))
 	for id, v := range found {
 		nodes[id] = v
+	}
+	return nodes, err
+}
+
+// natives are documents of the content types of the code, each as the type it has in the schema.
+func natives(found map[string]registry.Document, err error) (map[string]model.Node, error) {
+	nodes := make(map[string]model.Node, len(found))
+	for id, d := range found {
+		nodes[id] = registry.AsNative(d)
 	}
 	return nodes, err
 }

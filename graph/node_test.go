@@ -3,6 +3,7 @@ package graph_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/app/apptest"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
@@ -44,7 +46,33 @@ func (w *world) objects(owner *apptest.Client) map[string]string {
 		"Plan": w.text(me, "me", "membership", "plan", "id"), "Role": w.text(role, "createRole", "role", "id"),
 		"Grant": w.text(grant, "grantRole", "grant", "id"), "ContentType": w.text(typ, "defineContentType", "contentType", "id"),
 		"Document": w.text(doc, "createDocument", "document", "id"),
+		"Note":     w.native(owner, "core.note", m{"title": "n"}), "Task": w.native(owner, "core.task", m{"title": "t", "status": "TODO"}),
+		"Comment": w.native(owner, "core.comment", m{"text": "c", "on": user}), "Tag": w.native(owner, "core.tag", m{"name": "t"}),
+		"Bookmark": w.native(owner, "core.bookmark", m{"on": user}), "Attachment": w.file(user),
 	}
+}
+
+type m = map[string]any
+
+// native makes a document of a content type of the code.
+func (w *world) native(owner *apptest.Client, key string, data m) (id string) {
+	made := owner.Must(`mutation ($in: CreateDocumentInput!) { createDocument(input: $in) { document { id } } }`, m{"in": m{"type": key, "data": data}})
+	return w.text(made, "createDocument", "document", "id")
+}
+
+// file stores an attachment as if it had been uploaded.
+func (w *world) file(owner string) string {
+	of, err := ref.Parse(owner)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now()
+	d := registry.Document{
+		ID: ref.NewID(), Type: ref.Attachment, Version: 1, Rev: 1, Label: "f", Owner: of, By: registry.Author{User: of}, Op: registry.OpCreate, CreatedAt: now, UpdatedAt: now,
+		Data: m{"name": "f", "contentType": "text/plain", "size": 1, "sha256": strings.Repeat("0", 64), "blob": "b", "scan": "NONE"},
+	}
+	storetest.Insert(w.t, w.DB(), "attachments", d)
+	return d.Ref().String()
 }
 
 // authenticator gives the owner an authenticator app.
@@ -87,6 +115,8 @@ func TestNodes(t *testing.T) {
 	seen := map[string][]*apptest.Client{
 		"User": {owner, w.admin, stranger}, "Session": {owner}, "Device": {owner}, "AccessKey": {owner}, "Factor": {owner}, "Identity": {owner}, "Membership": {owner, w.admin}, "Plan": {owner, w.admin, stranger, nobody},
 		"Role": {w.admin}, "Grant": {w.admin}, "ContentType": {owner, w.admin, stranger}, "Document": {owner, w.admin, stranger},
+		"Note": {owner, w.admin, stranger}, "Task": {owner, w.admin, stranger}, "Comment": {owner, w.admin, stranger}, "Tag": {owner, w.admin, stranger},
+		"Bookmark": {owner, w.admin, stranger}, "Attachment": {owner, w.admin, stranger},
 	}
 	names := map[*apptest.Client]string{owner: "its owner", w.admin: "the administrator", stranger: "a stranger", nobody: "nobody"}
 	const query = `($id: ID!, $ids: [ID!]!) { node(id: $id) { __typename id } nodes(ids: $ids) { __typename id } }`

@@ -76,7 +76,7 @@ func newShelf(t *testing.T) *shelf {
 	docs.RegisterTarget(ref.Metric, func(context.Context, []string) (map[string]any, error) { return nil, fault.ErrForbidden })
 	root := &Resolver{Documents: docs}
 	from := loader.Sources{
-		ContentTypes: docs.TypesByIDs, Documents: docs.ByIDs, References: docs.References, Targets: docs.Resolve,
+		ContentTypes: docs.TypesByIDs, Documents: docs.ByRefs, References: docs.References, Targets: docs.Resolve,
 		Users: func(_ context.Context, ids []string) (map[string]account.User, error) {
 			return map[string]account.User{ids[0]: {ID: ids[0], Name: "Ann"}}, nil
 		},

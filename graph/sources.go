@@ -11,7 +11,7 @@ func (r *Resolver) sources() loader.Sources {
 		Roles:        r.Rights.ByIDs,
 		Plans:        r.Plans.ByIDs,
 		ContentTypes: r.Documents.TypesByIDs,
-		Documents:    r.Documents.ByIDs,
+		Documents:    r.Documents.ByRefs,
 		References:   r.Documents.References,
 		Targets:      r.Documents.Resolve,
 		Standings:    r.Plans.Standings,

@@ -696,7 +696,7 @@ func UnmarshalTrackInput(ctx context.Context, raw any) (model.TrackInput, error)
 
 // region    **************************** object.gotpl ****************************
 
-var metricImplementors = []string{"Metric"}
+var metricImplementors = []string{"Metric", "RefTarget"}
 
 func _Metric(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Metric) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, metricImplementors)

@@ -25,6 +25,10 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type ListedReferenceResolver interface {
+	FromType(ctx context.Context, obj *registry.Reference) (*ref.Ref, error)
+}
+
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
@@ -32,6 +36,38 @@ import (
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func _BacklinkList_references(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BacklinkList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BacklinkList_references(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.References, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.Reference) graphql.Marshaler {
+			return marshalNListedReference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReferenceᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BacklinkList_references(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BacklinkList",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ListedReference(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
 
 func _DocumentList_documents(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.List) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -92,6 +128,38 @@ func fieldContext_DocumentListDelta_changes(_ context.Context, ec *executionCont
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_ListChange(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _DocumentState_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DocumentState) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentState_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *registry.Document) graphql.Marshaler {
+			return marshalOListedDocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DocumentState_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DocumentState",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ListedDocument(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -334,6 +402,75 @@ func _ListedDocument_updatedAt(ctx context.Context, ec *executionContext, field 
 }
 func fieldContext_ListedDocument_updatedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ListedDocument", field, false, false, "Time")
+}
+
+func _ListedReference_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ListedReference_from(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ListedReference_from(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ListedReference", field, false, false, "ID")
+}
+
+func _ListedReference_fromType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ListedReference_fromType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ListedReference().FromType(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ListedReference_fromType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ListedReference", field, true, true, "ID")
+}
+
+func _ListedReference_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ListedReference_path(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ListedReference_path(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ListedReference", field, false, false, "String")
 }
 
 func _LiveError_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *fault.Error) (ret graphql.Marshaler) {
@@ -744,6 +881,59 @@ func fieldContext_SessionList_sessions(_ context.Context, ec *executionContext, 
 
 // region    **************************** input.gotpl *****************************
 
+func unmarshalInputBacklinksChannelInput(ctx context.Context, ec *executionContext, obj any) (model.BacklinksChannelInput, error) {
+	var it model.BacklinksChannelInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["first"]; !present {
+		asMap["first"] = 20
+	}
+
+	fieldsInOrder := [...]string{"to", "first"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		case "first":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("first"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.First = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBacklinksChannelInput unmarshals raw into the BacklinksChannelInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBacklinksChannelInput(ctx context.Context, raw any) (model.BacklinksChannelInput, error) {
+	var out model.BacklinksChannelInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BacklinksChannelInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj any) (model.ChannelInput, error) {
 	var it model.ChannelInput
 	if obj == nil {
@@ -755,7 +945,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "documents", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
+	fieldsInOrder := [...]string{"key", "report", "documents", "document", "backlinks", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -783,6 +973,20 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Documents = data
+		case "document":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("document"))
+			data, err := unmarshalODocumentChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentChannelInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Document = data
+		case "backlinks":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("backlinks"))
+			data, err := unmarshalOBacklinksChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBacklinksChannelInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Backlinks = data
 		case "mySessions":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mySessions"))
 			data, err := unmarshalOOwnListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐOwnListInput(ctx, ec, v)
@@ -839,6 +1043,48 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 func UnmarshalChannelInput(ctx context.Context, raw any) (model.ChannelInput, error) {
 	var out model.ChannelInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ChannelInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDocumentChannelInput(ctx context.Context, ec *executionContext, obj any) (model.DocumentChannelInput, error) {
+	var it model.DocumentChannelInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDocumentChannelInput unmarshals raw into the DocumentChannelInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDocumentChannelInput(ctx context.Context, raw any) (model.DocumentChannelInput, error) {
+	var out model.DocumentChannelInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DocumentChannelInput", raw, &out)
 	return out, err
 }
 
@@ -1005,6 +1251,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _EntitlementList(ctx, ec, sel, obj)
+	case registry.DocumentState:
+		return _DocumentState(ctx, ec, sel, &obj)
+	case *registry.DocumentState:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _DocumentState(ctx, ec, sel, obj)
 	case registry.ListDelta:
 		return _DocumentListDelta(ctx, ec, sel, &obj)
 	case *registry.ListDelta:
@@ -1019,6 +1272,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _DocumentList(ctx, ec, sel, obj)
+	case registry.BacklinkList:
+		return _BacklinkList(ctx, ec, sel, &obj)
+	case *registry.BacklinkList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _BacklinkList(ctx, ec, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -1031,6 +1291,39 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var backlinkListImplementors = []string{"BacklinkList", "LiveData"}
+
+func _BacklinkList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BacklinkList) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, backlinkListImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BacklinkList")
+		case "references":
+			out.Values[i] = _BacklinkList_references(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var documentListImplementors = []string{"DocumentList", "LiveData"}
 
@@ -1079,6 +1372,39 @@ func _DocumentListDelta(ctx context.Context, ec *executionContext, sel ast.Selec
 		case "changes":
 			out.Values[i] = _DocumentListDelta_changes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var documentStateImplementors = []string{"DocumentState", "LiveData"}
+
+func _DocumentState(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.DocumentState) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, documentStateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DocumentState")
+		case "document":
+			out.Values[i] = _DocumentState_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -1186,6 +1512,50 @@ func _ListedDocument(ctx context.Context, ec *executionContext, sel ast.Selectio
 			out.Values[i] = _ListedDocument_updatedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var listedReferenceImplementors = []string{"ListedReference"}
+
+func _ListedReference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Reference) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, listedReferenceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ListedReference")
+		case "from":
+			out.Values[i] = _ListedReference_from(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fromType":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _ListedReference_fromType(ctx, ec, field, obj)
+				})
+		case "path":
+			out.Values[i] = _ListedReference_path(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -1502,6 +1872,26 @@ func marshalNListedDocument2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋintern
 	return ret
 }
 
+func marshalNListedReference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.Reference) graphql.Marshaler {
+	return _ListedReference(ctx, ec, sel, &v)
+}
+
+func marshalNListedReference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReferenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Reference) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNListedReference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReference(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func marshalNLiveMessage2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋliveᚐMessage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *live.Message) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "LiveMessage!")
@@ -1523,6 +1913,22 @@ func marshalNMessageKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋl
 		graphql.AddInvalidNullFromMarshaler(ctx, "MessageKind!")
 	}
 	return res
+}
+
+func unmarshalOBacklinksChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBacklinksChannelInput(ctx context.Context, ec *executionContext, v any) (*model.BacklinksChannelInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputBacklinksChannelInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalODocumentChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentChannelInput(ctx context.Context, ec *executionContext, v any) (*model.DocumentChannelInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputDocumentChannelInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func unmarshalODocumentListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentListInput(ctx context.Context, ec *executionContext, v any) (*model.DocumentListInput, error) {

@@ -14,28 +14,74 @@ import (
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/graph/scalar"
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/session"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // region    ************************** generated!.gotpl **************************
 
+type AttachmentResolver interface {
+	On(ctx context.Context, obj *registry.Attachment) (model.RefTarget, error)
+}
 type BacklinkResolver interface {
 	From(ctx context.Context, obj *registry.Reference) (*registry.Document, error)
+}
+type BookmarkResolver interface {
+	On(ctx context.Context, obj *registry.Bookmark) (model.RefTarget, error)
+}
+type CommentResolver interface {
+	On(ctx context.Context, obj *registry.Comment) (model.RefTarget, error)
+	InReplyTo(ctx context.Context, obj *registry.Comment) (model.RefTarget, error)
+}
+type ContentTypeResolver interface {
+	Aliases(ctx context.Context, obj *registry.ContentType) ([]string, error)
+
+	Outdated(ctx context.Context, obj *registry.ContentType) (int, error)
+}
+type DifferenceResolver interface {
+	Before(ctx context.Context, obj *registry.Difference) (map[string]any, error)
+	After(ctx context.Context, obj *registry.Difference) (map[string]any, error)
 }
 type DocumentResolver interface {
 	Type(ctx context.Context, obj *registry.Document) (*registry.ContentType, error)
 
 	Owner(ctx context.Context, obj *registry.Document) (*account.User, error)
 
+	UpdatedBy(ctx context.Context, obj *registry.Document) (*account.User, error)
+	ImpersonatedBy(ctx context.Context, obj *registry.Document) (*account.User, error)
+
+	Deleting(ctx context.Context, obj *registry.Document) (bool, error)
 	References(ctx context.Context, obj *registry.Document) ([]registry.Reference, error)
-	Backlinks(ctx context.Context, obj *registry.Document, first *int, after *string, last *int, before *string) (*model.BacklinkConnection, error)
+	Backlinks(ctx context.Context, obj *registry.Document, types []string, first *int, after *string, last *int, before *string) (*model.BacklinkConnection, error)
+	History(ctx context.Context, obj *registry.Document, first *int, after *string, last *int, before *string) (*model.RevisionConnection, error)
+}
+type NoteResolver interface {
+	About(ctx context.Context, obj *registry.Note) ([]model.RefTarget, error)
 }
 type ReferenceResolver interface {
 	Target(ctx context.Context, obj *registry.Reference) (model.RefTarget, error)
+}
+type RevisionResolver interface {
+	Author(ctx context.Context, obj *registry.Change) (*account.User, error)
+	ImpersonatedBy(ctx context.Context, obj *registry.Change) (*account.User, error)
+
+	Document(ctx context.Context, obj *registry.Change) (*registry.Document, error)
+	Diff(ctx context.Context, obj *registry.Change, from *int) ([]registry.Difference, error)
+}
+type TagResolver interface {
+	On(ctx context.Context, obj *registry.Tag) ([]model.RefTarget, error)
+}
+type TaskResolver interface {
+	Assignee(ctx context.Context, obj *registry.Task) (model.RefTarget, error)
+	About(ctx context.Context, obj *registry.Task) ([]model.RefTarget, error)
+}
+type TrashedDocumentResolver interface {
+	DeletedBy(ctx context.Context, obj *registry.Trashed) (*account.User, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -43,6 +89,52 @@ type ReferenceResolver interface {
 // region    ***************************** args.gotpl *****************************
 
 func field_Document_backlinks_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "types",
+		func(ctx context.Context, v any) ([]string, error) {
+			return unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["types"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	return args, nil
+}
+
+func field_Document_history_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
@@ -80,9 +172,262 @@ func field_Document_backlinks_args(ctx context.Context, ec *executionContext, ra
 	return args, nil
 }
 
+func field_Revision_diff_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	return args, nil
+}
+
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func _Attachment_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Attachment_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, true, false, "ID")
+}
+
+func _Attachment_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Attachment_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Attachment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Attachment_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Attachment_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
+}
+
+func _Attachment_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_contentType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ContentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Attachment_contentType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
+}
+
+func _Attachment_size(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_size(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Size, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Attachment_size(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, false, false, "Int")
+}
+
+func _Attachment_sha256(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_sha256(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SHA256, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Attachment_sha256(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
+}
+
+func _Attachment_width(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_width(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Width, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Attachment_width(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, false, false, "Int")
+}
+
+func _Attachment_height(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_height(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Height, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Attachment_height(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, false, false, "Int")
+}
+
+func _Attachment_scan(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_scan(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scan, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Attachment_scan(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
+}
+
+func _Attachment_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Attachment_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Attachment().On(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RefTarget) graphql.Marshaler {
+			return marshalORefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Attachment_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Attachment", field, true, true, "RefTarget")
+}
 
 func _Backlink_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -290,6 +635,231 @@ func fieldContext_BacklinkEdge_node(_ context.Context, ec *executionContext, fie
 	return fc, nil
 }
 
+func _Bookmark_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Bookmark) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Bookmark_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Bookmark_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bookmark", field, true, false, "ID")
+}
+
+func _Bookmark_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Bookmark) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Bookmark_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Bookmark_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Bookmark",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Bookmark_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Bookmark) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Bookmark_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Bookmark().On(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RefTarget) graphql.Marshaler {
+			return marshalNRefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Bookmark_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bookmark", field, true, true, "RefTarget")
+}
+
+func _Bookmark_note(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Bookmark) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Bookmark_note(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Note, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Bookmark_note(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Bookmark", field, false, false, "String")
+}
+
+func _Comment_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Comment_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Comment_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Comment", field, true, false, "ID")
+}
+
+func _Comment_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Comment_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Comment_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Comment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Comment_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Comment_text(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Comment_text(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Comment", field, false, false, "String")
+}
+
+func _Comment_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Comment_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Comment().On(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RefTarget) graphql.Marshaler {
+			return marshalNRefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Comment_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Comment", field, true, true, "RefTarget")
+}
+
+func _Comment_inReplyTo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Comment_inReplyTo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Comment().InReplyTo(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RefTarget) graphql.Marshaler {
+			return marshalORefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Comment_inReplyTo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Comment", field, true, true, "RefTarget")
+}
+
 func _ContentType_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -405,6 +975,98 @@ func fieldContext_ContentType_version(_ context.Context, ec *executionContext, f
 	return graphql.NewScalarFieldContext("ContentType", field, false, false, "Int")
 }
 
+func _ContentType_aliases(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContentType_aliases(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ContentType().Aliases(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContentType_aliases(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContentType", field, true, true, "String")
+}
+
+func _ContentType_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContentType_state(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.TypeState) graphql.Marshaler {
+			return marshalNContentTypeState2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTypeState(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContentType_state(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContentType", field, false, false, "ContentTypeState")
+}
+
+func _ContentType_native(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContentType_native(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Native, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContentType_native(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContentType", field, false, false, "Boolean")
+}
+
+func _ContentType_outdated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContentType_outdated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ContentType().Outdated(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContentType_outdated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContentType", field, true, true, "Int")
+}
+
 func _CreateDocumentPayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateDocumentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -492,6 +1154,305 @@ func fieldContext_DeleteDocumentPayload_deleted(_ context.Context, ec *execution
 	return graphql.NewScalarFieldContext("DeleteDocumentPayload", field, false, false, "ID")
 }
 
+func _DeleteDocumentPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteDocumentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteDocumentPayload_job(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Job, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DeleteDocumentPayload_job(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteDocumentPayload", field, false, false, "String")
+}
+
+func _DeleteReport_deleted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_deleted(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Deleted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_deleted(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "Int")
+}
+
+func _DeleteReport_documents(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_documents(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Documents, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_documents(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "ID")
+}
+
+func _DeleteReport_detached(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_detached(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Detached, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_detached(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "Int")
+}
+
+func _DeleteReport_changed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_changed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_changed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "ID")
+}
+
+func _DeleteReport_kept(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_kept(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kept, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_kept(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "Int")
+}
+
+func _DeleteReport_blockers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_blockers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Blockers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_blockers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "ID")
+}
+
+func _DeleteReport_blockerCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_blockerCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BlockerCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_blockerCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "Int")
+}
+
+func _DeleteReport_inBackground(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteReport_inBackground(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InBackground, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteReport_inBackground(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteReport", field, false, false, "Boolean")
+}
+
+func _Difference_pointer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Difference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Difference_pointer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pointer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Difference_pointer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Difference", field, false, false, "String")
+}
+
+func _Difference_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Difference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Difference_op(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Op, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Difference_op(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Difference", field, false, false, "String")
+}
+
+func _Difference_before(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Difference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Difference_before(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Difference().Before(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return marshalOJSON2map(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Difference_before(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Difference", field, true, true, "JSON")
+}
+
+func _Difference_after(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Difference) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Difference_after(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Difference().After(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return marshalOJSON2map(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Difference_after(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Difference", field, true, true, "JSON")
+}
+
 func _Document_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -567,6 +1528,29 @@ func _Document_rev(ctx context.Context, ec *executionContext, field graphql.Coll
 	)
 }
 func fieldContext_Document_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Document", field, false, false, "Int")
+}
+
+func _Document_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Document_version(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Document_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Document", field, false, false, "Int")
 }
 
@@ -694,6 +1678,116 @@ func fieldContext_Document_updatedAt(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("Document", field, false, false, "Time")
 }
 
+func _Document_updatedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Document_updatedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Document().UpdatedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *account.User) graphql.Marshaler {
+			return marshalOUser2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Document_updatedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Document",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Document_impersonatedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Document_impersonatedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Document().ImpersonatedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *account.User) graphql.Marshaler {
+			return marshalOUser2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Document_impersonatedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Document",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Document_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Document_op(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Op, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Op) graphql.Marshaler {
+			return marshalNDocumentOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐOp(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Document_op(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Document", field, false, false, "DocumentOp")
+}
+
+func _Document_deleting(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Document_deleting(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Document().Deleting(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Document_deleting(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Document", field, true, true, "Boolean")
+}
+
 func _Document_references(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -736,7 +1830,7 @@ func _Document_backlinks(ctx context.Context, ec *executionContext, field graphq
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Document().Backlinks(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+			return ec.Resolvers.Document().Backlinks(ctx, obj, fc.Args["types"].([]string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BacklinkConnection) graphql.Marshaler {
@@ -764,6 +1858,50 @@ func fieldContext_Document_backlinks(ctx context.Context, ec *executionContext, 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Document_backlinks_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Document_history(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Document_history(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Document().History(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RevisionConnection) graphql.Marshaler {
+			return marshalNRevisionConnection2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Document_history(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Document",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RevisionConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Document_history_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -921,6 +2059,70 @@ func fieldContext_DocumentEdge_node(_ context.Context, ec *executionContext, fie
 	return fc, nil
 }
 
+func _EvolveContentTypePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EvolveContentTypePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EvolveContentTypePayload_contentType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ContentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.ContentType) graphql.Marshaler {
+			return marshalNContentType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐContentType(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EvolveContentTypePayload_contentType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EvolveContentTypePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContentType(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _EvolveContentTypePayload_check(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EvolveContentTypePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EvolveContentTypePayload_check(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Check, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.SchemaCheck) graphql.Marshaler {
+			return marshalNSchemaCheck2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaCheck(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EvolveContentTypePayload_check(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EvolveContentTypePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_SchemaCheck(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Forbidden_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Forbidden) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -942,6 +2144,153 @@ func _Forbidden_id(ctx context.Context, ec *executionContext, field graphql.Coll
 }
 func fieldContext_Forbidden_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Forbidden", field, false, false, "ID")
+}
+
+func _Note_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Note_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Note_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Note", field, true, false, "ID")
+}
+
+func _Note_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Note_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Note_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Note",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Note_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Note_title(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Note_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Note", field, false, false, "String")
+}
+
+func _Note_body(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Note_body(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Body, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Note_body(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Note", field, false, false, "String")
+}
+
+func _Note_about(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Note_about(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Note().About(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RefTarget) graphql.Marshaler {
+			return marshalNRefTarget2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTargetᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Note_about(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Note", field, true, true, "RefTarget")
+}
+
+func _PurgeDocumentPayload_purged(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PurgeDocumentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PurgeDocumentPayload_purged(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Purged, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PurgeDocumentPayload_purged(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PurgeDocumentPayload", field, false, false, "ID")
 }
 
 func _Reference_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
@@ -1013,6 +2362,1073 @@ func fieldContext_Reference_target(_ context.Context, ec *executionContext, fiel
 	return graphql.NewScalarFieldContext("Reference", field, true, true, "RefTarget")
 }
 
+func _RenameContentTypePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RenameContentTypePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RenameContentTypePayload_contentType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ContentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.ContentType) graphql.Marshaler {
+			return marshalNContentType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐContentType(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RenameContentTypePayload_contentType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenameContentTypePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContentType(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RestoreDocumentPayload_documents(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RestoreDocumentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RestoreDocumentPayload_documents(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Documents, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.Document) graphql.Marshaler {
+			return marshalNDocument2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocumentᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RestoreDocumentPayload_documents(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RestoreDocumentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevertDocumentPayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevertDocumentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevertDocumentPayload_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevertDocumentPayload_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevertDocumentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Revision_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, true, false, "ID")
+}
+
+func _Revision_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_rev(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rev, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_rev(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "Int")
+}
+
+func _Revision_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_version(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "Int")
+}
+
+func _Revision_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "Time")
+}
+
+func _Revision_author(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_author(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Revision().Author(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *account.User) graphql.Marshaler {
+			return marshalOUser2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Revision_author(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Revision",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Revision_impersonatedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_impersonatedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Revision().ImpersonatedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *account.User) graphql.Marshaler {
+			return marshalOUser2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Revision_impersonatedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Revision",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Revision_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_op(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Op, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Op) graphql.Marshaler {
+			return marshalNDocumentOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐOp(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_op(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "DocumentOp")
+}
+
+func _Revision_label(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_label(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Label, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_label(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "String")
+}
+
+func _Revision_fields(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_fields(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fields, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_fields(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "String")
+}
+
+func _Revision_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Revision().Document(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *registry.Document) graphql.Marshaler {
+			return marshalNDocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Revision",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Revision_diff(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_diff(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Revision().Diff(ctx, obj, fc.Args["from"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.Difference) graphql.Marshaler {
+			return marshalNDifference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDifferenceᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_diff(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Revision",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Difference(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Revision_diff_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _RevisionConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RevisionEdge) graphql.Marshaler {
+			return marshalNRevisionEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RevisionEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevisionConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.Change) graphql.Marshaler {
+			return marshalNRevision2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐChangeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Revision(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevisionConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevisionEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevisionEdge", field, false, false, "String")
+}
+
+func _RevisionEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Change) graphql.Marshaler {
+			return marshalNRevision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐChange(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Revision(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _SchemaCheck_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaCheck_total(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaCheck_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaCheck", field, false, false, "Int")
+}
+
+func _SchemaCheck_invalid(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaCheck_invalid(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Invalid, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaCheck_invalid(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaCheck", field, false, false, "Int")
+}
+
+func _SchemaCheck_problems(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaCheck_problems(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Problems, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.SchemaProblem) graphql.Marshaler {
+			return marshalNSchemaProblem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaProblemᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaCheck_problems(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SchemaCheck",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_SchemaProblem(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _SchemaCheck_partial(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaCheck_partial(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Partial, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaCheck_partial(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaCheck", field, false, false, "Boolean")
+}
+
+func _SchemaProblem_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaProblem_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaProblem_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaProblem", field, false, false, "ID")
+}
+
+func _SchemaProblem_pointer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaProblem_pointer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pointer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaProblem_pointer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaProblem", field, false, false, "String")
+}
+
+func _SchemaProblem_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaProblem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaProblem_message(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaProblem_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaProblem", field, false, false, "String")
+}
+
+func _SetContentTypeStatePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetContentTypeStatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SetContentTypeStatePayload_contentType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ContentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.ContentType) graphql.Marshaler {
+			return marshalNContentType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐContentType(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SetContentTypeStatePayload_contentType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetContentTypeStatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContentType(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Tag_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Tag_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Tag_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tag", field, true, false, "ID")
+}
+
+func _Tag_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Tag_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Tag_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Tag",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Tag_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Tag_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Tag_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tag", field, false, false, "String")
+}
+
+func _Tag_color(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Tag_color(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Color, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Tag_color(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tag", field, false, false, "String")
+}
+
+func _Tag_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Tag_on(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Tag().On(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RefTarget) graphql.Marshaler {
+			return marshalNRefTarget2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTargetᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Tag_on(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Tag", field, true, true, "RefTarget")
+}
+
+func _Task_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Task_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Task", field, true, false, "ID")
+}
+
+func _Task_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Task_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Task",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Task_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_title(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Task_title(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Task", field, false, false, "String")
+}
+
+func _Task_body(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_body(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Body, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Task_body(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Task", field, false, false, "String")
+}
+
+func _Task_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_status(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Task_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Task", field, false, false, "String")
+}
+
+func _Task_dueOn(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_dueOn(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DueOn, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Task_dueOn(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Task", field, false, false, "String")
+}
+
+func _Task_assignee(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_assignee(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Task().Assignee(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.RefTarget) graphql.Marshaler {
+			return marshalORefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Task_assignee(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Task", field, true, true, "RefTarget")
+}
+
+func _Task_about(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Task_about(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Task().About(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.RefTarget) graphql.Marshaler {
+			return marshalNRefTarget2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTargetᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Task_about(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Task", field, true, true, "RefTarget")
+}
+
 func _Tombstone_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tombstone) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1082,6 +3498,313 @@ func fieldContext_Tombstone_deletedAt(_ context.Context, ec *executionContext, f
 	return graphql.NewScalarFieldContext("Tombstone", field, false, false, "Time")
 }
 
+func _TrashConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.TrashEdge) graphql.Marshaler {
+			return marshalNTrashEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTrashEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrashConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_TrashEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _TrashConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.Trashed) graphql.Marshaler {
+			return marshalNTrashedDocument2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTrashedᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrashConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_TrashedDocument(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _TrashConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrashConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _TrashEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrashEdge", field, false, false, "String")
+}
+
+func _TrashEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Trashed) graphql.Marshaler {
+			return marshalNTrashedDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTrashed(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrashEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_TrashedDocument(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _TrashedDocument_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashedDocument_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Of, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashedDocument_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrashedDocument", field, false, false, "ID")
+}
+
+func _TrashedDocument_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashedDocument_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.Document) graphql.Marshaler {
+			return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashedDocument_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrashedDocument",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Document(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _TrashedDocument_deletedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashedDocument_deletedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashedDocument_deletedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrashedDocument", field, false, false, "Time")
+}
+
+func _TrashedDocument_deletedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashedDocument_deletedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.TrashedDocument().DeletedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *account.User) graphql.Marshaler {
+			return marshalOUser2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_TrashedDocument_deletedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TrashedDocument",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _TrashedDocument_root(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashedDocument_root(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Root, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashedDocument_root(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrashedDocument", field, false, false, "Boolean")
+}
+
+func _TrashedDocument_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_TrashedDocument_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_TrashedDocument_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TrashedDocument", field, false, false, "Time")
+}
+
 func _UnknownTarget_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnknownTarget) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1103,6 +3826,52 @@ func _UnknownTarget_id(ctx context.Context, ec *executionContext, field graphql.
 }
 func fieldContext_UnknownTarget_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("UnknownTarget", field, false, false, "ID")
+}
+
+func _UnknownType_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnknownType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnknownType_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UnknownType_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UnknownType", field, false, false, "ID")
+}
+
+func _UnknownType_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnknownType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnknownType_contentType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ContentType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ref.Ref) graphql.Marshaler {
+			return marshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_UnknownType_contentType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UnknownType", field, false, false, "ID")
 }
 
 func _UpdateDocumentPayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateDocumentPayload) (ret graphql.Marshaler) {
@@ -1135,6 +3904,29 @@ func fieldContext_UpdateDocumentPayload_document(_ context.Context, ec *executio
 		},
 	}
 	return fc, nil
+}
+
+func _VerifyReferencesPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerifyReferencesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_VerifyReferencesPayload_job(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Job, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_VerifyReferencesPayload_job(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VerifyReferencesPayload", field, false, false, "String")
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -1257,6 +4049,209 @@ func unmarshalInputDeleteDocumentInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
+	if _, present := asMap["purge"]; !present {
+		asMap["purge"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "purge"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "purge":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("purge"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Purge = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteDocumentInput unmarshals raw into the DeleteDocumentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteDocumentInput(ctx context.Context, raw any) (model.DeleteDocumentInput, error) {
+	var out model.DeleteDocumentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteDocumentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputEvolveContentTypeInput(ctx context.Context, ec *executionContext, obj any) (model.EvolveContentTypeInput, error) {
+	var it model.EvolveContentTypeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["steps"]; !present {
+		asMap["steps"] = []any{}
+	}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+	if _, present := asMap["force"]; !present {
+		asMap["force"] = false
+	}
+
+	fieldsInOrder := [...]string{"type", "version", "schema", "steps", "dryRun", "force"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
+		case "schema":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("schema"))
+			data, err := unmarshalNJSONSchema2map(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Schema = data
+		case "steps":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("steps"))
+			data, err := unmarshalNMigrationStepInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMigrationStepInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Steps = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
+		case "force":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("force"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Force = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEvolveContentTypeInput unmarshals raw into the EvolveContentTypeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEvolveContentTypeInput(ctx context.Context, raw any) (model.EvolveContentTypeInput, error) {
+	var out model.EvolveContentTypeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EvolveContentTypeInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputMigrationStepInput(ctx context.Context, ec *executionContext, obj any) (model.MigrationStepInput, error) {
+	var it model.MigrationStepInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"op", "field", "to", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "op":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("op"))
+			data, err := unmarshalNMigrationOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐStepOp(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Op = data
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := unmarshalOJSON2map(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMigrationStepInput unmarshals raw into the MigrationStepInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMigrationStepInput(ctx context.Context, raw any) (model.MigrationStepInput, error) {
+	var out model.MigrationStepInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MigrationStepInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputPurgeDocumentInput(ctx context.Context, ec *executionContext, obj any) (model.PurgeDocumentInput, error) {
+	var it model.PurgeDocumentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
 	fieldsInOrder := [...]string{"id"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
@@ -1276,15 +4271,218 @@ func unmarshalInputDeleteDocumentInput(ctx context.Context, ec *executionContext
 	return it, nil
 }
 
-// UnmarshalDeleteDocumentInput unmarshals raw into the DeleteDocumentInput input type, using the
+// UnmarshalPurgeDocumentInput unmarshals raw into the PurgeDocumentInput input type, using the
 // unmarshaler bound to ctx's request. Call it from a resolver to decode an input
 // object that was not passed as a field argument.
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalDeleteDocumentInput(ctx context.Context, raw any) (model.DeleteDocumentInput, error) {
-	var out model.DeleteDocumentInput
-	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteDocumentInput", raw, &out)
+func UnmarshalPurgeDocumentInput(ctx context.Context, raw any) (model.PurgeDocumentInput, error) {
+	var out model.PurgeDocumentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PurgeDocumentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRenameContentTypeInput(ctx context.Context, ec *executionContext, obj any) (model.RenameContentTypeInput, error) {
+	var it model.RenameContentTypeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"type", "key", "name"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRenameContentTypeInput unmarshals raw into the RenameContentTypeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRenameContentTypeInput(ctx context.Context, raw any) (model.RenameContentTypeInput, error) {
+	var out model.RenameContentTypeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RenameContentTypeInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRestoreDocumentInput(ctx context.Context, ec *executionContext, obj any) (model.RestoreDocumentInput, error) {
+	var it model.RestoreDocumentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRestoreDocumentInput unmarshals raw into the RestoreDocumentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRestoreDocumentInput(ctx context.Context, raw any) (model.RestoreDocumentInput, error) {
+	var out model.RestoreDocumentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RestoreDocumentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputRevertDocumentInput(ctx context.Context, ec *executionContext, obj any) (model.RevertDocumentInput, error) {
+	var it model.RevertDocumentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "rev", "to"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "rev":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rev"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rev = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRevertDocumentInput unmarshals raw into the RevertDocumentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRevertDocumentInput(ctx context.Context, raw any) (model.RevertDocumentInput, error) {
+	var out model.RevertDocumentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RevertDocumentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputSetContentTypeStateInput(ctx context.Context, ec *executionContext, obj any) (model.SetContentTypeStateInput, error) {
+	var it model.SetContentTypeStateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"type", "state"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := unmarshalNContentTypeState2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTypeState(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetContentTypeStateInput unmarshals raw into the SetContentTypeStateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetContentTypeStateInput(ctx context.Context, raw any) (model.SetContentTypeStateInput, error) {
+	var out model.SetContentTypeStateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetContentTypeStateInput", raw, &out)
 	return out, err
 }
 
@@ -1299,7 +4497,11 @@ func unmarshalInputUpdateDocumentInput(ctx context.Context, ec *executionContext
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "rev", "patch"}
+	if _, present := asMap["merge"]; !present {
+		asMap["merge"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "rev", "patch", "merge"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1327,6 +4529,13 @@ func unmarshalInputUpdateDocumentInput(ctx context.Context, ec *executionContext
 				return it, err
 			}
 			it.Patch = data
+		case "merge":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("merge"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Merge = data
 		}
 	}
 	return it, nil
@@ -1341,6 +4550,52 @@ func unmarshalInputUpdateDocumentInput(ctx context.Context, ec *executionContext
 func UnmarshalUpdateDocumentInput(ctx context.Context, raw any) (model.UpdateDocumentInput, error) {
 	var out model.UpdateDocumentInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateDocumentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputVerifyReferencesInput(ctx context.Context, ec *executionContext, obj any) (model.VerifyReferencesInput, error) {
+	var it model.VerifyReferencesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["repair"]; !present {
+		asMap["repair"] = false
+	}
+
+	fieldsInOrder := [...]string{"repair"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "repair":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("repair"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Repair = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalVerifyReferencesInput unmarshals raw into the VerifyReferencesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalVerifyReferencesInput(ctx context.Context, raw any) (model.VerifyReferencesInput, error) {
+	var out model.VerifyReferencesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "VerifyReferencesInput", raw, &out)
 	return out, err
 }
 
@@ -1359,6 +4614,20 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			return graphql.Null
 		}
 		return _User(ctx, ec, sel, obj)
+	case registry.Task:
+		return _Task(ctx, ec, sel, &obj)
+	case *registry.Task:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Task(ctx, ec, sel, obj)
+	case registry.Tag:
+		return _Tag(ctx, ec, sel, &obj)
+	case *registry.Tag:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Tag(ctx, ec, sel, obj)
 	case rbac.Role:
 		return _Role(ctx, ec, sel, &obj)
 	case *rbac.Role:
@@ -1373,6 +4642,13 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			return graphql.Null
 		}
 		return _Plan(ctx, ec, sel, obj)
+	case registry.Note:
+		return _Note(ctx, ec, sel, &obj)
+	case *registry.Note:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Note(ctx, ec, sel, obj)
 	case registry.Document:
 		return _Document(ctx, ec, sel, &obj)
 	case *registry.Document:
@@ -1380,6 +4656,13 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			return graphql.Null
 		}
 		return _Document(ctx, ec, sel, obj)
+	case session.Device:
+		return _Device(ctx, ec, sel, &obj)
+	case *session.Device:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Device(ctx, ec, sel, obj)
 	case registry.ContentType:
 		return _ContentType(ctx, ec, sel, &obj)
 	case *registry.ContentType:
@@ -1387,6 +4670,34 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			return graphql.Null
 		}
 		return _ContentType(ctx, ec, sel, obj)
+	case registry.Comment:
+		return _Comment(ctx, ec, sel, &obj)
+	case *registry.Comment:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Comment(ctx, ec, sel, obj)
+	case registry.Bookmark:
+		return _Bookmark(ctx, ec, sel, &obj)
+	case *registry.Bookmark:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Bookmark(ctx, ec, sel, obj)
+	case registry.Attachment:
+		return _Attachment(ctx, ec, sel, &obj)
+	case *registry.Attachment:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Attachment(ctx, ec, sel, obj)
+	case model.UnknownType:
+		return _UnknownType(ctx, ec, sel, &obj)
+	case *model.UnknownType:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _UnknownType(ctx, ec, sel, obj)
 	case model.UnknownTarget:
 		return _UnknownTarget(ctx, ec, sel, &obj)
 	case *model.UnknownTarget:
@@ -1401,6 +4712,13 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			return graphql.Null
 		}
 		return _Tombstone(ctx, ec, sel, obj)
+	case analytics.Metric:
+		return _Metric(ctx, ec, sel, &obj)
+	case *analytics.Metric:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Metric(ctx, ec, sel, obj)
 	case model.Forbidden:
 		return _Forbidden(ctx, ec, sel, &obj)
 	case *model.Forbidden:
@@ -1420,6 +4738,85 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var attachmentImplementors = []string{"Attachment", "Node", "RefTarget"}
+
+func _Attachment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Attachment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, attachmentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Attachment")
+		case "id":
+			out.Values[i] = _Attachment_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.Values[i] = _Attachment_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = _Attachment_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "contentType":
+			out.Values[i] = _Attachment_contentType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "size":
+			out.Values[i] = _Attachment_size(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sha256":
+			out.Values[i] = _Attachment_sha256(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "width":
+			out.Values[i] = _Attachment_width(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "height":
+			out.Values[i] = _Attachment_height(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "scan":
+			out.Values[i] = _Attachment_scan(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "on":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Attachment_on(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var backlinkImplementors = []string{"Backlink"}
 
@@ -1541,6 +4938,110 @@ func _BacklinkEdge(ctx context.Context, ec *executionContext, sel ast.SelectionS
 	return out
 }
 
+var bookmarkImplementors = []string{"Bookmark", "Node", "RefTarget"}
+
+func _Bookmark(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Bookmark) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bookmarkImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Bookmark")
+		case "id":
+			out.Values[i] = _Bookmark_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.Values[i] = _Bookmark_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "on":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Bookmark_on(ctx, ec, field, obj)
+				})
+		case "note":
+			out.Values[i] = _Bookmark_note(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var commentImplementors = []string{"Comment", "Node", "RefTarget"}
+
+func _Comment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Comment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, commentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Comment")
+		case "id":
+			out.Values[i] = _Comment_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.Values[i] = _Comment_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "text":
+			out.Values[i] = _Comment_text(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "on":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Comment_on(ctx, ec, field, obj)
+				})
+		case "inReplyTo":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Comment_inReplyTo(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var contentTypeImplementors = []string{"ContentType", "Node", "RefTarget"}
 
 func _ContentType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.ContentType) graphql.Marshaler {
@@ -1555,28 +5056,50 @@ func _ContentType(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 		case "id":
 			out.Values[i] = _ContentType_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "key":
 			out.Values[i] = _ContentType_key(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = _ContentType_name(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "schema":
 			out.Values[i] = _ContentType_schema(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "version":
 			out.Values[i] = _ContentType_version(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "aliases":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _ContentType_aliases(ctx, ec, field, obj)
+				})
+		case "state":
+			out.Values[i] = _ContentType_state(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "native":
+			out.Values[i] = _ContentType_native(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "outdated":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _ContentType_outdated(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1676,6 +5199,129 @@ func _DeleteDocumentPayload(ctx context.Context, ec *executionContext, sel ast.S
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "job":
+			out.Values[i] = _DeleteDocumentPayload_job(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteReportImplementors = []string{"DeleteReport"}
+
+func _DeleteReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.DeleteReport) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteReportImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteReport")
+		case "deleted":
+			out.Values[i] = _DeleteReport_deleted(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "documents":
+			out.Values[i] = _DeleteReport_documents(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "detached":
+			out.Values[i] = _DeleteReport_detached(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changed":
+			out.Values[i] = _DeleteReport_changed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kept":
+			out.Values[i] = _DeleteReport_kept(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "blockers":
+			out.Values[i] = _DeleteReport_blockers(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "blockerCount":
+			out.Values[i] = _DeleteReport_blockerCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "inBackground":
+			out.Values[i] = _DeleteReport_inBackground(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var differenceImplementors = []string{"Difference"}
+
+func _Difference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Difference) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, differenceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Difference")
+		case "pointer":
+			out.Values[i] = _Difference_pointer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "op":
+			out.Values[i] = _Difference_op(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "before":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Difference_before(ctx, ec, field, obj)
+				})
+		case "after":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Difference_after(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1720,6 +5366,11 @@ func _Document(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "version":
+			out.Values[i] = _Document_version(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "label":
 			out.Values[i] = _Document_label(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1746,6 +5397,29 @@ func _Document(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "updatedBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Document_updatedBy(ctx, ec, field, obj)
+				})
+		case "impersonatedBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Document_impersonatedBy(ctx, ec, field, obj)
+				})
+		case "op":
+			out.Values[i] = _Document_op(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "deleting":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Document_deleting(ctx, ec, field, obj)
+				})
 		case "references":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -1757,6 +5431,12 @@ func _Document(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Document_backlinks(ctx, ec, field, obj)
+				})
+		case "history":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Document_history(ctx, ec, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -1856,6 +5536,44 @@ func _DocumentEdge(ctx context.Context, ec *executionContext, sel ast.SelectionS
 	return out
 }
 
+var evolveContentTypePayloadImplementors = []string{"EvolveContentTypePayload"}
+
+func _EvolveContentTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EvolveContentTypePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, evolveContentTypePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EvolveContentTypePayload")
+		case "contentType":
+			out.Values[i] = _EvolveContentTypePayload_contentType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "check":
+			out.Values[i] = _EvolveContentTypePayload_check(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var forbiddenImplementors = []string{"Forbidden", "RefTarget"}
 
 func _Forbidden(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Forbidden) graphql.Marshaler {
@@ -1869,6 +5587,93 @@ func _Forbidden(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			out.Values[i] = graphql.MarshalString("Forbidden")
 		case "id":
 			out.Values[i] = _Forbidden_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var noteImplementors = []string{"Note", "Node", "RefTarget"}
+
+func _Note(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Note) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, noteImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Note")
+		case "id":
+			out.Values[i] = _Note_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.Values[i] = _Note_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "title":
+			out.Values[i] = _Note_title(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "body":
+			out.Values[i] = _Note_body(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "about":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Note_about(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var purgeDocumentPayloadImplementors = []string{"PurgeDocumentPayload"}
+
+func _PurgeDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PurgeDocumentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, purgeDocumentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PurgeDocumentPayload")
+		case "purged":
+			out.Values[i] = _PurgeDocumentPayload_purged(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1933,6 +5738,521 @@ func _Reference(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 	return out
 }
 
+var renameContentTypePayloadImplementors = []string{"RenameContentTypePayload"}
+
+func _RenameContentTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RenameContentTypePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renameContentTypePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenameContentTypePayload")
+		case "contentType":
+			out.Values[i] = _RenameContentTypePayload_contentType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var restoreDocumentPayloadImplementors = []string{"RestoreDocumentPayload"}
+
+func _RestoreDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RestoreDocumentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, restoreDocumentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RestoreDocumentPayload")
+		case "documents":
+			out.Values[i] = _RestoreDocumentPayload_documents(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revertDocumentPayloadImplementors = []string{"RevertDocumentPayload"}
+
+func _RevertDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevertDocumentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revertDocumentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevertDocumentPayload")
+		case "document":
+			out.Values[i] = _RevertDocumentPayload_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revisionImplementors = []string{"Revision"}
+
+func _Revision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Change) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revisionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Revision")
+		case "id":
+			out.Values[i] = _Revision_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rev":
+			out.Values[i] = _Revision_rev(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "version":
+			out.Values[i] = _Revision_version(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = _Revision_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "author":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Revision_author(ctx, ec, field, obj)
+				})
+		case "impersonatedBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Revision_impersonatedBy(ctx, ec, field, obj)
+				})
+		case "op":
+			out.Values[i] = _Revision_op(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "label":
+			out.Values[i] = _Revision_label(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fields":
+			out.Values[i] = _Revision_fields(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Revision_document(ctx, ec, field, obj)
+				})
+		case "diff":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Revision_diff(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revisionConnectionImplementors = []string{"RevisionConnection"}
+
+func _RevisionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevisionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revisionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevisionConnection")
+		case "edges":
+			out.Values[i] = _RevisionConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _RevisionConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _RevisionConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revisionEdgeImplementors = []string{"RevisionEdge"}
+
+func _RevisionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevisionEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revisionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevisionEdge")
+		case "cursor":
+			out.Values[i] = _RevisionEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _RevisionEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var schemaCheckImplementors = []string{"SchemaCheck"}
+
+func _SchemaCheck(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.SchemaCheck) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, schemaCheckImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SchemaCheck")
+		case "total":
+			out.Values[i] = _SchemaCheck_total(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "invalid":
+			out.Values[i] = _SchemaCheck_invalid(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "problems":
+			out.Values[i] = _SchemaCheck_problems(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "partial":
+			out.Values[i] = _SchemaCheck_partial(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var schemaProblemImplementors = []string{"SchemaProblem"}
+
+func _SchemaProblem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.SchemaProblem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, schemaProblemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SchemaProblem")
+		case "document":
+			out.Values[i] = _SchemaProblem_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pointer":
+			out.Values[i] = _SchemaProblem_pointer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = _SchemaProblem_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setContentTypeStatePayloadImplementors = []string{"SetContentTypeStatePayload"}
+
+func _SetContentTypeStatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetContentTypeStatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setContentTypeStatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetContentTypeStatePayload")
+		case "contentType":
+			out.Values[i] = _SetContentTypeStatePayload_contentType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var tagImplementors = []string{"Tag", "Node", "RefTarget"}
+
+func _Tag(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Tag) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, tagImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Tag")
+		case "id":
+			out.Values[i] = _Tag_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.Values[i] = _Tag_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = _Tag_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "color":
+			out.Values[i] = _Tag_color(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "on":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Tag_on(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var taskImplementors = []string{"Task", "Node", "RefTarget"}
+
+func _Task(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Task) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, taskImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Task")
+		case "id":
+			out.Values[i] = _Task_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.Values[i] = _Task_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "title":
+			out.Values[i] = _Task_title(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "body":
+			out.Values[i] = _Task_body(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = _Task_status(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "dueOn":
+			out.Values[i] = _Task_dueOn(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "assignee":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Task_assignee(ctx, ec, field, obj)
+				})
+		case "about":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Task_about(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var tombstoneImplementors = []string{"Tombstone", "RefTarget"}
 
 func _Tombstone(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Tombstone) graphql.Marshaler {
@@ -1958,6 +6278,146 @@ func _Tombstone(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			out.Values[i] = _Tombstone_deletedAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var trashConnectionImplementors = []string{"TrashConnection"}
+
+func _TrashConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.TrashConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trashConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrashConnection")
+		case "edges":
+			out.Values[i] = _TrashConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _TrashConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _TrashConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var trashEdgeImplementors = []string{"TrashEdge"}
+
+func _TrashEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.TrashEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trashEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrashEdge")
+		case "cursor":
+			out.Values[i] = _TrashEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _TrashEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var trashedDocumentImplementors = []string{"TrashedDocument"}
+
+func _TrashedDocument(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Trashed) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, trashedDocumentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TrashedDocument")
+		case "id":
+			out.Values[i] = _TrashedDocument_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "document":
+			out.Values[i] = _TrashedDocument_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "deletedAt":
+			out.Values[i] = _TrashedDocument_deletedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "deletedBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _TrashedDocument_deletedBy(ctx, ec, field, obj)
+				})
+		case "root":
+			out.Values[i] = _TrashedDocument_root(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = _TrashedDocument_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2009,6 +6469,44 @@ func _UnknownTarget(ctx context.Context, ec *executionContext, sel ast.Selection
 	return out
 }
 
+var unknownTypeImplementors = []string{"UnknownType", "RefTarget"}
+
+func _UnknownType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnknownType) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unknownTypeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnknownType")
+		case "id":
+			out.Values[i] = _UnknownType_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contentType":
+			out.Values[i] = _UnknownType_contentType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateDocumentPayloadImplementors = []string{"UpdateDocumentPayload"}
 
 func _UpdateDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateDocumentPayload) graphql.Marshaler {
@@ -2022,6 +6520,39 @@ func _UpdateDocumentPayload(ctx context.Context, ec *executionContext, sel ast.S
 			out.Values[i] = graphql.MarshalString("UpdateDocumentPayload")
 		case "document":
 			out.Values[i] = _UpdateDocumentPayload_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var verifyReferencesPayloadImplementors = []string{"VerifyReferencesPayload"}
+
+func _VerifyReferencesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.VerifyReferencesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, verifyReferencesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VerifyReferencesPayload")
+		case "job":
+			out.Values[i] = _VerifyReferencesPayload_job(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2122,6 +6653,21 @@ func marshalNContentType2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 	return _ContentType(ctx, ec, sel, v)
 }
 
+func unmarshalNContentTypeState2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTypeState(ctx context.Context, ec *executionContext, v any) (registry.TypeState, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := registry.TypeState(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNContentTypeState2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTypeState(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.TypeState) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ContentTypeState!")
+	}
+	return res
+}
+
 func unmarshalNCreateDocumentInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐCreateDocumentInput(ctx context.Context, ec *executionContext, v any) (model.CreateDocumentInput, error) {
 	res, err := unmarshalInputCreateDocumentInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2159,6 +6705,34 @@ func marshalNDeleteDocumentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbook�
 		return graphql.Null
 	}
 	return _DeleteDocumentPayload(ctx, ec, sel, v)
+}
+
+func marshalNDeleteReport2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDeleteReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *registry.DeleteReport) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteReport!")
+		return graphql.Null
+	}
+	return _DeleteReport(ctx, ec, sel, v)
+}
+
+func marshalNDifference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDifference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.Difference) graphql.Marshaler {
+	return _Difference(ctx, ec, sel, &v)
+}
+
+func marshalNDifference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDifferenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Difference) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNDifference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDifference(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.Document) graphql.Marshaler {
@@ -2217,6 +6791,34 @@ func marshalNDocumentEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 	return ret
 }
 
+func unmarshalNDocumentOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐOp(ctx context.Context, ec *executionContext, v any) (registry.Op, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := registry.Op(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDocumentOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐOp(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.Op) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "DocumentOp!")
+	}
+	return res
+}
+
+func unmarshalNEvolveContentTypeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEvolveContentTypeInput(ctx context.Context, ec *executionContext, v any) (model.EvolveContentTypeInput, error) {
+	res, err := unmarshalInputEvolveContentTypeInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNEvolveContentTypePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEvolveContentTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.EvolveContentTypePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "EvolveContentTypePayload!")
+		return graphql.Null
+	}
+	return _EvolveContentTypePayload(ctx, ec, sel, v)
+}
+
 func unmarshalNJSONSchema2map(ctx context.Context, ec *executionContext, v any) (map[string]any, error) {
 	res, err := scalar.UnmarshalJSONSchema(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2233,6 +6835,53 @@ func marshalNJSONSchema2map(ctx context.Context, ec *executionContext, sel ast.S
 		graphql.AddInvalidNullFromMarshaler(ctx, "JSONSchema!")
 	}
 	return res
+}
+
+func unmarshalNMigrationOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐStepOp(ctx context.Context, ec *executionContext, v any) (registry.StepOp, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := registry.StepOp(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNMigrationOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐStepOp(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.StepOp) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "MigrationOp!")
+	}
+	return res
+}
+
+func unmarshalNMigrationStepInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMigrationStepInput(ctx context.Context, ec *executionContext, v any) (model.MigrationStepInput, error) {
+	res, err := unmarshalInputMigrationStepInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNMigrationStepInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMigrationStepInputᚄ(ctx context.Context, ec *executionContext, v any) ([]model.MigrationStepInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.MigrationStepInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNMigrationStepInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMigrationStepInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalNPurgeDocumentInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPurgeDocumentInput(ctx context.Context, ec *executionContext, v any) (model.PurgeDocumentInput, error) {
+	res, err := unmarshalInputPurgeDocumentInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPurgeDocumentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPurgeDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PurgeDocumentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PurgeDocumentPayload!")
+		return graphql.Null
+	}
+	return _PurgeDocumentPayload(ctx, ec, sel, v)
 }
 
 func marshalNRefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.RefTarget) graphql.Marshaler {
@@ -2279,6 +6928,178 @@ func marshalNReference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 	return ret
 }
 
+func unmarshalNRenameContentTypeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRenameContentTypeInput(ctx context.Context, ec *executionContext, v any) (model.RenameContentTypeInput, error) {
+	res, err := unmarshalInputRenameContentTypeInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRenameContentTypePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRenameContentTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RenameContentTypePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RenameContentTypePayload!")
+		return graphql.Null
+	}
+	return _RenameContentTypePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRestoreDocumentInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRestoreDocumentInput(ctx context.Context, ec *executionContext, v any) (model.RestoreDocumentInput, error) {
+	res, err := unmarshalInputRestoreDocumentInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRestoreDocumentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRestoreDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RestoreDocumentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RestoreDocumentPayload!")
+		return graphql.Null
+	}
+	return _RestoreDocumentPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRevertDocumentInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevertDocumentInput(ctx context.Context, ec *executionContext, v any) (model.RevertDocumentInput, error) {
+	res, err := unmarshalInputRevertDocumentInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRevertDocumentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevertDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RevertDocumentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevertDocumentPayload!")
+		return graphql.Null
+	}
+	return _RevertDocumentPayload(ctx, ec, sel, v)
+}
+
+func marshalNRevision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.Change) graphql.Marshaler {
+	return _Revision(ctx, ec, sel, &v)
+}
+
+func marshalNRevision2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐChangeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Change) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNRevision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐChange(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNRevisionConnection2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RevisionConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevisionConnection!")
+		return graphql.Null
+	}
+	return _RevisionConnection(ctx, ec, sel, v)
+}
+
+func marshalNRevisionEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.RevisionEdge) graphql.Marshaler {
+	return _RevisionEdge(ctx, ec, sel, &v)
+}
+
+func marshalNRevisionEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.RevisionEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNRevisionEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNSchemaCheck2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaCheck(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.SchemaCheck) graphql.Marshaler {
+	return _SchemaCheck(ctx, ec, sel, &v)
+}
+
+func marshalNSchemaProblem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaProblem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.SchemaProblem) graphql.Marshaler {
+	return _SchemaProblem(ctx, ec, sel, &v)
+}
+
+func marshalNSchemaProblem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaProblemᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.SchemaProblem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNSchemaProblem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaProblem(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNSetContentTypeStateInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetContentTypeStateInput(ctx context.Context, ec *executionContext, v any) (model.SetContentTypeStateInput, error) {
+	res, err := unmarshalInputSetContentTypeStateInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSetContentTypeStatePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSetContentTypeStatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SetContentTypeStatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetContentTypeStatePayload!")
+		return graphql.Null
+	}
+	return _SetContentTypeStatePayload(ctx, ec, sel, v)
+}
+
+func marshalNTrashConnection2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTrashConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.TrashConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TrashConnection!")
+		return graphql.Null
+	}
+	return _TrashConnection(ctx, ec, sel, v)
+}
+
+func marshalNTrashEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTrashEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.TrashEdge) graphql.Marshaler {
+	return _TrashEdge(ctx, ec, sel, &v)
+}
+
+func marshalNTrashEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTrashEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.TrashEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNTrashEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTrashEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNTrashedDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTrashed(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.Trashed) graphql.Marshaler {
+	return _TrashedDocument(ctx, ec, sel, &v)
+}
+
+func marshalNTrashedDocument2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTrashedᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Trashed) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNTrashedDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTrashed(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNUpdateDocumentInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateDocumentInput(ctx context.Context, ec *executionContext, v any) (model.UpdateDocumentInput, error) {
 	res, err := unmarshalInputUpdateDocumentInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2290,6 +7111,33 @@ func marshalNUpdateDocumentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbook�
 		return graphql.Null
 	}
 	return _UpdateDocumentPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNVerifyReferencesInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐVerifyReferencesInput(ctx context.Context, ec *executionContext, v any) (model.VerifyReferencesInput, error) {
+	res, err := unmarshalInputVerifyReferencesInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNVerifyReferencesPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐVerifyReferencesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.VerifyReferencesPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "VerifyReferencesPayload!")
+		return graphql.Null
+	}
+	return _VerifyReferencesPayload(ctx, ec, sel, v)
+}
+
+func marshalODocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *registry.Document) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Document(ctx, ec, sel, v)
+}
+
+func marshalORefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.RefTarget) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _RefTarget(ctx, ec, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -22,26 +22,37 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AccessKey() AccessKeyResolver
+	Attachment() AttachmentResolver
 	Backlink() BacklinkResolver
+	Bookmark() BookmarkResolver
 	ChangePreview() ChangePreviewResolver
+	Comment() CommentResolver
+	ContentType() ContentTypeResolver
 	Decision() DecisionResolver
 	Device() DeviceResolver
+	Difference() DifferenceResolver
 	Document() DocumentResolver
 	Factor() FactorResolver
 	FeatureUsage() FeatureUsageResolver
 	FieldRule() FieldRuleResolver
 	Grant() GrantResolver
 	LedgerEntry() LedgerEntryResolver
+	ListedReference() ListedReferenceResolver
 	Membership() MembershipResolver
 	Mutation() MutationResolver
+	Note() NoteResolver
 	PendingChange() PendingChangeResolver
 	Plan() PlanResolver
 	PlanFeature() PlanFeatureResolver
 	Query() QueryResolver
 	Reference() ReferenceResolver
+	Revision() RevisionResolver
 	Role() RoleResolver
 	Session() SessionResolver
 	Subscription() SubscriptionResolver
+	Tag() TagResolver
+	Task() TaskResolver
+	TrashedDocument() TrashedDocumentResolver
 	User() UserResolver
 	Viewer() ViewerResolver
 }
@@ -79,6 +90,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApplyCatalogueInput", graphql.BindUnmarshaler(ec, unmarshalInputApplyCatalogueInput)),
 			graphql.NewInputUnmarshaler("ApproveObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputApproveObjectGrantInput)),
 			graphql.NewInputUnmarshaler("ArgInput", graphql.BindUnmarshaler(ec, unmarshalInputArgInput)),
+			graphql.NewInputUnmarshaler("BacklinksChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputBacklinksChannelInput)),
 			graphql.NewInputUnmarshaler("BeginProviderInput", graphql.BindUnmarshaler(ec, unmarshalInputBeginProviderInput)),
 			graphql.NewInputUnmarshaler("CancelMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelMembershipInput)),
 			graphql.NewInputUnmarshaler("ChallengeInput", graphql.BindUnmarshaler(ec, unmarshalInputChallengeInput)),
@@ -103,18 +115,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
+			graphql.NewInputUnmarshaler("DocumentChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentChannelInput)),
 			graphql.NewInputUnmarshaler("DocumentListInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentListInput)),
 			graphql.NewInputUnmarshaler("EnableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputEnableUserInput)),
 			graphql.NewInputUnmarshaler("EndAddonInput", graphql.BindUnmarshaler(ec, unmarshalInputEndAddonInput)),
 			graphql.NewInputUnmarshaler("EndSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputEndSessionInput)),
 			graphql.NewInputUnmarshaler("EntitlementsChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputEntitlementsChannelInput)),
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
+			graphql.NewInputUnmarshaler("EvolveContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputEvolveContentTypeInput)),
 			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
 			graphql.NewInputUnmarshaler("GrantObjectInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantObjectInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
 			graphql.NewInputUnmarshaler("ImpersonateInput", graphql.BindUnmarshaler(ec, unmarshalInputImpersonateInput)),
 			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
 			graphql.NewInputUnmarshaler("MigrateMembersInput", graphql.BindUnmarshaler(ec, unmarshalInputMigrateMembersInput)),
+			graphql.NewInputUnmarshaler("MigrationStepInput", graphql.BindUnmarshaler(ec, unmarshalInputMigrationStepInput)),
 			graphql.NewInputUnmarshaler("OverrideFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputOverrideFeatureInput)),
 			graphql.NewInputUnmarshaler("OwnListInput", graphql.BindUnmarshaler(ec, unmarshalInputOwnListInput)),
 			graphql.NewInputUnmarshaler("PauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputPauseMembershipInput)),
@@ -122,6 +137,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("PolicyChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPolicyChangeInput)),
 			graphql.NewInputUnmarshaler("PreviewChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPreviewChangeInput)),
 			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
+			graphql.NewInputUnmarshaler("PurgeDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputPurgeDocumentInput)),
 			graphql.NewInputUnmarshaler("PutOnPlanInput", graphql.BindUnmarshaler(ec, unmarshalInputPutOnPlanInput)),
 			graphql.NewInputUnmarshaler("ReauthenticateInput", graphql.BindUnmarshaler(ec, unmarshalInputReauthenticateInput)),
 			graphql.NewInputUnmarshaler("RefreshSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRefreshSessionInput)),
@@ -132,6 +148,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RemoveFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveFactorInput)),
 			graphql.NewInputUnmarshaler("RemovePredicateInput", graphql.BindUnmarshaler(ec, unmarshalInputRemovePredicateInput)),
 			graphql.NewInputUnmarshaler("RemoveSessionDataInput", graphql.BindUnmarshaler(ec, unmarshalInputRemoveSessionDataInput)),
+			graphql.NewInputUnmarshaler("RenameContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameContentTypeInput)),
 			graphql.NewInputUnmarshaler("RenameFactorInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameFactorInput)),
 			graphql.NewInputUnmarshaler("RenameSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputRenameSessionInput)),
 			graphql.NewInputUnmarshaler("ReportInput", graphql.BindUnmarshaler(ec, unmarshalInputReportInput)),
@@ -141,12 +158,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResendVerificationInput", graphql.BindUnmarshaler(ec, unmarshalInputResendVerificationInput)),
 			graphql.NewInputUnmarshaler("ReserveFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputReserveFeatureInput)),
 			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
+			graphql.NewInputUnmarshaler("RestoreDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputRestoreDocumentInput)),
 			graphql.NewInputUnmarshaler("ResumeMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputResumeMembershipInput)),
+			graphql.NewInputUnmarshaler("RevertDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputRevertDocumentInput)),
 			graphql.NewInputUnmarshaler("RevokeAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeAccessKeyInput)),
 			graphql.NewInputUnmarshaler("RevokeGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeGrantInput)),
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeInvitationInput)),
 			graphql.NewInputUnmarshaler("RevokeObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeObjectGrantInput)),
 			graphql.NewInputUnmarshaler("RoleParamInput", graphql.BindUnmarshaler(ec, unmarshalInputRoleParamInput)),
+			graphql.NewInputUnmarshaler("SetContentTypeStateInput", graphql.BindUnmarshaler(ec, unmarshalInputSetContentTypeStateInput)),
 			graphql.NewInputUnmarshaler("SetFieldRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputSetFieldRuleInput)),
 			graphql.NewInputUnmarshaler("SetGrantOptionsInput", graphql.BindUnmarshaler(ec, unmarshalInputSetGrantOptionsInput)),
 			graphql.NewInputUnmarshaler("SetPaymentBehaviorInput", graphql.BindUnmarshaler(ec, unmarshalInputSetPaymentBehaviorInput)),
@@ -167,6 +187,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
 			graphql.NewInputUnmarshaler("UsageChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputUsageChannelInput)),
 			graphql.NewInputUnmarshaler("VerifyEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyEmailInput)),
+			graphql.NewInputUnmarshaler("VerifyReferencesInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyReferencesInput)),
 		)
 	}
 	first := true
@@ -924,6 +945,10 @@ input ChannelInput {
   report: ReportInput
   "The newest documents of a content type."
   documents: DocumentListInput
+  "One document."
+  document: DocumentChannelInput
+  "What leads to an object."
+  backlinks: BacklinksChannelInput
   "Where the caller is signed in, as ` + "`" + `mySessions` + "`" + `."
   mySessions: OwnListInput
   "What happened to the caller's account, as ` + "`" + `mySecurityEvents` + "`" + `."
@@ -949,6 +974,20 @@ input DocumentListInput {
   "Key of the content type."
   type: String!
   "How many documents, 1 to 100."
+  first: Int! = 20
+}
+
+"Which document is to be followed."
+input DocumentChannelInput {
+  "Global id of the document."
+  id: ID!
+}
+
+"Of what object the backlinks are to be followed."
+input BacklinksChannelInput {
+  "Global id of the object."
+  to: ID!
+  "How many, 1 to 100, the newest first."
   first: Int! = 20
 }
 
@@ -991,7 +1030,7 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList
+union LiveData = Report | ReportDelta | DocumentState | BacklinkList | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList
 
 "The newest live sessions of the caller. Each message brings the whole list."
 type SessionList {
@@ -1036,6 +1075,28 @@ type ListedDocument @shareable {
   createdAt: Time!
   "When it last changed."
   updatedAt: Time!
+}
+
+"One document. Each message brings the whole document."
+type DocumentState @shareable {
+  "The document; null when it is gone."
+  document: ListedDocument
+}
+
+"A reference as a live list shows it."
+type ListedReference @shareable {
+  "Global id of the document that holds it."
+  from: ID!
+  "Global id of the content type of that document."
+  fromType: ID!
+  "Where in its data: a JSON Pointer."
+  path: String!
+}
+
+"The newest references that lead to an object. Each message brings the whole list."
+type BacklinkList @shareable {
+  "The references, the newest first."
+  references: [ListedReference!]!
 }
 
 "The documents of a list, newest first."
@@ -2812,6 +2873,22 @@ type ContentType implements Node {
   schema: JSONSchema!
   "Counts the changes of the schema, from 1."
   version: Int!
+  "Keys it had before: they still lead to it."
+  aliases: [String!]!
+  "Whether it is in use."
+  state: ContentTypeState!
+  "Whether it is declared in the code of the server: such a type has a GraphQL type of its own and cannot be changed."
+  native: Boolean!
+  "How many of its documents are still stored by an older version of the schema; they are read by the newest all the same."
+  outdated: Int!
+}
+
+"Whether a content type is in use."
+enum ContentTypeState {
+  "Documents of it are made and read."
+  ACTIVE
+  "Documents of it are neither made nor seen; what points at one leads to an ` + "`" + `UnknownType` + "`" + `."
+  RETIRED
 }
 
 "A piece of content: data of a content type, which may point at any object."
@@ -2822,6 +2899,8 @@ type Document implements Node {
   type: ContentType!
   "Counts the changes, from 1. Send it back with a change."
   rev: Int!
+  "Version of the schema its data is by."
+  version: Int!
   "One line that names the document."
   label: String!
   "The data, valid by the schema of the type."
@@ -2832,10 +2911,188 @@ type Document implements Node {
   createdAt: Time!
   "When it last changed."
   updatedAt: Time!
+  "Who made this revision; null when the server did."
+  updatedBy: User
+  "Who acted as that user; null for nobody."
+  impersonatedBy: User
+  "What made this revision."
+  op: DocumentOp!
+  "Whether a job is deleting it: nobody can change it then."
+  deleting: Boolean!
   "What the references in the data point at, in the order of their paths."
   references: [Reference!]!
-  "The documents that point at this one."
-  backlinks(first: Int, after: String, last: Int, before: String): BacklinkConnection!
+  "The documents that point at this one, those that the caller may see; of these content types alone, by their keys."
+  backlinks(types: [String!], first: Int, after: String, last: Int, before: String): BacklinkConnection!
+  "The states it was in, the newest first."
+  history(first: Int, after: String, last: Int, before: String): RevisionConnection!
+}
+
+"What made a revision of a document."
+enum DocumentOp {
+  "It was made."
+  CREATE
+  "Somebody changed it."
+  UPDATE
+  "Something it pointed at was deleted."
+  DETACH
+  "It was brought back from the trash."
+  RESTORE
+  "It was made as it had been before."
+  REVERT
+}
+
+"A state a document was in."
+type Revision {
+  "Global id."
+  id: ID!
+  "Its number."
+  rev: Int!
+  "Version of the schema its data was written by."
+  version: Int!
+  "When it was made."
+  at: Time!
+  "Who made it; null when the server did."
+  author: User
+  "Who acted as that user; null for nobody."
+  impersonatedBy: User
+  "What made it."
+  op: DocumentOp!
+  "One line that named the document."
+  label: String!
+  "The members of the data that it changed; of the first all of them."
+  fields: [String!]!
+  "The document as it was, by the schema of today."
+  document: Document!
+  "How it differs from another revision, by default the one before, value by value; at most 1,000."
+  diff(from: Int): [Difference!]!
+}
+
+"One page of the history of a document."
+type RevisionConnection {
+  "The revisions with their cursors."
+  edges: [RevisionEdge!]!
+  "The revisions alone."
+  nodes: [Revision!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A revision in a list."
+type RevisionEdge {
+  "Position of this revision in the list."
+  cursor: String!
+  "The revision."
+  node: Revision!
+}
+
+"One value that two revisions have differently."
+type Difference {
+  "Where in the data: a JSON Pointer (RFC 6901)."
+  pointer: String!
+  "` + "`" + `add` + "`" + `, ` + "`" + `remove` + "`" + ` or ` + "`" + `replace` + "`" + `, as JSON Patch (RFC 6902) has them."
+  op: String!
+  "The value before, as ` + "`" + `value` + "`" + `; null for ` + "`" + `add` + "`" + `."
+  before: JSON
+  "The value after, as ` + "`" + `value` + "`" + `; null for ` + "`" + `remove` + "`" + `."
+  after: JSON
+}
+
+"A text about anything. It is the content type ` + "`" + `core.note` + "`" + `."
+type Note implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "What it is called."
+  title: String!
+  "The text."
+  body: String!
+  "What it is about."
+  about: [RefTarget!]!
+}
+
+"Something to be done. It is the content type ` + "`" + `core.task` + "`" + `."
+type Task implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "What is to be done."
+  title: String!
+  "More of it."
+  body: String!
+  "How far it is: TODO, DOING or DONE."
+  status: String!
+  "The day it has to be done by, such as 2026-01-02."
+  dueOn: String
+  "Who does it."
+  assignee: RefTarget
+  "What it is about."
+  about: [RefTarget!]!
+}
+
+"What somebody says about an object. It is the content type ` + "`" + `core.comment` + "`" + `."
+type Comment implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "What is said."
+  text: String!
+  "What it is said about."
+  on: RefTarget!
+  "The comment it answers."
+  inReplyTo: RefTarget
+}
+
+"A word on objects. It is the content type ` + "`" + `core.tag` + "`" + `."
+type Tag implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "The word."
+  name: String!
+  "How it is shown, as #rrggbb."
+  color: String
+  "What it is on."
+  on: [RefTarget!]!
+}
+
+"A file. It is the content type ` + "`" + `core.attachment` + "`" + `; it is made by an upload."
+type Attachment implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "What the file is called."
+  name: String!
+  "Media type, as found in the content."
+  contentType: String!
+  "Bytes."
+  size: Int!
+  "SHA-256 of the content, in hex."
+  sha256: String!
+  "Width of a picture, in pixels."
+  width: Int
+  "Height of a picture, in pixels."
+  height: Int
+  "What was found in it: CLEAN, or NONE when nobody looked."
+  scan: String!
+  "What it belongs to."
+  on: RefTarget
+}
+
+"An object somebody wants to find again. It is the content type ` + "`" + `core.bookmark` + "`" + `."
+type Bookmark implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "What is to be found again."
+  on: RefTarget!
+  "Why."
+  note: String
 }
 
 "A reference held by a document."
@@ -2849,7 +3106,7 @@ type Reference {
 }
 
 "What a reference leads to: never null by accident."
-union RefTarget = Document | User | Role | Plan | ContentType | Tombstone | Forbidden | UnknownTarget
+union RefTarget = Document | Note | Task | Comment | Tag | Attachment | Bookmark | User | Role | Plan | Device | Metric | ContentType | Tombstone | Forbidden | UnknownTarget | UnknownType
 
 "The object was there and is gone."
 type Tombstone {
@@ -2871,6 +3128,14 @@ type Forbidden {
 type UnknownTarget {
   "Global id asked for."
   id: ID!
+}
+
+"An object of a type that this server does not know, or a document of a content type that is out of use."
+type UnknownType {
+  "Global id asked for."
+  id: ID!
+  "Global id of the content type that is out of use; null when there is no such type at all."
+  contentType: ID
 }
 
 "A document that points at something, and where."
@@ -2936,6 +3201,106 @@ type DefineContentTypePayload {
   contentType: ContentType!
 }
 
+"What a step of a schema change does to the data there is."
+enum MigrationOp {
+  "The field becomes ` + "`" + `to` + "`" + `."
+  RENAME
+  "The field goes."
+  REMOVE
+  "The field gets ` + "`" + `value` + "`" + ` where it is absent."
+  DEFAULT
+  "The field becomes a ` + "`" + `to` + "`" + `: TEXT, NUMBER, INTEGER, BOOLEAN or LIST. What cannot become one goes."
+  CONVERT
+}
+
+"One step from the data of one version of a schema to that of the next."
+input MigrationStepInput {
+  "What it does."
+  op: MigrationOp!
+  "The member of the data, at the top, that it is about."
+  field: String!
+  "The new name, or the new kind."
+  to: String
+  "The value, as the member ` + "`" + `value` + "`" + ` of an object."
+  value: JSON
+}
+
+"Input of ` + "`" + `evolveContentType` + "`" + `."
+input EvolveContentTypeInput {
+  "Key of the content type."
+  type: String!
+  "The version the caller saw; the change is refused if it has moved on."
+  version: Int!
+  "The new schema."
+  schema: JSONSchema!
+  "How the data there is becomes that of the new version. What becomes required gets its ` + "`" + `default` + "`" + ` by itself."
+  steps: [MigrationStepInput!]! = []
+  "Only check the documents there are."
+  dryRun: Boolean! = false
+  "Also when documents would not be valid: they stay as they are until somebody changes them."
+  force: Boolean! = false
+}
+
+"Answer of ` + "`" + `evolveContentType` + "`" + `."
+type EvolveContentTypePayload {
+  "The content type as it is now."
+  contentType: ContentType!
+  "What the schema means to the documents there are."
+  check: SchemaCheck!
+}
+
+"What a schema means to the documents there are."
+type SchemaCheck {
+  "How many were looked at."
+  total: Int!
+  "How many would not be valid."
+  invalid: Int!
+  "Those that would not, the first 100."
+  problems: [SchemaProblem!]!
+  "Whether there was no time to look at all of them."
+  partial: Boolean!
+}
+
+"A document that would not be valid."
+type SchemaProblem {
+  "Global id of the document."
+  document: ID!
+  "Where in its data: a JSON Pointer."
+  pointer: String!
+  "What is wrong."
+  message: String!
+}
+
+"Input of ` + "`" + `renameContentType` + "`" + `."
+input RenameContentTypeInput {
+  "Key of the content type."
+  type: String!
+  "The new key; the old one still leads to it. Null to keep it."
+  key: String
+  "The new display name. Null to keep it."
+  name: String
+}
+
+"Answer of ` + "`" + `renameContentType` + "`" + `."
+type RenameContentTypePayload {
+  "The content type."
+  contentType: ContentType!
+}
+
+"Input of ` + "`" + `setContentTypeState` + "`" + `."
+input SetContentTypeStateInput {
+  "Key of the content type."
+  type: String!
+  "Whether it is to be in use."
+  state: ContentTypeState!
+}
+
+"Answer of ` + "`" + `setContentTypeState` + "`" + `."
+type SetContentTypeStatePayload {
+  "The content type."
+  contentType: ContentType!
+}
+
 "Input of ` + "`" + `createDocument` + "`" + `."
 input CreateDocumentInput {
   "Key of the content type."
@@ -2958,6 +3323,8 @@ input UpdateDocumentInput {
   rev: Int!
   "JSON Merge Patch (RFC 7396) of the data: null removes a field."
   patch: JSON!
+  "Change a newer revision too, if nobody has changed the same members of the data since."
+  merge: Boolean! = false
 }
 
 "Answer of ` + "`" + `updateDocument` + "`" + `."
@@ -2970,17 +3337,140 @@ type UpdateDocumentPayload {
 input DeleteDocumentInput {
   "Global id of the document."
   id: ID!
+  "For good, with its history: needs ` + "`" + `registry.document.purge` + "`" + `. Else it goes to the trash."
+  purge: Boolean! = false
 }
 
 "Answer of ` + "`" + `deleteDocument` + "`" + `."
 type DeleteDocumentPayload {
   "Global ids of all that was deleted, this document first."
   deleted: [ID!]!
+  "Id of the job that deletes it when too much hangs on it for one transaction: nothing is deleted yet then. Null otherwise."
+  job: String
+}
+
+"What deleting a document would do."
+type DeleteReport {
+  "How many documents would go, the document among them."
+  deleted: Int!
+  "Global ids of the first 100 of them that the caller may read."
+  documents: [ID!]!
+  "How many documents would lose a field."
+  detached: Int!
+  "Global ids of the first 100 of them that the caller may read."
+  changed: [ID!]!
+  "How many of those that go would leave a tombstone."
+  kept: Int!
+  "Global ids of the first 100 documents that forbid it and that the caller may read."
+  blockers: [ID!]!
+  "How many references forbid it, counted up to 10,000. It is refused unless 0."
+  blockerCount: Int!
+  "Whether there is too much for one transaction: a job would do it."
+  inBackground: Boolean!
+}
+
+"Input of ` + "`" + `restoreDocument` + "`" + `."
+input RestoreDocumentInput {
+  "Global id of the deleted document."
+  id: ID!
+}
+
+"Answer of ` + "`" + `restoreDocument` + "`" + `."
+type RestoreDocumentPayload {
+  "All that came back, this document first."
+  documents: [Document!]!
+}
+
+"Input of ` + "`" + `purgeDocument` + "`" + `."
+input PurgeDocumentInput {
+  "Global id of the deleted document."
+  id: ID!
+}
+
+"Answer of ` + "`" + `purgeDocument` + "`" + `."
+type PurgeDocumentPayload {
+  "Global ids of all that is gone for good."
+  purged: [ID!]!
+}
+
+"Input of ` + "`" + `revertDocument` + "`" + `."
+input RevertDocumentInput {
+  "Global id of the document."
+  id: ID!
+  "The revision the caller saw; the change is refused if it has moved on."
+  rev: Int!
+  "The revision it is to be as."
+  to: Int!
+}
+
+"Answer of ` + "`" + `revertDocument` + "`" + `."
+type RevertDocumentPayload {
+  "The document after the change."
+  document: Document!
+}
+
+"A deleted document that can be restored."
+type TrashedDocument {
+  "Global id."
+  id: ID!
+  "The document as it was."
+  document: Document!
+  "When it was deleted."
+  deletedAt: Time!
+  "Who deleted it; null when the server did."
+  deletedBy: User
+  "Whether it was deleted by itself, and not along with another."
+  root: Boolean!
+  "When it is gone for good."
+  expiresAt: Time!
+}
+
+"One page of the trash."
+type TrashConnection {
+  "The documents with their cursors."
+  edges: [TrashEdge!]!
+  "The documents alone."
+  nodes: [TrashedDocument!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A deleted document in a list."
+type TrashEdge {
+  "Position of this document in the list."
+  cursor: String!
+  "The document."
+  node: TrashedDocument!
+}
+
+"Input of ` + "`" + `verifyReferences` + "`" + `."
+input VerifyReferencesInput {
+  "Make the rows what the documents hold."
+  repair: Boolean! = false
+}
+
+"Answer of ` + "`" + `verifyReferences` + "`" + `."
+type VerifyReferencesPayload {
+  "Id of the job that does it."
+  job: String!
 }
 
 extend type Query {
   "The content types, by key."
   contentTypes: [ContentType!]! @access(rule: PERMISSION, permission: "registry.document.read")
+  """
+  A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, or the caller may
+  not see it. Errors: REVISION_UNKNOWN.
+  """
+  document(id: ID!, rev: Int, asOf: Time): Document @access(rule: PERMISSION, permission: "registry.document.read")
+  "What deleting a document would do. Errors: NOT_FOUND."
+  documentDeleteReport(id: ID!): DeleteReport! @access(rule: PERMISSION, permission: "registry.document.delete")
+  "What was deleted of a content type and can be restored, the newest documents first."
+  trash(type: String!, first: Int, after: String, last: Int, before: String): TrashConnection!
+    @access(rule: PERMISSION, permission: "registry.document.restore")
+  "What leads to an object of any type, as far as the caller may see it, the newest first."
+  backlinks(to: ID!, types: [String!], first: Int, after: String, last: Int, before: String): BacklinkConnection!
+    @access(rule: PERMISSION, permission: "registry.document.read")
   "Documents of one content type, newest first, or oldest first with ` + "`" + `last` + "`" + `."
   documents(type: String!, first: Int, after: String, last: Int, before: String): DocumentConnection!
     @access(rule: PERMISSION, permission: "registry.document.read")
@@ -2992,18 +3482,48 @@ extend type Mutation {
   "Make a content type. Errors: BAD_USER_INPUT, CONTENT_TYPE_TAKEN, CONTENT_TYPE_LIMIT, SCHEMA_INVALID (with a JSON Pointer)."
   defineContentType(input: DefineContentTypeInput!): DefineContentTypePayload!
     @access(rule: PERMISSION, permission: "registry.type.write")
+  """
+  Change the schema of a content type, after a check of all documents. Errors: CONTENT_TYPE_STALE (with ` + "`" + `version` + "`" + `), SCHEMA_INVALID,
+  SCHEMA_INCOMPATIBLE (with ` + "`" + `total` + "`" + `, ` + "`" + `invalid` + "`" + ` and ` + "`" + `problems` + "`" + `), CONTENT_TYPE_UNKNOWN, BAD_USER_INPUT.
+  """
+  evolveContentType(input: EvolveContentTypeInput!): EvolveContentTypePayload!
+    @access(rule: PERMISSION, permission: "registry.type.write")
+  "Give a content type another key or name. Errors: CONTENT_TYPE_UNKNOWN, CONTENT_TYPE_TAKEN, BAD_USER_INPUT."
+  renameContentType(input: RenameContentTypeInput!): RenameContentTypePayload!
+    @access(rule: PERMISSION, permission: "registry.type.write")
+  "Take a content type out of use, or back into it. Errors: CONTENT_TYPE_UNKNOWN, BAD_USER_INPUT."
+  setContentTypeState(input: SetContentTypeStateInput!): SetContentTypeStatePayload!
+    @access(rule: PERMISSION, permission: "registry.type.write")
   "Make a document. Errors: CONTENT_TYPE_UNKNOWN, DOCUMENT_INVALID (with a JSON Pointer), REF_TYPE, REF_TARGET_MISSING, QUOTA_EXCEEDED."
   createDocument(input: CreateDocumentInput!): CreateDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.create")
-  "Change a document. Errors: DOCUMENT_STALE (with the current revision), DOCUMENT_INVALID, REF_TYPE, REF_TARGET_MISSING, NOT_FOUND."
+  """
+  Change a document. Errors: DOCUMENT_STALE (with ` + "`" + `rev` + "`" + `, the current revision, and ` + "`" + `fields` + "`" + `, those of the patch that were changed since),
+  DOCUMENT_INVALID, REF_TYPE, REF_TARGET_MISSING, NOT_FOUND, DOCUMENT_DELETING.
+  """
   updateDocument(input: UpdateDocumentInput!): UpdateDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.update")
   """
-  Delete a document, by the rule of each reference that points at it. Errors: REF_RESTRICTED (with ` + "`" + `blockers` + "`" + ` and ` + "`" + `count` + "`" + `),
-  REF_CASCADE_TOO_LARGE, NOT_FOUND.
+  Delete a document, by the rule of each reference that points at it. It goes to the trash. Errors: REF_RESTRICTED (with ` + "`" + `blockers` + "`" + ` and
+  ` + "`" + `count` + "`" + `), REF_CASCADE_TOO_LARGE, NOT_FOUND.
   """
   deleteDocument(input: DeleteDocumentInput!): DeleteDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.delete")
+  """
+  Bring a document back from the trash, with all that was deleted along with it. Errors: RESTORE_BLOCKED (with ` + "`" + `missing` + "`" + `, what it
+  points at that is not there), CONTENT_TYPE_RETIRED, QUOTA_EXCEEDED, NOT_FOUND.
+  """
+  restoreDocument(input: RestoreDocumentInput!): RestoreDocumentPayload!
+    @access(rule: PERMISSION, permission: "registry.document.restore")
+  "Delete a document in the trash for good, with its history. Errors: NOT_FOUND."
+  purgeDocument(input: PurgeDocumentInput!): PurgeDocumentPayload!
+    @access(rule: PERMISSION, permission: "registry.document.purge")
+  "Make a document as it was at a revision, as a new revision. Errors: as ` + "`" + `updateDocument` + "`" + `, REVISION_UNKNOWN."
+  revertDocument(input: RevertDocumentInput!): RevertDocumentPayload!
+    @access(rule: PERMISSION, permission: "registry.document.update")
+  "Check that the references and the documents that hold them agree, in a job."
+  verifyReferences(input: VerifyReferencesInput!): VerifyReferencesPayload!
+    @access(rule: PERMISSION, permission: "registry.reference.repair")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/security.graphqls", Input: `"Input of ` + "`" + `changePassword` + "`" + `."
@@ -4461,6 +4981,14 @@ func childFields_ContentType(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ContentType_schema(ctx, ec, field)
 	case "version":
 		return fieldContext_ContentType_version(ctx, ec, field)
+	case "aliases":
+		return fieldContext_ContentType_aliases(ctx, ec, field)
+	case "state":
+		return fieldContext_ContentType_state(ctx, ec, field)
+	case "native":
+		return fieldContext_ContentType_native(ctx, ec, field)
+	case "outdated":
+		return fieldContext_ContentType_outdated(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContentType", field.Name)
 }
@@ -4559,6 +5087,8 @@ func childFields_DeleteDocumentPayload(ctx context.Context, ec *executionContext
 	switch field.Name {
 	case "deleted":
 		return fieldContext_DeleteDocumentPayload_deleted(ctx, ec, field)
+	case "job":
+		return fieldContext_DeleteDocumentPayload_job(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteDocumentPayload", field.Name)
 }
@@ -4577,6 +5107,28 @@ func childFields_DeletePlanPayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_DeletePlanPayload_catalogue(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeletePlanPayload", field.Name)
+}
+
+func childFields_DeleteReport(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deleted":
+		return fieldContext_DeleteReport_deleted(ctx, ec, field)
+	case "documents":
+		return fieldContext_DeleteReport_documents(ctx, ec, field)
+	case "detached":
+		return fieldContext_DeleteReport_detached(ctx, ec, field)
+	case "changed":
+		return fieldContext_DeleteReport_changed(ctx, ec, field)
+	case "kept":
+		return fieldContext_DeleteReport_kept(ctx, ec, field)
+	case "blockers":
+		return fieldContext_DeleteReport_blockers(ctx, ec, field)
+	case "blockerCount":
+		return fieldContext_DeleteReport_blockerCount(ctx, ec, field)
+	case "inBackground":
+		return fieldContext_DeleteReport_inBackground(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteReport", field.Name)
 }
 
 func childFields_DeleteRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4609,6 +5161,20 @@ func childFields_Device(ctx context.Context, ec *executionContext, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Device", field.Name)
 }
 
+func childFields_Difference(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pointer":
+		return fieldContext_Difference_pointer(ctx, ec, field)
+	case "op":
+		return fieldContext_Difference_op(ctx, ec, field)
+	case "before":
+		return fieldContext_Difference_before(ctx, ec, field)
+	case "after":
+		return fieldContext_Difference_after(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Difference", field.Name)
+}
+
 func childFields_DisableUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -4625,6 +5191,8 @@ func childFields_Document(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Document_type(ctx, ec, field)
 	case "rev":
 		return fieldContext_Document_rev(ctx, ec, field)
+	case "version":
+		return fieldContext_Document_version(ctx, ec, field)
 	case "label":
 		return fieldContext_Document_label(ctx, ec, field)
 	case "data":
@@ -4635,10 +5203,20 @@ func childFields_Document(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Document_createdAt(ctx, ec, field)
 	case "updatedAt":
 		return fieldContext_Document_updatedAt(ctx, ec, field)
+	case "updatedBy":
+		return fieldContext_Document_updatedBy(ctx, ec, field)
+	case "impersonatedBy":
+		return fieldContext_Document_impersonatedBy(ctx, ec, field)
+	case "op":
+		return fieldContext_Document_op(ctx, ec, field)
+	case "deleting":
+		return fieldContext_Document_deleting(ctx, ec, field)
 	case "references":
 		return fieldContext_Document_references(ctx, ec, field)
 	case "backlinks":
 		return fieldContext_Document_backlinks(ctx, ec, field)
+	case "history":
+		return fieldContext_Document_history(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Document", field.Name)
 }
@@ -4751,6 +5329,16 @@ func childFields_Entitlement(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_Entitlement_why(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Entitlement", field.Name)
+}
+
+func childFields_EvolveContentTypePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contentType":
+		return fieldContext_EvolveContentTypePayload_contentType(ctx, ec, field)
+	case "check":
+		return fieldContext_EvolveContentTypePayload_check(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EvolveContentTypePayload", field.Name)
 }
 
 func childFields_ExplainStep(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5167,6 +5755,18 @@ func childFields_ListedDocument(ctx context.Context, ec *executionContext, field
 		return fieldContext_ListedDocument_updatedAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ListedDocument", field.Name)
+}
+
+func childFields_ListedReference(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return fieldContext_ListedReference_from(ctx, ec, field)
+	case "fromType":
+		return fieldContext_ListedReference_fromType(ctx, ec, field)
+	case "path":
+		return fieldContext_ListedReference_path(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ListedReference", field.Name)
 }
 
 func childFields_LiveError(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5605,6 +6205,14 @@ func childFields_Price(ctx context.Context, ec *executionContext, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Price", field.Name)
 }
 
+func childFields_PurgeDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "purged":
+		return fieldContext_PurgeDocumentPayload_purged(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PurgeDocumentPayload", field.Name)
+}
+
 func childFields_PutOnPlanPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "membership":
@@ -5701,6 +6309,14 @@ func childFields_RemoveSessionDataPayload(ctx context.Context, ec *executionCont
 		return fieldContext_RemoveSessionDataPayload_key(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RemoveSessionDataPayload", field.Name)
+}
+
+func childFields_RenameContentTypePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contentType":
+		return fieldContext_RenameContentTypePayload_contentType(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenameContentTypePayload", field.Name)
 }
 
 func childFields_RenameFactorPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5819,12 +6435,78 @@ func childFields_ResetRolePayload(ctx context.Context, ec *executionContext, fie
 	return nil, fmt.Errorf("no field named %q was found under type ResetRolePayload", field.Name)
 }
 
+func childFields_RestoreDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "documents":
+		return fieldContext_RestoreDocumentPayload_documents(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RestoreDocumentPayload", field.Name)
+}
+
 func childFields_ResumeMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "membership":
 		return fieldContext_ResumeMembershipPayload_membership(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResumeMembershipPayload", field.Name)
+}
+
+func childFields_RevertDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "document":
+		return fieldContext_RevertDocumentPayload_document(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevertDocumentPayload", field.Name)
+}
+
+func childFields_Revision(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Revision_id(ctx, ec, field)
+	case "rev":
+		return fieldContext_Revision_rev(ctx, ec, field)
+	case "version":
+		return fieldContext_Revision_version(ctx, ec, field)
+	case "at":
+		return fieldContext_Revision_at(ctx, ec, field)
+	case "author":
+		return fieldContext_Revision_author(ctx, ec, field)
+	case "impersonatedBy":
+		return fieldContext_Revision_impersonatedBy(ctx, ec, field)
+	case "op":
+		return fieldContext_Revision_op(ctx, ec, field)
+	case "label":
+		return fieldContext_Revision_label(ctx, ec, field)
+	case "fields":
+		return fieldContext_Revision_fields(ctx, ec, field)
+	case "document":
+		return fieldContext_Revision_document(ctx, ec, field)
+	case "diff":
+		return fieldContext_Revision_diff(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Revision", field.Name)
+}
+
+func childFields_RevisionConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_RevisionConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_RevisionConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_RevisionConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevisionConnection", field.Name)
+}
+
+func childFields_RevisionEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_RevisionEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_RevisionEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevisionEdge", field.Name)
 }
 
 func childFields_RevokeAccessKeyPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5921,6 +6603,32 @@ func childFields_RoleParam(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_RoleParam_values(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RoleParam", field.Name)
+}
+
+func childFields_SchemaCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return fieldContext_SchemaCheck_total(ctx, ec, field)
+	case "invalid":
+		return fieldContext_SchemaCheck_invalid(ctx, ec, field)
+	case "problems":
+		return fieldContext_SchemaCheck_problems(ctx, ec, field)
+	case "partial":
+		return fieldContext_SchemaCheck_partial(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaCheck", field.Name)
+}
+
+func childFields_SchemaProblem(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "document":
+		return fieldContext_SchemaProblem_document(ctx, ec, field)
+	case "pointer":
+		return fieldContext_SchemaProblem_pointer(ctx, ec, field)
+	case "message":
+		return fieldContext_SchemaProblem_message(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SchemaProblem", field.Name)
 }
 
 func childFields_SecurityEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6033,6 +6741,14 @@ func childFields_SessionEdge(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_SessionEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SessionEdge", field.Name)
+}
+
+func childFields_SetContentTypeStatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contentType":
+		return fieldContext_SetContentTypeStatePayload_contentType(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetContentTypeStatePayload", field.Name)
 }
 
 func childFields_SetFieldRulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6195,6 +6911,46 @@ func childFields_TrackPayload(ctx context.Context, ec *executionContext, field g
 	return nil, fmt.Errorf("no field named %q was found under type TrackPayload", field.Name)
 }
 
+func childFields_TrashConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_TrashConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_TrashConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_TrashConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TrashConnection", field.Name)
+}
+
+func childFields_TrashEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_TrashEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_TrashEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TrashEdge", field.Name)
+}
+
+func childFields_TrashedDocument(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_TrashedDocument_id(ctx, ec, field)
+	case "document":
+		return fieldContext_TrashedDocument_document(ctx, ec, field)
+	case "deletedAt":
+		return fieldContext_TrashedDocument_deletedAt(ctx, ec, field)
+	case "deletedBy":
+		return fieldContext_TrashedDocument_deletedBy(ctx, ec, field)
+	case "root":
+		return fieldContext_TrashedDocument_root(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_TrashedDocument_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TrashedDocument", field.Name)
+}
+
 func childFields_UnlinkIdentityPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "identity":
@@ -6285,6 +7041,14 @@ func childFields_VerifyEmailPayload(ctx context.Context, ec *executionContext, f
 		return fieldContext_VerifyEmailPayload_result(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VerifyEmailPayload", field.Name)
+}
+
+func childFields_VerifyReferencesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return fieldContext_VerifyReferencesPayload_job(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VerifyReferencesPayload", field.Name)
 }
 
 func childFields_Viewer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1810,7 +1810,7 @@ func UnmarshalRenameSessionInput(ctx context.Context, raw any) (model.RenameSess
 
 // region    **************************** object.gotpl ****************************
 
-var deviceImplementors = []string{"Device", "Node"}
+var deviceImplementors = []string{"Device", "RefTarget", "Node"}
 
 func _Device(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *session.Device) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deviceImplementors)

@@ -17,8 +17,8 @@ type Sources struct {
 	Roles        func(ctx context.Context, ids []string) (map[string]rbac.Role, error)
 	Plans        func(ctx context.Context, ids []string) (map[string]plan.Plan, error)
 	ContentTypes func(ctx context.Context, ids []string) (map[string]registry.ContentType, error)
-	Documents    func(ctx context.Context, ids []string) (map[string]registry.Document, error)
-	References   func(ctx context.Context, documents []string) (map[string][]registry.Reference, error)
+	Documents    func(ctx context.Context, refs []ref.Ref) (map[ref.Ref]registry.Document, error)
+	References   func(ctx context.Context, documents []ref.Ref) (map[string][]registry.Reference, error) // by the id of the document
 	Targets      func(ctx context.Context, refs []ref.Ref) ([]registry.Target, error)
 	Standings    func(ctx context.Context, subjects []ref.Ref) (map[ref.Ref]plan.Standing, error)
 }
@@ -29,8 +29,8 @@ type set struct {
 	roles      batcher[string, rbac.Role]
 	plans      batcher[string, plan.Plan]
 	types      batcher[string, registry.ContentType]
-	documents  batcher[string, registry.Document]
-	references batcher[string, []registry.Reference]
+	documents  batcher[ref.Ref, registry.Document]
+	references batcher[ref.Ref, []registry.Reference]
 	targets    batcher[ref.Ref, registry.Target]
 	standings  batcher[ref.Ref, plan.Standing]
 }
@@ -48,8 +48,8 @@ func With(ctx context.Context, from Sources) context.Context {
 	s.plans.fetch = from.Plans
 	s.standings.fetch = from.Standings
 	s.types.fetch = from.ContentTypes
-	s.documents.fetch = func(ctx context.Context, ids []string) (map[string]registry.Document, error) {
-		docs, err := from.Documents(ctx, ids)
+	s.documents.fetch = func(ctx context.Context, refs []ref.Ref) (map[ref.Ref]registry.Document, error) {
+		docs, err := from.Documents(ctx, refs)
 		all := make([]registry.Document, 0, len(docs))
 		for _, d := range docs {
 			all = append(all, d)
@@ -57,16 +57,20 @@ func With(ctx context.Context, from Sources) context.Context {
 		s.saw(all)
 		return docs, err
 	}
-	s.references.fetch = func(ctx context.Context, ids []string) (map[string][]registry.Reference, error) {
-		refs, err := from.References(ctx, ids)
+	s.references.fetch = func(ctx context.Context, docs []ref.Ref) (map[ref.Ref][]registry.Reference, error) {
+		found, err := from.References(ctx, docs)
 		var to []ref.Ref
-		for _, of := range refs {
-			for _, r := range of {
+		of := make(map[ref.Ref][]registry.Reference, len(found))
+		for _, d := range docs {
+			if rows, any := found[d.ID]; any {
+				of[d] = rows
+			}
+			for _, r := range found[d.ID] {
 				to = append(to, r.To)
 			}
 		}
 		s.targets.expect(to)
-		return refs, err
+		return of, err
 	}
 	s.targets.limit = registry.MaxResolve
 	s.targets.fetch = func(ctx context.Context, refs []ref.Ref) (map[ref.Ref]registry.Target, error) {
@@ -90,17 +94,19 @@ func (s *set) saw(docs []registry.Document) {
 	if len(docs) < 2 {
 		return
 	}
-	ids, types := make([]string, len(docs)), make([]string, len(docs))
-	owners := make([]string, 0, len(docs))
+	refs, types := make([]ref.Ref, len(docs)), make([]string, len(docs))
+	users := make([]string, 0, len(docs))
 	for i, d := range docs {
-		ids[i], types[i] = d.ID, d.Type
-		if d.Owner.Type == ref.User {
-			owners = append(owners, d.Owner.ID)
+		refs[i], types[i] = d.Ref(), d.Type
+		for _, u := range []ref.Ref{d.Owner, d.By.User, d.By.Impersonator} {
+			if u.Type == ref.User {
+				users = append(users, u.ID)
+			}
 		}
 	}
-	s.references.expect(ids)
+	s.references.expect(refs)
 	s.types.expect(types)
-	s.users.expect(owners)
+	s.users.expect(users)
 }
 
 // Saw tells the loaders that these documents are about to be resolved. Whoever resolves a list of documents calls it.
@@ -117,13 +123,9 @@ func SawReferences(ctx context.Context, refs []registry.Reference) {
 	if !ok {
 		return
 	}
-	var from []string
-	to := make([]ref.Ref, len(refs))
+	from, to := make([]ref.Ref, len(refs)), make([]ref.Ref, len(refs))
 	for i, r := range refs {
-		to[i] = r.To
-		if r.From.Type == ref.Document {
-			from = append(from, r.From.ID)
-		}
+		from[i], to[i] = r.From, r.To
 	}
 	s.documents.expect(from)
 	s.targets.expect(to)
@@ -168,13 +170,13 @@ func ContentType(ctx context.Context, id string) (*registry.ContentType, error) 
 }
 
 // Document gives a document, nil when absent or hidden.
-func Document(ctx context.Context, id string) (*registry.Document, error) {
-	return load(ctx, func(s *set) *batcher[string, registry.Document] { return &s.documents }, id)
+func Document(ctx context.Context, on ref.Ref) (*registry.Document, error) {
+	return load(ctx, func(s *set) *batcher[ref.Ref, registry.Document] { return &s.documents }, on)
 }
 
 // References gives what a document points at, in the order of the paths.
-func References(ctx context.Context, document string) ([]registry.Reference, error) {
-	refs, err := load(ctx, func(s *set) *batcher[string, []registry.Reference] { return &s.references }, document)
+func References(ctx context.Context, document ref.Ref) ([]registry.Reference, error) {
+	refs, err := load(ctx, func(s *set) *batcher[ref.Ref, []registry.Reference] { return &s.references }, document)
 	if err != nil || refs == nil {
 		return []registry.Reference{}, err
 	}

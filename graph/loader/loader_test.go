@@ -43,6 +43,14 @@ func byID[T any](s *services, name string, make func(id string) T) func(context.
 	}
 }
 
+func idsOf(refs []ref.Ref) []string {
+	ids := make([]string, len(refs))
+	for i, r := range refs {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
 func document(id string) registry.Document {
 	return registry.Document{ID: id, Type: "t", Owner: ref.New(ref.User, "u"+id[1:])}
 }
@@ -53,11 +61,20 @@ func (s *services) sources() Sources {
 		Roles:        byID(s, "roles", func(id string) rbac.Role { return rbac.Role{ID: id} }),
 		Plans:        byID(s, "plans", func(id string) plan.Plan { return plan.Plan{ID: id} }),
 		ContentTypes: byID(s, "types", func(id string) registry.ContentType { return registry.ContentType{ID: id} }),
-		Documents:    byID(s, "documents", document),
-		References: byID(s, "references", func(id string) []registry.Reference {
-			n, _ := strconv.Atoi(id[1:])
-			return []registry.Reference{{From: ref.New(ref.Document, id), To: ref.New(ref.Document, "d"+strconv.Itoa(n+1))}}
-		}),
+		Documents: func(ctx context.Context, refs []ref.Ref) (map[ref.Ref]registry.Document, error) {
+			found, err := byID(s, "documents", document)(ctx, idsOf(refs))
+			byRef := map[ref.Ref]registry.Document{}
+			for _, d := range found {
+				byRef[d.Ref()] = d
+			}
+			return byRef, err
+		},
+		References: func(ctx context.Context, refs []ref.Ref) (map[string][]registry.Reference, error) {
+			return byID(s, "references", func(id string) []registry.Reference {
+				n, _ := strconv.Atoi(id[1:])
+				return []registry.Reference{{From: ref.New(ref.Document, id), To: ref.New(ref.Document, "d"+strconv.Itoa(n+1))}}
+			})(ctx, idsOf(refs))
+		},
 		Targets: func(_ context.Context, refs []ref.Ref) ([]registry.Target, error) {
 			s.called("targets")
 			out := make([]registry.Target, len(refs))
@@ -86,7 +103,7 @@ func follow(ctx context.Context, t *testing.T, d registry.Document, depth int) {
 		}
 	})
 	wg.Go(func() {
-		refs, err := References(ctx, d.ID)
+		refs, err := References(ctx, d.Ref())
 		if err != nil || len(refs) != 1 {
 			t.Errorf("References = %v, %v", refs, err)
 			return
@@ -138,7 +155,7 @@ func TestBacklinksReadTheirDocumentsTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, r := range refs {
 		wg.Go(func() {
-			if d, err := Document(ctx, r.From.ID); err != nil || d.ID != r.From.ID {
+			if d, err := Document(ctx, r.From); err != nil || d.ID != r.From.ID {
 				t.Errorf("Document = %v, %v", d, err)
 			}
 		})
@@ -161,7 +178,7 @@ func TestAbsentIsNil(t *testing.T) {
 	if p, err := Plan(ctx, "p1"); err != nil || p.ID != "p1" {
 		t.Errorf("Plan = %v, %v", p, err)
 	}
-	if refs, err := References(ctx, "absent"); refs == nil || len(refs) != 0 || err != nil {
+	if refs, err := References(ctx, ref.New(ref.Document, "absent")); refs == nil || len(refs) != 0 || err != nil {
 		t.Errorf("References = %v, %v; want an empty list", refs, err)
 	}
 }

@@ -169,6 +169,14 @@ type BacklinkEdge struct {
 	Node registry.Reference `json:"node"`
 }
 
+// Of what object the backlinks are to be followed.
+type BacklinksChannelInput struct {
+	// Global id of the object.
+	To ref.Ref `json:"to"`
+	// How many, 1 to 100, the newest first.
+	First int `json:"first"`
+}
+
 // Input of `beginProvider`.
 type BeginProviderInput struct {
 	// Key of the provider.
@@ -261,6 +269,10 @@ type ChannelInput struct {
 	Report *ReportInput `json:"report,omitempty"`
 	// The newest documents of a content type.
 	Documents *DocumentListInput `json:"documents,omitempty"`
+	// One document.
+	Document *DocumentChannelInput `json:"document,omitempty"`
+	// What leads to an object.
+	Backlinks *BacklinksChannelInput `json:"backlinks,omitempty"`
 	// Where the caller is signed in, as `mySessions`.
 	MySessions *OwnListInput `json:"mySessions,omitempty"`
 	// What happened to the caller's account, as `mySecurityEvents`.
@@ -442,12 +454,16 @@ type DefineContentTypePayload struct {
 type DeleteDocumentInput struct {
 	// Global id of the document.
 	ID ref.Ref `json:"id"`
+	// For good, with its history: needs `registry.document.purge`. Else it goes to the trash.
+	Purge bool `json:"purge"`
 }
 
 // Answer of `deleteDocument`.
 type DeleteDocumentPayload struct {
 	// Global ids of all that was deleted, this document first.
 	Deleted []ref.Ref `json:"deleted"`
+	// Id of the job that deletes it when too much hangs on it for one transaction: nothing is deleted yet then. Null otherwise.
+	Job *string `json:"job,omitempty"`
 }
 
 // Input of `deleteMe`.
@@ -490,6 +506,12 @@ type DeleteRolePayload struct {
 type DisableUserInput struct {
 	// Global id of the user.
 	User ref.Ref `json:"user"`
+}
+
+// Which document is to be followed.
+type DocumentChannelInput struct {
+	// Global id of the document.
+	ID ref.Ref `json:"id"`
 }
 
 // One page of documents.
@@ -575,6 +597,30 @@ type EventInput struct {
 	Dims map[string]any `json:"dims,omitempty"`
 	// Numbers between -1e100 and 1e100 by name, at most 8.
 	Values map[string]any `json:"values,omitempty"`
+}
+
+// Input of `evolveContentType`.
+type EvolveContentTypeInput struct {
+	// Key of the content type.
+	Type string `json:"type"`
+	// The version the caller saw; the change is refused if it has moved on.
+	Version int `json:"version"`
+	// The new schema.
+	Schema map[string]any `json:"schema"`
+	// How the data there is becomes that of the new version. What becomes required gets its `default` by itself.
+	Steps []MigrationStepInput `json:"steps"`
+	// Only check the documents there are.
+	DryRun bool `json:"dryRun"`
+	// Also when documents would not be valid: they stay as they are until somebody changes them.
+	Force bool `json:"force"`
+}
+
+// Answer of `evolveContentType`.
+type EvolveContentTypePayload struct {
+	// The content type as it is now.
+	ContentType registry.ContentType `json:"contentType"`
+	// What the schema means to the documents there are.
+	Check registry.SchemaCheck `json:"check"`
 }
 
 // One step of a way to a permission: by a grant, the user or the role before holds this role.
@@ -869,6 +915,18 @@ type MigrateMembersPayload struct {
 	Members []plan.Moving `json:"members"`
 }
 
+// One step from the data of one version of a schema to that of the next.
+type MigrationStepInput struct {
+	// What it does.
+	Op registry.StepOp `json:"op"`
+	// The member of the data, at the top, that it is about.
+	Field string `json:"field"`
+	// The new name, or the new kind.
+	To *string `json:"to,omitempty"`
+	// The value, as the member `value` of an object.
+	Value map[string]any `json:"value,omitempty"`
+}
+
 // Everything that changes something.
 type Mutation struct {
 }
@@ -989,6 +1047,18 @@ type ProofInput struct {
 	EmailCode *string `json:"emailCode,omitempty"`
 }
 
+// Input of `purgeDocument`.
+type PurgeDocumentInput struct {
+	// Global id of the deleted document.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `purgeDocument`.
+type PurgeDocumentPayload struct {
+	// Global ids of all that is gone for good.
+	Purged []ref.Ref `json:"purged"`
+}
+
 // Input of `putOnPlan`.
 type PutOnPlanInput struct {
 	// Global id of the user.
@@ -1103,6 +1173,22 @@ type RemoveSessionDataPayload struct {
 	Key string `json:"key"`
 }
 
+// Input of `renameContentType`.
+type RenameContentTypeInput struct {
+	// Key of the content type.
+	Type string `json:"type"`
+	// The new key; the old one still leads to it. Null to keep it.
+	Key *string `json:"key,omitempty"`
+	// The new display name. Null to keep it.
+	Name *string `json:"name,omitempty"`
+}
+
+// Answer of `renameContentType`.
+type RenameContentTypePayload struct {
+	// The content type.
+	ContentType registry.ContentType `json:"contentType"`
+}
+
 // Input of `renameFactor`.
 type RenameFactorInput struct {
 	// Global id of the factor.
@@ -1205,10 +1291,56 @@ type ResetRolePayload struct {
 	Permissions []string `json:"permissions"`
 }
 
+// Input of `restoreDocument`.
+type RestoreDocumentInput struct {
+	// Global id of the deleted document.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `restoreDocument`.
+type RestoreDocumentPayload struct {
+	// All that came back, this document first.
+	Documents []registry.Document `json:"documents"`
+}
+
 // Input of `resumeMembership`.
 type ResumeMembershipInput struct {
 	// Global id of the user; null for the caller. Another's needs `plan.membership.write`.
 	User *ref.Ref `json:"user,omitempty"`
+}
+
+// Input of `revertDocument`.
+type RevertDocumentInput struct {
+	// Global id of the document.
+	ID ref.Ref `json:"id"`
+	// The revision the caller saw; the change is refused if it has moved on.
+	Rev int `json:"rev"`
+	// The revision it is to be as.
+	To int `json:"to"`
+}
+
+// Answer of `revertDocument`.
+type RevertDocumentPayload struct {
+	// The document after the change.
+	Document registry.Document `json:"document"`
+}
+
+// One page of the history of a document.
+type RevisionConnection struct {
+	// The revisions with their cursors.
+	Edges []RevisionEdge `json:"edges"`
+	// The revisions alone.
+	Nodes []registry.Change `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A revision in a list.
+type RevisionEdge struct {
+	// Position of this revision in the list.
+	Cursor string `json:"cursor"`
+	// The revision.
+	Node registry.Change `json:"node"`
 }
 
 // Input of `revokeAccessKey`.
@@ -1371,6 +1503,20 @@ type SessionList struct {
 }
 
 func (SessionList) IsLiveData() {}
+
+// Input of `setContentTypeState`.
+type SetContentTypeStateInput struct {
+	// Key of the content type.
+	Type string `json:"type"`
+	// Whether it is to be in use.
+	State registry.TypeState `json:"state"`
+}
+
+// Answer of `setContentTypeState`.
+type SetContentTypeStatePayload struct {
+	// The content type.
+	ContentType registry.ContentType `json:"contentType"`
+}
 
 // Input of `setFieldRule`. Nothing for both readers and writers takes the rule away.
 type SetFieldRuleInput struct {
@@ -1613,6 +1759,24 @@ type TrackPayload struct {
 	Duplicates int `json:"duplicates"`
 }
 
+// One page of the trash.
+type TrashConnection struct {
+	// The documents with their cursors.
+	Edges []TrashEdge `json:"edges"`
+	// The documents alone.
+	Nodes []registry.Trashed `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A deleted document in a list.
+type TrashEdge struct {
+	// Position of this document in the list.
+	Cursor string `json:"cursor"`
+	// The document.
+	Node registry.Trashed `json:"node"`
+}
+
 // No object of this id ever was, as far as this server knows.
 type UnknownTarget struct {
 	// Global id asked for.
@@ -1620,6 +1784,16 @@ type UnknownTarget struct {
 }
 
 func (UnknownTarget) IsRefTarget() {}
+
+// An object of a type that this server does not know, or a document of a content type that is out of use.
+type UnknownType struct {
+	// Global id asked for.
+	ID ref.Ref `json:"id"`
+	// Global id of the content type that is out of use; null when there is no such type at all.
+	ContentType *ref.Ref `json:"contentType,omitempty"`
+}
+
+func (UnknownType) IsRefTarget() {}
 
 // Input of `unlinkIdentity`.
 type UnlinkIdentityInput struct {
@@ -1647,6 +1821,8 @@ type UpdateDocumentInput struct {
 	Rev int `json:"rev"`
 	// JSON Merge Patch (RFC 7396) of the data: null removes a field.
 	Patch map[string]any `json:"patch"`
+	// Change a newer revision too, if nobody has changed the same members of the data since.
+	Merge bool `json:"merge"`
 }
 
 // Answer of `updateDocument`.
@@ -1750,6 +1926,18 @@ type VerifyEmailInput struct {
 	Transport SessionTransport `json:"transport"`
 	// Secret of a known device, with transport BEARER.
 	Device *string `json:"device,omitempty"`
+}
+
+// Input of `verifyReferences`.
+type VerifyReferencesInput struct {
+	// Make the rows what the documents hold.
+	Repair bool `json:"repair"`
+}
+
+// Answer of `verifyReferences`.
+type VerifyReferencesPayload struct {
+	// Id of the job that does it.
+	Job string `json:"job"`
 }
 
 // What a caller of a root field must be.

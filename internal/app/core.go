@@ -125,7 +125,7 @@ func schema() store.Plan {
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
-	p.Migrations = slices.Concat(account.Migrations(), rbac.Migrations(), plan.Migrations())
+	p.Migrations = slices.Concat(account.Migrations(), rbac.Migrations(), plan.Migrations(), registry.Migrations())
 	return p
 }
 
@@ -167,7 +167,12 @@ func (c *core) assemble(opts Options) error {
 	c.plans.RegisterObjects(registry.FeatureDocuments, func(ctx context.Context, owner ref.Ref, _ int64, n int) ([]ref.Ref, error) {
 		return c.documents.NewestOwned(ctx, owner, n)
 	})
-	c.roles.RegisterObject(ref.Document, c.documents.Attributes)
+	for _, home := range registry.Homes() {
+		c.roles.RegisterObject(home, func(ctx context.Context, id string) (map[string]any, error) {
+			return c.documents.Attributes(ctx, ref.New(home, id))
+		})
+	}
+	c.roles.OnDelete(c.documents.TargetDeleted)
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
 	if err := c.assembleAuth(policies); err != nil {
 		return err

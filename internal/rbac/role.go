@@ -167,6 +167,11 @@ func (t *turn) deleteRole(ctx context.Context, id string, mode Mode) ([]string, 
 	for i, g := range gone {
 		ids[i] = g.ID
 	}
+	if t.s.deleted != nil {
+		if err := t.s.deleted(ctx, r.Ref(), r.Name); err != nil {
+			return nil, err
+		}
+	}
 	return ids, t.s.store.deleteRole(ctx, r.ID)
 }
 

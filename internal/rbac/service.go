@@ -61,6 +61,7 @@ type Service struct {
 	reports    func(topic string, change any) // nil before [Service.Publish]
 	predicates map[uint32][]rule              // in code
 	objects    map[string]Attributes
+	deleted    func(ctx context.Context, on ref.Ref, label string) error
 }
 
 // New makes the service. catalogue is all permissions there are, key to description; lag is how long the change stream
@@ -84,6 +85,11 @@ func New(db *store.DB, events *event.Log, now clock.Clock, catalogue map[string]
 // OnChange registers a function to call when a changed policy is in force, with the users whose rights it may touch, or
 // nil for everybody. It must not block and not write policy. A grant that expires is no change. Only before serving.
 func (s *Service) OnChange(fn func(users []string)) { s.watchers = append(s.watchers, fn) }
+
+// OnDelete registers a function to call in the transaction that deletes a role; what it refuses is refused. Only before serving.
+func (s *Service) OnDelete(fn func(ctx context.Context, on ref.Ref, label string) error) {
+	s.deleted = fn
+}
 
 // PermissionsOf is the keys of everything the actor of ctx may do, in some instance at least, sorted: nothing for an anonymous
 // one or when the policy is stale.

@@ -519,4 +519,3 @@ func (s *Service) Outdated(ctx context.Context, typeID string) (int64, error) {
 	}
 	return s.store.countOlder(ctx, t.ID, t.Version)
 }
-

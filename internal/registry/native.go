@@ -28,8 +28,10 @@ var natives = []Native{
 	{Type: ref.Task, Key: "core.task", Name: "Task", Collection: "tasks", Indexes: fields("status", "dueOn", "assignee")},
 	{Type: ref.Comment, Key: "core.comment", Name: "Comment", Collection: "comments", Indexes: fields("on")},
 	{Type: ref.Tag, Key: "core.tag", Name: "Tag", Collection: "tags", Indexes: fields("name", "on")},
-	{Type: ref.Attachment, Key: "core.attachment", Name: "Attachment", Collection: "attachments", Indexes: fields("contentType", "size", "blob", "thumbnail", "on"),
-		Sealed: []string{"contentType", "size", "sha256", "width", "height", "blob", "thumbnail", "scan"}},
+	{
+		Type: ref.Attachment, Key: "core.attachment", Name: "Attachment", Collection: "attachments", Indexes: fields("contentType", "size", "blob", "thumbnail", "on"),
+		Sealed: []string{"contentType", "size", "sha256", "width", "height", "blob", "thumbnail", "scan"},
+	},
 	{Type: ref.Bookmark, Key: "core.bookmark", Name: "Bookmark", Collection: "bookmarks", Indexes: fields("on")},
 }
 

@@ -64,9 +64,9 @@ var (
 	// ErrDeleting says that a job is deleting the document with all that hangs on it.
 	ErrDeleting = fault.Define(fault.Conflict, "DOCUMENT_DELETING", "the document is being deleted")
 	// ErrRestore carries missing: what the documents would point at that is not there, as global ids.
-	ErrRestore      = fault.Define(fault.Conflict, "RESTORE_BLOCKED", "what the document points at is not there any more")
-	ErrRefType     = fault.Define(fault.Invalid, "REF_TYPE", "the reference may not point at an object of this kind")
-	ErrRefMissing  = fault.Define(fault.Invalid, "REF_TARGET_MISSING", "the reference points at nothing")
+	ErrRestore    = fault.Define(fault.Conflict, "RESTORE_BLOCKED", "what the document points at is not there any more")
+	ErrRefType    = fault.Define(fault.Invalid, "REF_TYPE", "the reference may not point at an object of this kind")
+	ErrRefMissing = fault.Define(fault.Invalid, "REF_TARGET_MISSING", "the reference points at nothing")
 	// ErrField carries the field.
 	ErrField = fault.Define(fault.Forbidden, "FIELD_FORBIDDEN", "you cannot write this field")
 	// ErrScope ends a live list whose caller may see other documents or fields than when it began.
@@ -137,10 +137,10 @@ type Document struct {
 	Version   int            `bson:"v"`    // of the schema its data is written by
 	Rev       int            `bson:"rev"`  // starts at 1, +1 on each change
 	Label     string         `bson:"label"`
-	Data      map[string]any `bson:"data"`  // of map[string]any, []any, string, int64, float64, bool and nil alone
-	Owner     ref.Ref        `bson:"owner"` // a user, or the system
-	By        Author         `bson:"by"`    // who made this revision
-	Op        Op             `bson:"op"`    // and how
+	Data      map[string]any `bson:"data"`               // of map[string]any, []any, string, int64, float64, bool and nil alone
+	Owner     ref.Ref        `bson:"owner"`              // a user, or the system
+	By        Author         `bson:"by"`                 // who made this revision
+	Op        Op             `bson:"op"`                 // and how
 	Deleting  string         `bson:"deleting,omitempty"` // the job that deletes it; empty for none
 	Lifted    bool           `bson:"lifted,omitempty"`   // its data was brought to a newer version of the schema since it was written
 	CreatedAt time.Time      `bson:"createdAt"`
@@ -179,12 +179,12 @@ type documentFact struct {
 
 // deletedFact is the data of the event deleted.
 type deletedFact struct {
-	Type  string  `bson:"type"`
-	Rev   int     `bson:"rev"` // one more than the last
-	Label string  `bson:"label"`
-	Owner ref.Ref `bson:"owner"`
-	Cause ref.Ref `bson:"cause,omitempty"` // the document whose deletion took this one along
-	Purge bool    `bson:"purge,omitempty"` // it is not in the trash
+	Type  string    `bson:"type"`
+	Rev   int       `bson:"rev"` // one more than the last
+	Label string    `bson:"label"`
+	Owner ref.Ref   `bson:"owner"`
+	Cause ref.Ref   `bson:"cause,omitempty"` // the document whose deletion took this one along
+	Purge bool      `bson:"purge,omitempty"` // it is not in the trash
 	Links []ref.Ref `bson:"links,omitempty"` // what it pointed at
 }
 

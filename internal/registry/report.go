@@ -154,6 +154,24 @@ func (s *Service) TargetDeleted(ctx context.Context, on ref.Ref, label string) e
 	})
 }
 
+// StartVerify starts the job [JobVerify]. Needs registry.reference.repair.
+//
+// Errors: UNAUTHENTICATED, FORBIDDEN.
+func (s *Service) StartVerify(ctx context.Context, repair bool) (job string, err error) {
+	if err := s.authz.Require(ctx, PermRepair, ref.Ref{}); err != nil {
+		return "", err
+	}
+	args := map[string]string{}
+	if repair {
+		args["repair"] = "true"
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		job, err = s.cfg.Jobs(ctx, JobVerify, ref.Ref{}, args)
+		return err
+	})
+	return job, err
+}
+
 // Integrity is what a check of references has found.
 type Integrity struct {
 	Documents int64 // looked at

@@ -25,7 +25,7 @@ func Collections() []store.Collection {
 	all := []store.Collection{
 		{Name: "content_types", Indexes: []store.Index{
 			{Name: "key", Keys: []string{"key"}, Unique: true},
-			{Name: "names", Keys: []string{"names"}, Unique: true}, // the key and the aliases
+			{Name: "names", Keys: []string{"names"}, Unique: true, Partial: bson.D{{Key: "names", Value: bson.D{{Key: "$exists", Value: true}}}}}, // the key and the aliases
 		}},
 		{Name: "content_type_versions"},
 		{Name: "documents", Indexes: documentIndexes()},
@@ -64,9 +64,9 @@ func documentIndexes() []store.Index {
 
 // mongoStore is all this package says to MongoDB; references are in store_reference.go.
 type mongoStore struct {
-	db                                                         *store.DB
+	db                                                        *store.DB
 	types, versions, references, tombstones, trash, revisions *mongo.Collection
-	homes                                                      map[string]*mongo.Collection // documents, by the type of references to them
+	homes                                                     map[string]*mongo.Collection // documents, by the type of references to them
 }
 
 func newStore(db *store.DB) *mongoStore {
@@ -141,7 +141,9 @@ func (m *mongoStore) typeWhere(ctx context.Context, field, value string) (typeRo
 }
 
 // typeNamed finds a content type by its key, or one it had before.
-func (m *mongoStore) typeNamed(ctx context.Context, key string) (typeRow, error) { return m.typeWhere(ctx, "names", key) }
+func (m *mongoStore) typeNamed(ctx context.Context, key string) (typeRow, error) {
+	return m.typeWhere(ctx, "names", key)
+}
 
 // replaceType writes a content type over the version it had.
 //

@@ -194,8 +194,11 @@ func (m *mongoStore) orphanRows(ctx context.Context, repair bool) (int64, error)
 		found, err := store.Aggregate[Reference](ctx, m.references, bson.A{
 			bson.D{{Key: "$match", Value: bson.D{store.Eq("from.type", home)}}},
 			bson.D{{Key: "$lookup", Value: bson.D{
-				{Key: "from", Value: m.homes[home].Name()}, {Key: "localField", Value: "from.id"}, {Key: "foreignField", Value: "_id"},
-				{Key: "pipeline", Value: bson.A{bson.D{{Key: "$project", Value: bson.D{{Key: "_id", Value: 1}}}}}}, {Key: "as", Value: "docs"},
+				{Key: "from", Value: m.homes[home].Name()},
+				{Key: "localField", Value: "from.id"},
+				{Key: "foreignField", Value: "_id"},
+				{Key: "pipeline", Value: bson.A{bson.D{{Key: "$project", Value: bson.D{{Key: "_id", Value: 1}}}}}},
+				{Key: "as", Value: "docs"},
 			}}},
 			bson.D{{Key: "$match", Value: bson.D{{Key: "docs", Value: bson.D{{Key: "$size", Value: 0}}}}}},
 			bson.D{{Key: "$limit", Value: 1000}},

@@ -118,7 +118,7 @@ func mongoSchema(schema any) bson.D {
 	if !ok {
 		return bson.D{}
 	}
-	var out bson.D
+	out := bson.D{} // not nil: that would be null
 	add := func(key string, v any) { out = append(out, bson.E{Key: key, Value: v}) }
 	if types := bsonTypes(s["type"]); types != nil {
 		add("bsonType", types)
