@@ -33,6 +33,9 @@ func (s *Service) Delete(ctx context.Context, cmd DeleteCmd) (Deleted, error) {
 	if err := s.authz.Require(ctx, PermDelete, cmd.On); err != nil {
 		return Deleted{}, err
 	}
+	if !IsDocument(cmd.On.Type) {
+		return Deleted{}, fault.ErrNotFound
+	}
 	if cmd.Purge {
 		if err := s.authz.Require(ctx, PermPurge, cmd.On); err != nil {
 			return Deleted{}, err

@@ -28,6 +28,9 @@ func (s *Service) Report(ctx context.Context, on ref.Ref) (DeleteReport, error) 
 	if err := s.authz.Require(ctx, PermDelete, on); err != nil {
 		return DeleteReport{}, err
 	}
+	if !IsDocument(on.Type) {
+		return DeleteReport{}, fault.ErrNotFound
+	}
 	var r DeleteReport
 	err := s.db.InTx(ctx, func(ctx context.Context) error { // for one state of everything; it writes nothing
 		d := &deletion{s: s, root: on, at: s.now(), limit: s.cfg.CascadeLimit}
