@@ -61,7 +61,6 @@ const style = `.bbd{color:#1f2933;font-family:ui-sans-serif,system-ui,-apple-sys
 .bbd .legend text{font-size:11px;fill-opacity:.75}
 .bbd .legend .word{font-weight:600;fill-opacity:1}
 .bbd .link{fill:none;stroke-width:1.6}
-.bbd .tip{stroke:none}
 .bbd .r0{stroke:#2563eb}.bbd .tip.r0{fill:#2563eb}
 .bbd .r1{stroke:#d02f2f;stroke-dasharray:11 3}.bbd .tip.r1{fill:#d02f2f}
 .bbd .r2{stroke:#b45309;stroke-dasharray:6 4}.bbd .tip.r2{fill:#b45309}
