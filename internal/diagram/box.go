@@ -61,7 +61,7 @@ type row struct {
 
 func newBox(t *Type, name string) *box {
 	b := &box{typ: t, name: fit(clean(name), headFont, maxHead), fans: map[int]int{}, h: headHeight}
-	b.w = width(b.name, headFont) + 28
+	b.w = width(b.name, headFont+1) + 28 // the head is bold
 	if t == nil {
 		return b
 	}

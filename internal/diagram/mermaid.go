@@ -11,9 +11,9 @@ func Mermaid(g Graph) string {
 	var b strings.Builder
 	b.WriteString("erDiagram\n")
 	fields := map[[2]string]Field{}
-	pointing := map[[2]string]bool{}
+	targets := map[[2]string]int{}
 	for _, e := range g.Edges {
-		pointing[[2]string{e.From, e.Field}] = true
+		targets[[2]string{e.From, e.Field}]++
 	}
 	for _, t := range g.Types {
 		if len(t.Fields) == 0 {
@@ -24,7 +24,7 @@ func Mermaid(g Graph) string {
 		for _, f := range t.Fields {
 			at := [2]string{t.Key, f.Name}
 			fields[at] = f
-			b.WriteString("    " + attribute(f, pointing[at]) + "\n")
+			b.WriteString("    " + attribute(f, targets[at] > 0) + "\n")
 		}
 		b.WriteString("  }\n")
 	}
@@ -36,18 +36,18 @@ func Mermaid(g Graph) string {
 		if _, known := find(g.Types, to); !known {
 			to = caption(to)
 		}
-		fmt.Fprintf(&b, "  %s }o--%s %s : %s\n", quoted(e.From), ending(fields[[2]string{e.From, e.Field}]), quoted(to),
-			quoted(e.Field+" "+e.OnDelete))
+		at := [2]string{e.From, e.Field}
+		fmt.Fprintf(&b, "  %s }o--%s %s : %s\n", quoted(e.From), ending(fields[at], targets[at] == 1), quoted(to), quoted(e.Field+" "+e.OnDelete))
 	}
 	return b.String()
 }
 
-// ending tells how many targets a field has: exactly one, at most one, or any number.
-func ending(f Field) string {
+// ending tells how many targets of one kind a field has: exactly one, at most one, or any number.
+func ending(f Field, alone bool) string {
 	switch {
 	case strings.Contains(f.Name, "[]"), strings.HasSuffix(f.Kind, "[]"):
 		return "o{"
-	case f.Required && !strings.Contains(f.Name, "."):
+	case f.Required && alone && !strings.Contains(f.Name, "."):
 		return "||"
 	}
 	return "o|"

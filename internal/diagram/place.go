@@ -12,7 +12,7 @@ const (
 	minGap     = 84  // between columns
 	maxGap     = 210 // the same
 	loopRoom   = 36  // right of a box with a link to itself
-	heightRuns = 24
+	heightRuns = 25
 )
 
 // sheet is a picture whose boxes and links have their places.
@@ -148,7 +148,7 @@ func (it *item) wish(left, right bool) (y, weight float64) {
 	return float64(sum) / float64(n), float64(n)
 }
 
-// widths puts the columns side by side. The boxes of a column are equally wide.
+// widths puts the columns side by side. The types of a column become equally wide.
 func (p *part) widths() {
 	x := 0
 	for i, column := range p.columns {
@@ -200,7 +200,10 @@ func (p *part) move(margin int) {
 		for _, it := range column {
 			it.at = point{it.at.x + p.at.x + margin, it.at.y + p.at.y + margin}
 			if it.box != nil {
-				it.box.at, it.box.w = it.at, it.w
+				it.box.at = it.at
+			}
+			if it.box != nil && it.box.typ != nil {
+				it.box.w = it.w
 			}
 		}
 	}

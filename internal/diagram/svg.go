@@ -11,7 +11,7 @@ const (
 	stem       = 14 // from a row to where its links part
 	arrow      = 8
 	legendRoom = 46
-	minSheet   = 620 // wide: the legend must fit
+	minSheet   = 760 // wide: the legend must fit
 )
 
 // SVG is the graph as a picture that needs nothing from elsewhere and follows the reader's colour scheme. What comes from
