@@ -9,13 +9,13 @@ import (
 func TestContentTypeDiagram(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	s.define("note", note())
+	s.define("remark", note())
 	var out struct {
 		ContentTypeDiagram struct{ SVG, Mermaid string }
 	}
 	s.must(`{ contentTypeDiagram { svg mermaid } }`, nil, &out)
-	if d := out.ContentTypeDiagram; !strings.HasPrefix(d.SVG, "<svg ") || !strings.Contains(d.SVG, ">note<") ||
-		!strings.Contains(d.Mermaid, `"note" }o--`) {
+	if d := out.ContentTypeDiagram; !strings.HasPrefix(d.SVG, "<svg ") || !strings.Contains(d.SVG, ">remark<") ||
+		!strings.Contains(d.Mermaid, `"remark" }o--`) {
 		t.Errorf("%+v", d)
 	}
 	if n := s.finds.Load().Count("find"); n > 2 {

@@ -277,7 +277,7 @@ func (p *pen) box(b *box) {
 		if r.kind != "" {
 			p.printf(`<text class="kind" x="%d" y="%d">%s</text>`, b.w-12, y+4, escaped(r.kind))
 		}
-		p.WriteByte('\n')
+		p.printf("\n")
 	}
 	p.printf("</g>\n")
 }
