@@ -175,27 +175,43 @@ func (p *part) widths() {
 	}
 }
 
-// pack puts the parts on the sheet, the highest first, each as far up as there is room, left before right.
+// pack puts the parts on the sheet, the highest first, each as far up as there is room, left before right. Of some widths
+// it takes the one with which the sheet fills a screen best.
 func (s *sheet) pack() {
 	order := slices.Clone(s.parts)
 	slices.SortStableFunc(order, func(a, b *part) int { return cmp.Or(cmp.Compare(b.h, a.h), cmp.Compare(b.w, a.w)) })
-	area, wide := 0, 0
+	area, widest := 0, 0
 	for _, p := range order {
 		area += (p.w + partGap) * (p.h + partGap)
-		wide = max(wide, p.w+partGap)
+		widest = max(widest, p.w+partGap)
 	}
-	wide = max(wide, root(area*8/5))
-	sky := []point{{0, 0}, {wide, math.MaxInt}} // from each x on, the y down to which the sheet is taken
+	best, smallest := widest, math.MaxInt
+	for percent := 80; percent <= 240; percent += 10 {
+		wide := max(widest, root(area)*percent/100)
+		s.put(order, wide)
+		if size := max(s.w*9, s.h*16); size < smallest {
+			best, smallest = wide, size
+		}
+	}
+	s.put(order, best)
 	for _, p := range order {
-		p.at, sky = drop(sky, p.w+partGap, p.h+partGap, wide)
-		p.move(margin)
-		s.w, s.h = max(s.w, p.at.x+p.w), max(s.h, p.at.y+p.h)
+		p.move()
 	}
 	s.w, s.h = s.w+2*margin, s.h+2*margin
 }
 
+// put places the parts on a sheet of some width.
+func (s *sheet) put(order []*part, wide int) {
+	s.w, s.h = 0, 0
+	sky := []point{{0, 0}, {wide, math.MaxInt}} // from each x on, the y down to which the sheet is taken
+	for _, p := range order {
+		p.at, sky = drop(sky, p.w+partGap, p.h+partGap, wide)
+		s.w, s.h = max(s.w, p.at.x+p.w), max(s.h, p.at.y+p.h)
+	}
+}
+
 // move brings everything in a part to where the part is on the sheet.
-func (p *part) move(margin int) {
+func (p *part) move() {
 	for _, column := range p.columns {
 		for _, it := range column {
 			it.at = point{it.at.x + p.at.x + margin, it.at.y + p.at.y + margin}
