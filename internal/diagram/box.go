@@ -155,8 +155,8 @@ type link struct {
 func (l *link) back() bool { return l.from != l.left }
 func (l *link) self() bool { return l.from == l.to }
 
-// boxesOf makes the boxes and links of a tidy graph, and tells how many edges were too many.
-func boxesOf(g Graph) (boxes []*box, links []*link, left int) {
+// boxesOf makes the boxes and links of a tidy graph.
+func boxesOf(g Graph) (boxes []*box, links []*link) {
 	byName := map[string]*box{}
 	for i := range g.Types {
 		b := newBox(&g.Types[i], g.Types[i].Key)
@@ -176,11 +176,7 @@ func boxesOf(g Graph) (boxes []*box, links []*link, left int) {
 		from, to := byName[e.From], byName[e.To]
 		l := &link{from: from, to: to, row: from.rowOf(e.Field), rule: ruleOf(e.OnDelete), field: e.Field, left: from, right: to}
 		at := end{from, to, l.row, l.rule}
-		switch {
-		case seen[at]:
-			continue
-		case len(links) == MaxEdges:
-			left++
+		if seen[at] { // of fields in one row
 			continue
 		}
 		seen[at] = true
@@ -191,5 +187,5 @@ func boxesOf(g Graph) (boxes []*box, links []*link, left int) {
 			from.fans[l.row]++
 		}
 	}
-	return boxes, links, left
+	return boxes, links
 }

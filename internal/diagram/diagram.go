@@ -48,8 +48,9 @@ type Edge struct {
 	OnDelete string // RESTRICT, CASCADE, SET_NULL or KEEP
 }
 
-// tidy is the graph in a fixed order, without what is there twice and what leads from nowhere.
-func tidy(g Graph) Graph {
+// tidy is the graph in a fixed order, without what is there twice and what leads from nowhere, and how many edges are left
+// out because they are too many.
+func tidy(g Graph) (tidied Graph, left int) {
 	types := slices.Clone(g.Types)
 	slices.SortStableFunc(types, func(a, b Type) int { return strings.Compare(a.Key, b.Key) })
 	types = slices.CompactFunc(types, func(a, b Type) bool { return a.Key == b.Key })
@@ -63,7 +64,9 @@ func tidy(g Graph) Graph {
 		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.Field, b.Field), strings.Compare(a.To, b.To),
 			strings.Compare(a.OnDelete, b.OnDelete))
 	})
-	return Graph{Types: types, Edges: slices.Compact(edges)}
+	edges = slices.Compact(edges)
+	shown := min(len(edges), MaxEdges)
+	return Graph{Types: types, Edges: edges[:shown]}, len(edges) - shown
 }
 
 // find looks a key up among sorted types.

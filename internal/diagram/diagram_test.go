@@ -98,7 +98,7 @@ func TestProperties(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
 		g := random(seed, int(seed*7%61))
-		s := lay(tidy(g))
+		s := laid(g)
 		checkBoxes(t, s)
 		for _, l := range s.links {
 			checkLink(t, s, l)
@@ -114,6 +114,11 @@ func TestProperties(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
+}
+
+func laid(g Graph) *sheet {
+	g, _ = tidy(g)
+	return lay(g)
 }
 
 func checkBoxes(t *testing.T, s *sheet) {
@@ -231,7 +236,7 @@ func TestHostileNames(t *testing.T) {
 	if !strings.Contains(text, `"><script>alert(1)</script>`) {
 		t.Error("a name is not told as it is")
 	}
-	checkBoxes(t, lay(tidy(g)))
+	checkBoxes(t, laid(g))
 	for line := range strings.Lines(Mermaid(g)) {
 		if strings.Count(line, `"`)%2 != 0 || strings.ContainsAny(line, "<>%\\\x00") {
 			t.Errorf("Mermaid would stumble over %q", line)
@@ -253,6 +258,9 @@ func TestBounds(t *testing.T) {
 	}
 	began := time.Now()
 	text := checkXML(t, SVG(g))
+	if !strings.Contains(Mermaid(g), "%% 1390 references more\n") {
+		t.Error("the text does not tell what is left out")
+	}
 	if !strings.Contains(text, "10 more") || !strings.Contains(text, "references more") {
 		t.Error("what is left out is not told")
 	}

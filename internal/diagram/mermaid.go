@@ -7,7 +7,7 @@ import (
 
 // Mermaid is the graph as an erDiagram. Names that Mermaid has no word for are changed and told in a comment beside them.
 func Mermaid(g Graph) string {
-	g = tidy(g)
+	g, left := tidy(g)
 	var b strings.Builder
 	b.WriteString("erDiagram\n")
 	fields := map[[2]string]Field{}
@@ -38,6 +38,9 @@ func Mermaid(g Graph) string {
 		}
 		at := [2]string{e.From, e.Field}
 		fmt.Fprintf(&b, "  %s }o--%s %s : %s\n", quoted(e.From), ending(fields[at], targets[at] == 1), quoted(to), quoted(e.Field+" "+e.OnDelete))
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "  %%%% %d references more\n", left)
 	}
 	return b.String()
 }

@@ -21,13 +21,12 @@ type sheet struct {
 	links []*link
 	parts []*part
 	w, h  int
-	left  int // edges too many to draw
 }
 
 // lay lays a tidy graph out.
 func lay(g Graph) *sheet {
 	s := &sheet{}
-	s.boxes, s.links, s.left = boxesOf(g)
+	s.boxes, s.links = boxesOf(g)
 	s.parts = partsOf(s.boxes, s.links)
 	for _, p := range s.parts {
 		order := p.sequence()

@@ -17,11 +17,11 @@ const (
 // SVG is the graph as a picture that needs nothing from elsewhere and follows the reader's colour scheme. What comes from
 // the graph stands in it as text alone.
 func SVG(g Graph) []byte {
-	g = tidy(g)
+	g, left := tidy(g)
 	s := lay(g)
 	p := &pen{}
 	p.open(g, s)
-	p.legend(s)
+	p.legend(left)
 	p.printf(`<g transform="translate(0 %d)">`+"\n", legendRoom)
 	p.links(s)
 	for _, b := range s.boxes {
@@ -115,8 +115,8 @@ func sentence(from, field, to, rule string) string {
 	return fmt.Sprintf("%s.%s leads to %s (%s).", from, field, to, rule)
 }
 
-// legend tells what the lines mean.
-func (p *pen) legend(s *sheet) {
+// legend tells what the lines mean, and how many are missing.
+func (p *pen) legend(left int) {
 	p.printf("<g class=\"legend\">\n")
 	x, y := margin, 22
 	for i, r := range rules[:len(rules)-1] {
@@ -125,8 +125,8 @@ func (p *pen) legend(s *sheet) {
 		x += 42 + max(width(r.key, 12), width(r.says, 11)) + 16
 	}
 	p.printf(`<circle class="dot" cx="%d" cy="%d" r="2.5"/><text x="%d" y="%d">required</text>`+"\n", x+4, y-4, x+12, y)
-	if s.left > 0 {
-		p.printf(`<text x="%d" y="%d">%d references more</text>`+"\n", x, y+14, s.left)
+	if left > 0 {
+		p.printf(`<text x="%d" y="%d">%d references more</text>`+"\n", x, y+14, left)
 	}
 	p.printf("</g>\n")
 }
