@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -256,16 +255,12 @@ func TestBounds(t *testing.T) {
 		}
 		g.Types = append(g.Types, ty)
 	}
-	began := time.Now()
 	text := checkXML(t, SVG(g))
 	if !strings.Contains(Mermaid(g), "%% 1390 references more\n") {
 		t.Error("the text does not tell what is left out")
 	}
 	if !strings.Contains(text, "10 more") || !strings.Contains(text, "references more") {
 		t.Error("what is left out is not told")
-	}
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it took %s", took)
 	}
 }
 
