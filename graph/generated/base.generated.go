@@ -17,6 +17,7 @@ import (
 	"github.com/backendbook/backendbook/graph/scalar"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/diagram"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/plan"
@@ -140,6 +141,7 @@ type QueryResolver interface {
 	Metrics(ctx context.Context) ([]analytics.Metric, error)
 	Report(ctx context.Context, input model.ReportInput) (*analytics.Report, error)
 	SessionData(ctx context.Context, keys []string) ([]model.SessionDatum, error)
+	ContentTypeDiagram(ctx context.Context) (*diagram.Graph, error)
 	Invitations(ctx context.Context, first *int, after *string, last *int, before *string) (*model.InvitationConnection, error)
 	MyAccessKeys(ctx context.Context, first *int, after *string, last *int, before *string) (*model.AccessKeyConnection, error)
 	ServiceAccounts(ctx context.Context, first *int, after *string, last *int, before *string) (*model.UserConnection, error)
@@ -7097,6 +7099,38 @@ func fieldContext_Query_sessionData(ctx context.Context, ec *executionContext, f
 	return fc, nil
 }
 
+func _Query_contentTypeDiagram(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_contentTypeDiagram(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().ContentTypeDiagram(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *diagram.Graph) graphql.Marshaler {
+			return marshalNContentTypeDiagram2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋdiagramᚐGraph(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_contentTypeDiagram(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContentTypeDiagram(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Query_invitations(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10023,6 +10057,12 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_sessionData(ctx, ec, field)
+				})
+		case "contentTypeDiagram":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_contentTypeDiagram(ctx, ec, field)
 				})
 		case "invitations":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

@@ -28,6 +28,7 @@ type ResolverRoot interface {
 	ChangePreview() ChangePreviewResolver
 	Comment() CommentResolver
 	ContentType() ContentTypeResolver
+	ContentTypeDiagram() ContentTypeDiagramResolver
 	Decision() DecisionResolver
 	Device() DeviceResolver
 	Difference() DifferenceResolver
@@ -760,6 +761,22 @@ extend type Mutation {
   removeSessionData(input: RemoveSessionDataInput!): RemoveSessionDataPayload! @access(rule: PUBLIC)
   "Take the messages that wait to be shown to this session or visitor."
   takeFlashMessages: TakeFlashMessagesPayload! @access(rule: PUBLIC)
+}
+`, BuiltIn: false},
+	{Name: "../../schema/diagram.graphqls", Input: `"The content types and what their references may lead to, drawn."
+type ContentTypeDiagram {
+  """
+  A picture, as SVG that needs nothing from elsewhere, holds no script and follows the colour scheme of the reader. Show it as
+  an image rather than as a part of a page.
+  """
+  svg: String!
+  "The same as the text of a Mermaid erDiagram."
+  mermaid: String!
+}
+
+extend type Query {
+  "The content types with their fields and references as a diagram."
+  contentTypeDiagram: ContentTypeDiagram! @access(rule: PERMISSION, permission: "registry.document.read")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/invitation.graphqls", Input: `"An invitation to register."
@@ -4991,6 +5008,16 @@ func childFields_ContentType(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ContentType_outdated(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContentType", field.Name)
+}
+
+func childFields_ContentTypeDiagram(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "svg":
+		return fieldContext_ContentTypeDiagram_svg(ctx, ec, field)
+	case "mermaid":
+		return fieldContext_ContentTypeDiagram_mermaid(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContentTypeDiagram", field.Name)
 }
 
 func childFields_Coupon(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

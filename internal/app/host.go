@@ -104,7 +104,9 @@ func (h *host) Open(ctx context.Context) (*cli.Services, func(), error) {
 		release()
 		return nil, nil, err
 	}
-	return &cli.Services{Accounts: c.accounts, Auth: c.auth, Roles: c.roles, Plans: c.plans, Analytics: c.analytics}, release, nil
+	return &cli.Services{
+		Accounts: c.accounts, Auth: c.auth, Roles: c.roles, Plans: c.plans, Analytics: c.analytics, Documents: c.documents,
+	}, release, nil
 }
 
 // PrintConfig implements [cli.Host].

@@ -342,6 +342,10 @@ func TestCommands(t *testing.T) {
 		{[]string{"ingest", broken, "--event", "hit"}, 1, "broken.json: line 2: "},
 		{[]string{"report", "no.such.metric"}, 1, "METRIC_UNKNOWN"},
 		{[]string{"report", "hits", "--step=day", "--from=2026-01-01T00:00:00Z", "--to=2026-01-03T00:00:00Z", "--by=page"}, 0, "/b"},
+		{[]string{"schema"}, 0, "type Query"},
+		{[]string{"schema", "diagram"}, 0, "</svg>"},
+		{[]string{"schema", "diagram", "--format=mermaid"}, 0, "erDiagram"},
+		{[]string{"schema", "diagram", "-o", filepath.Join(t.TempDir(), "no", "such", "folder.svg")}, 1, "no such file"},
 		{[]string{"migrate"}, 0, "nothing to do"},
 		{[]string{"doctor", "--listen=127.0.0.1:1"}, 0, "mongodb"},
 	} {

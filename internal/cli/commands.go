@@ -12,6 +12,7 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -55,8 +56,11 @@ type Commands struct {
 
 		NewKey ConfigNewKeyCmd `cmd:"" help:"Make a key for the setting secret-keys."`
 	} `cmd:"" help:"Settings."`
-	Docs    DocsCmd    `cmd:"" help:"Write a page of the reference documentation."`
-	Schema  SchemaCmd  `cmd:"" help:"Print the GraphQL schema."`
+	Docs   DocsCmd `cmd:"" help:"Write a page of the reference documentation."`
+	Schema struct {
+		Print   SchemaCmd        `cmd:"" default:"1" help:"Print the GraphQL schema. This is what happens without a further word."`
+		Diagram SchemaDiagramCmd `cmd:"" help:"Draw the content types and what their references may lead to."`
+	} `cmd:"" help:"The GraphQL schema, and the content types as a diagram."`
 	Doctor  DoctorCmd  `cmd:"" help:"Look for what is wrong with this installation."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 }
@@ -68,6 +72,7 @@ type Services struct {
 	Roles     *rbac.Service
 	Plans     *plan.Service
 	Analytics *analytics.Service
+	Documents *registry.Service
 }
 
 // Env is what a command works with.

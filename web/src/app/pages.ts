@@ -38,6 +38,13 @@ export const pages: Page[] = [
     component: lazy(() => import('../explorer/ExplorerPage')),
   },
   { path: '/documents', label: 'Documents', icon: 'documents', component: lazy(() => import('../documents/DocumentsPage')) },
+  {
+    path: '/model',
+    label: 'Content model',
+    icon: 'model',
+    wants: ['registry.document.read'],
+    component: lazy(() => import('../model/ModelPage')),
+  },
   { path: '/plan', label: 'Plan', icon: 'plan', component: lazy(() => import('../plan/PlanPage')) },
   { path: '/access', label: 'Access', icon: 'access', component: lazy(() => import('../access/AccessPage')) },
   {

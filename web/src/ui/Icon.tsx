@@ -17,6 +17,7 @@ const paths = {
   forward: 'M10 6l6 6-6 6',
   plus: 'M12 5v14M5 12h14',
   check: 'M5 12.5l4.5 4.5L19 7.5',
+  model: 'M3.5 4h7v6h-7zM13.5 14h7v6h-7zM7 10v7h6.5',
   retry: 'M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4',
 };
 

@@ -1,0 +1,7 @@
+import { graphql } from '../gql/graphql';
+
+export const DIAGRAM = graphql(`
+  query ContentTypeDiagram {
+    contentTypeDiagram { svg mermaid }
+  }
+`);
