@@ -72,7 +72,8 @@ type Deleted struct {
 // deletion is one run of Delete.
 type deletion struct {
 	s     *Service
-	root  ref.Ref // a document, or an object of another type that is deleted by its own domain
+	root  ref.Ref   // a document, or an object of another type that is deleted by its own domain
+	also  []ref.Ref // more documents, each with all that hangs on it
 	at    time.Time
 	purge bool
 	limit int
@@ -121,8 +122,11 @@ func (d *deletion) documents() []ref.Ref {
 
 // collect follows CASCADE from the root. A document that is met again was counted already, so cycles end.
 func (d *deletion) collect(ctx context.Context) error {
-	seen := map[ref.Ref]bool{d.root: true}
-	d.refs = []ref.Ref{d.root}
+	d.refs = append([]ref.Ref{d.root}, d.also...)
+	seen := make(map[ref.Ref]bool, len(d.refs))
+	for _, r := range d.refs {
+		seen[r] = true
+	}
 	for level := d.refs; len(level) > 0; {
 		holders, err := d.s.store.holders(ctx, level, Cascade, d.limit+1)
 		if err != nil {

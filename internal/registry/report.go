@@ -102,38 +102,41 @@ const deleteAtOnce = 1000
 // [JobDelete], in the transaction of ctx. When something forbids to delete a part, the job ends with the error: what was deleted
 // before is in the trash.
 func (s *Service) DeleteStep(ctx context.Context, on ref.Ref, args map[string]string, p *Progress) (finished bool, err error) {
-	root := on
-	path := []ref.Ref{}
-	for {
-		d := &deletion{s: s, root: root, at: s.now(), purge: args["purge"] == "true", limit: deleteAtOnce}
+	remove := func(root ref.Ref, also []ref.Ref) error {
+		d := &deletion{s: s, root: root, also: also, at: s.now(), purge: args["purge"] == "true", limit: deleteAtOnce}
 		err := d.run(ctx)
 		if err == nil {
 			p.Done += int64(len(d.refs))
 			p.Total = max(p.Total, p.Done)
-			return root == on, nil
 		}
+		return err
+	}
+	root, path := on, []ref.Ref{}
+	for {
+		err := remove(root, nil)
 		if !errors.Is(err, ErrCascade) {
-			return errors.Is(err, fault.ErrNotFound) && root == on, ignoreGone(err, root == on)
+			gone := root == on && errors.Is(err, fault.ErrNotFound)
+			if gone {
+				err = nil
+			}
+			return err == nil && root == on, err
 		}
 		holders, err := s.store.holders(ctx, []ref.Ref{root}, Cascade, deleteAtOnce)
 		if err != nil {
 			return false, err
 		}
 		path = append(path, root)
-		holders = slices.DeleteFunc(sortedRefs(holders), func(r ref.Ref) bool { return slices.Contains(path, r) })
-		if len(holders) == 0 {
-			return false, d.tooLarge() // a circle of more than fits into one transaction
+		batch := slices.DeleteFunc(sortedRefs(holders), func(r ref.Ref) bool { return slices.Contains(path, r) })
+		for batch = batch[:min(len(batch), deleteAtOnce/2)]; len(batch) > 1; batch = batch[:len(batch)/2] {
+			if err := remove(batch[0], batch[1:]); !errors.Is(err, ErrCascade) {
+				return false, err
+			}
 		}
-		root = holders[0]
+		if len(batch) == 0 {
+			return false, ErrCascade.With("limit", deleteAtOnce) // a circle of more than fits into one transaction
+		}
+		root = batch[0]
 	}
-}
-
-// ignoreGone takes a document that is gone for one that is deleted.
-func ignoreGone(err error, whole bool) error {
-	if whole && errors.Is(err, fault.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 // Unlock lets a document be changed again that a job has not been able to delete. It joins the transaction.
