@@ -278,7 +278,7 @@ func TestFieldRules(t *testing.T) {
 	root := admin(t, s)
 	defineNote(root)
 	u, _ := user(t, s, "uta")
-	typ := text(t, root.Must(`{ contentTypes { id } }`, nil), "contentTypes", 0, "id")
+	typ := typeOf(t, root, "note")
 	hr := newRole(t, root, map[string]any{"key": "hr"})
 	doc := text(t, root.Must(createDoc, note("s3cret")), "createDocument", "document", "id")
 	f := follow(t, s, u.Token, noteChannel("k"))
@@ -397,4 +397,18 @@ func heard(t *testing.T, ws *websocket.Conn, what string) {
 			return
 		}
 	}
+}
+
+// typeOf is the global id of a content type.
+func typeOf(t *testing.T, c *apptest.Client, key string) string {
+	t.Helper()
+	var out struct{ ContentTypes []struct{ ID, Key string } }
+	c.Read(&out, `{ contentTypes { id key } }`, nil)
+	for _, typ := range out.ContentTypes {
+		if typ.Key == key {
+			return typ.ID
+		}
+	}
+	t.Fatalf("no content type %s", key)
+	return ""
 }

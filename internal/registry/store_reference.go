@@ -104,6 +104,9 @@ func (m *mongoStore) inboundTargets(ctx context.Context, to []ref.Ref, r OnDelet
 }
 
 func (m *mongoStore) distinct(ctx context.Context, to []ref.Ref, r OnDelete, end string, limit int) ([]ref.Ref, error) {
+	if len(to) == 0 {
+		return nil, nil
+	}
 	type group struct {
 		ID ref.Ref `bson:"_id"`
 	}
