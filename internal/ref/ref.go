@@ -40,6 +40,7 @@ const (
 	Bookmark    = "bookmark"
 	Revision    = "revision" // of a document; its id is that of the document, a dot and the number
 	Metric      = "metric"
+	Job         = "job"
 	System      = "system" // the server itself; its id is System too
 )
 
