@@ -62,6 +62,7 @@ type core struct {
 	roles     *rbac.Service
 	plans     *plan.Service
 	documents *registry.Service
+	jobs      *job.Manager
 	analytics *analytics.Service
 	auth      *webauth.Service
 	demo      *demo.Demo
@@ -160,10 +161,11 @@ func (c *core) assemble(opts Options) error {
 	limits.Limit = func(user string) session.Policy { return policies.OfRoles(user, c.roles.Obliges) }
 	c.sessions = session.New(c.db, c.events, c.now, c.log, limits)
 	c.bag = bag.New(c.db, c.now)
+	c.jobs = job.New(c.db, c.now, c.log, c.roles)
 	if err := c.assemblePlans(); err != nil {
 		return err
 	}
-	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{})
+	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{Jobs: c.startJob, Log: c.log})
 	c.plans.RegisterObjects(registry.FeatureDocuments, func(ctx context.Context, owner ref.Ref, _ int64, n int) ([]ref.Ref, error) {
 		return c.documents.NewestOwned(ctx, owner, n)
 	})
@@ -182,6 +184,7 @@ func (c *core) assemble(opts Options) error {
 		CreateUser: c.auth.Create, Now: c.now, Log: c.log,
 	}, c.cfg.ForDemo())
 	c.registerTargets()
+	c.registerJobs()
 	return nil
 }
 

@@ -420,7 +420,8 @@ const (
 type Progress struct {
 	Done, Total int64
 	Cursor      string
-	Result      map[string]any
+	Counts      map[string]int64 // what came of it
+	Refused     string           // code of what has ended it early
 }
 
 const migrateAtOnce = 500
@@ -467,7 +468,7 @@ func (s *Service) MigrateStep(ctx context.Context, typ ref.Ref, p *Progress) (fi
 		p.Done++
 		next := draft{Document: t.lift(d)}
 		if err := s.fill(t, &next, next.Data); err != nil {
-			p.count("invalid")
+			p.count("invalid", 1)
 			continue
 		}
 		lifted = append(lifted, next.Document)
@@ -485,12 +486,11 @@ func (s *Service) MigrateStep(ctx context.Context, typ ref.Ref, p *Progress) (fi
 	return false, s.store.insertReferences(ctx, added)
 }
 
-func (p *Progress) count(what string) {
-	if p.Result == nil {
-		p.Result = map[string]any{}
+func (p *Progress) count(what string, n int64) {
+	if p.Counts == nil {
+		p.Counts = map[string]int64{}
 	}
-	n, _ := p.Result[what].(int64)
-	p.Result[what] = n + 1
+	p.Counts[what] += n
 }
 
 func ignore(err, what error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"pgregory.net/rapid"
 
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -43,7 +45,7 @@ func (w *world) run(step func(ctx context.Context, p *Progress) (bool, error)) (
 		next := p
 		err = w.db.InTx(w.system, func(ctx context.Context) error {
 			next = p
-			next.Result = cloned(p.Result)
+			next.Counts = maps.Clone(p.Counts)
 			var err error
 			finished, err = step(ctx, &next)
 			return err
@@ -102,6 +104,23 @@ func TestGolden06CascadeByJob(t *testing.T) {
 		t.Errorf("%d are in the trash, and %d count", n, w.quota.used(t, ann))
 	}
 	w.noStrands()
+
+	j.started = nil
+	other := w.create("note", m{"title": "other"})
+	for range 60 {
+		w.about(other)
+	}
+	if out, err := w.Delete(w.ctx, DeleteCmd{On: other.Ref()}); err != nil || out.Job == "" {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	w.rights.deny(PermDelete)
+	step := func(ctx context.Context, p *Progress) (bool, error) {
+		return w.DeleteStep(actor.With(ctx, actor.From(w.ctx)), other.Ref(), nil, p)
+	}
+	if p, _, err := w.run(step); err != nil || p.Refused != "FORBIDDEN" {
+		t.Errorf("who may not delete any more: %+v, %v", p, err)
+	}
+	w.update(other.Ref(), 1, m{"title": "as before"})
 }
 
 // Golden 11 and 12: references to what is not allowed, and to what is not there.

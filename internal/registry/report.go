@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/backendbook/backendbook/internal/fault"
@@ -99,9 +100,19 @@ func (s *Service) deleteLater(ctx context.Context, cmd DeleteCmd) (job string, e
 const deleteAtOnce = 1000
 
 // DeleteStep deletes a part of what hangs on a document, from the leaves on, and at the end the document; it is one step of the job
-// [JobDelete], in the transaction of ctx. When something forbids to delete a part, the job ends with the error: what was deleted
-// before is in the trash.
+// [JobDelete], in the transaction of ctx. When something forbids to delete a part, the job ends with the code in Refused, and the document can be changed again: what was deleted before is in the trash.
 func (s *Service) DeleteStep(ctx context.Context, on ref.Ref, args map[string]string, p *Progress) (finished bool, err error) {
+	finished, err = s.deletePart(ctx, on, args, p)
+	for _, refusal := range []*fault.Error{ErrRefRestricted, ErrCascade, fault.ErrForbidden} {
+		if errors.Is(err, refusal) { // nothing was written yet
+			p.Refused = refusal.Code
+			return true, s.store.lock(ctx, on, "")
+		}
+	}
+	return finished, err
+}
+
+func (s *Service) deletePart(ctx context.Context, on ref.Ref, args map[string]string, p *Progress) (finished bool, err error) {
 	remove := func(root ref.Ref, also []ref.Ref) error {
 		d := &deletion{s: s, root: root, also: also, at: s.now(), purge: args["purge"] == "true", limit: deleteAtOnce}
 		err := d.run(ctx)
@@ -138,9 +149,6 @@ func (s *Service) DeleteStep(ctx context.Context, on ref.Ref, args map[string]st
 		root = batch[0]
 	}
 }
-
-// Unlock lets a document be changed again that a job has not been able to delete. It joins the transaction.
-func (s *Service) Unlock(ctx context.Context, on ref.Ref) error { return s.store.lock(ctx, on, "") }
 
 // TargetDeleted does to every reference that leads to an object of another domain what its rule says, in the transaction in which
 // that domain deletes the object. It asks nobody's leave.
@@ -230,12 +238,8 @@ func (s *Service) VerifyStep(ctx context.Context, args map[string]string, p *Pro
 }
 
 func (p *Progress) add(f Integrity) {
-	if p.Result == nil {
-		p.Result = map[string]any{}
-	}
 	for what, n := range map[string]int64{"documents": f.Documents, "missing": f.Missing, "extra": f.Extra, "dangling": f.Dangling, "repaired": f.Repaired} {
-		have, _ := p.Result[what].(int64)
-		p.Result[what] = have + n
+		p.count(what, n)
 	}
 }
 
@@ -253,7 +257,7 @@ func (s *Service) Verify(ctx context.Context, repair bool) (Integrity, error) {
 		next := p
 		err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
 			next = p
-			next.Result = cloned(p.Result)
+			next.Counts = maps.Clone(p.Counts)
 			finished, err = s.VerifyStep(ctx, args, &next)
 			return err
 		})
@@ -261,18 +265,10 @@ func (s *Service) Verify(ctx context.Context, repair bool) (Integrity, error) {
 			return Integrity{}, err
 		}
 		if p = next; finished {
-			n := func(what string) int64 { v, _ := p.Result[what].(int64); return v }
-			return Integrity{n("documents"), n("missing"), n("extra"), n("dangling"), n("repaired")}, nil
+			n := p.Counts
+			return Integrity{n["documents"], n["missing"], n["extra"], n["dangling"], n["repaired"]}, nil
 		}
 	}
-}
-
-func cloned(m map[string]any) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
 }
 
 func (s *Service) verify(ctx context.Context, docs []Document, repair bool, found *Integrity) error {

@@ -124,6 +124,9 @@ func (m *mongoStore) distinct(ctx context.Context, to []ref.Ref, r OnDelete, end
 
 // deleteDocuments removes documents with the references they hold.
 func (m *mongoStore) deleteDocuments(ctx context.Context, refs []ref.Ref) error {
+	if len(refs) == 0 {
+		return nil
+	}
 	var all []string
 	for home, ids := range byHome(refs) {
 		res, err := m.homes[home].DeleteMany(ctx, bson.D{in("_id", ids)})
