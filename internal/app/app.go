@@ -69,6 +69,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.auth.Run(life) })
 	a.workers.Go(func() { a.roles.Run(life) })
 	a.workers.Go(func() { a.plans.Run(life) })
+	a.workers.Go(func() { a.jobs.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })

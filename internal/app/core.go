@@ -19,6 +19,7 @@ import (
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/mail"
 	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/place"
