@@ -59,7 +59,7 @@ func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return d.Document, nil
+	return d.bare(), nil
 }
 
 // draft is a valid document that is not stored yet.
@@ -86,6 +86,7 @@ func (s *Service) fill(t *compiled, d *draft, data map[string]any) error {
 		return err
 	}
 	d.Data, d.Label, d.bytes = plain, t.labelOf(d.ID, plain), MaxDataBytes-r.left
+	derive(t, &d.Document)
 	d.links, err = t.links(plain)
 	return err
 }
@@ -193,7 +194,7 @@ func (s *Service) Update(ctx context.Context, cmd UpdateCmd) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return m.over(t, next.Document), nil
+	return m.over(t, next.bare()), nil
 }
 
 // change makes d its own next revision.
@@ -286,7 +287,9 @@ func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[st
 		if err != nil {
 			return made, fmt.Errorf("import from item %d: %w", len(made), err)
 		}
-		made = append(made, fact.Documents...)
+		for _, d := range batch {
+			made = append(made, d.bare())
+		}
 	}
 	return made, nil
 }

@@ -14,6 +14,7 @@ const (
 	PermCreate    = "registry.document.create"
 	PermUpdate    = "registry.document.update"
 	PermDelete    = "registry.document.delete"
+	PermScan      = "registry.document.scan"
 )
 
 // Permissions describes the permissions of this package by key.
@@ -24,6 +25,7 @@ func Permissions() map[string]string {
 		PermCreate:    "make documents",
 		PermUpdate:    "change documents",
 		PermDelete:    "delete documents",
+		PermScan:      "filter and sort documents by fields that have no index",
 	}
 }
 
@@ -53,7 +55,12 @@ var (
 	// ErrField carries the field.
 	ErrField = fault.Define(fault.Forbidden, "FIELD_FORBIDDEN", "you cannot write this field")
 	// ErrScope ends a live list whose caller may see other documents or fields than when it began.
-	ErrScope         = fault.Define(fault.Conflict, "SCOPE_CHANGED", "what you may see has changed: follow anew")
+	ErrScope = fault.Define(fault.Conflict, "SCOPE_CHANGED", "what you may see has changed: follow anew")
+	// ErrFilter carries a JSON Pointer into the filter.
+	ErrFilter = fault.Define(fault.Invalid, "FILTER_INVALID", "this is not a usable filter")
+	// ErrNotIndexed carries the field.
+	ErrNotIndexed    = fault.Define(fault.Invalid, "NOT_INDEXED", "no index serves this list")
+	ErrFilterBroad   = fault.Define(fault.Exhausted, "FILTER_TOO_BROAD", "a filter of targets selects too many of them")
 	ErrRefRestricted = fault.Define(fault.Conflict, "REF_RESTRICTED", "other documents point at this one and forbid its deletion")
 	ErrCascade       = fault.Define(fault.Conflict, "REF_CASCADE_TOO_LARGE", "too many documents would be deleted or changed along with this one")
 )
@@ -67,6 +74,7 @@ type ContentType struct {
 	Schema    map[string]any `bson:"-"` // stored as text: a schema has keys with $
 	Version   int            `bson:"version"`
 	CreatedAt time.Time      `bson:"createdAt"`
+	Slots     map[string]int `bson:"slots,omitempty"` // of the indexed fields, by name: see [Field]
 }
 
 // Ref is the content type as a reference.
@@ -93,6 +101,11 @@ type Document struct {
 	Owner     ref.Ref        `bson:"owner"` // a user, or the system
 	CreatedAt time.Time      `bson:"createdAt"`
 	UpdatedAt time.Time      `bson:"updatedAt"`
+
+	// What its indexes keep, made of the data by derive. No event and no answer holds it.
+	Index  map[string]any `bson:"x,omitempty"`      // values of the indexed fields, by slot
+	Words  string         `bson:"words,omitempty"`  // of the fields that are searched
+	Prefix string         `bson:"prefix,omitempty"` // the label without case and accents
 }
 
 // Ref is the document as a reference.

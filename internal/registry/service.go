@@ -210,32 +210,6 @@ func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]Document,
 	return found, nil
 }
 
-// List reads one page of the documents of a content type, newest first. Cost: one read by the index {type, -_id}.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, PAGE_SIZE, BAD_CURSOR.
-func (s *Service) List(ctx context.Context, typeKey string, args page.Args) (page.Page[Document], error) {
-	sc, err := s.readable(ctx, ref.Document)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
-	w, err := args.Check(1)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
-	t, err := s.types.key(ctx, typeKey)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
-	read, err := s.store.listDocuments(ctx, sc, t.ID, w)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
-	if err := s.masked(ctx, read); err != nil {
-		return page.Page[Document]{}, err
-	}
-	return page.Fold(w, read, func(d Document) page.Cursor { return page.Cursor{d.ID} }), nil
-}
-
 // References gives what these documents point at, by document, in the order of the paths. The references of a document
 // are as visible as its data: for whom documents or fields are hidden there are none. Cost: one read, and one of the documents
 // for a caller from whom something is hidden.

@@ -13,7 +13,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/backendbook/backendbook/internal/fault"
-	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
@@ -23,11 +22,11 @@ import (
 func Collections() []store.Collection {
 	return []store.Collection{
 		{Name: "content_types", Indexes: []store.Index{{Name: "key", Keys: []string{"key"}, Unique: true}}},
-		{Name: "documents", Indexes: []store.Index{
+		{Name: "documents", Indexes: slices.Concat([]store.Index{
 			{Name: "type_newest", Keys: []string{"type", "-_id"}},
 			{Name: "type_owner_newest", Keys: []string{"type", "owner.id", "-_id"}},
 			{Name: "owner_newest", Keys: []string{"owner.type", "owner.id", "-_id"}},
-		}},
+		}, filterIndexes())},
 		{Name: "references", Indexes: []store.Index{
 			{Name: "from_path", Keys: []string{"from.type", "from.id", "path"}, Unique: true},
 			{Name: "to_newest", Keys: []string{"to.type", "to.id", "-_id"}},
@@ -135,7 +134,7 @@ func (m *mongoStore) document(ctx context.Context, id string) (Document, error) 
 		return d, fault.ErrNotFound
 	}
 	d.Data = plainMap(d.Data)
-	return d, err
+	return d.bare(), err
 }
 
 // chunk bounds the ids of one find: the filter stays small beside the answer.
@@ -156,18 +155,6 @@ func (m *mongoStore) documentsByID(ctx context.Context, sc predicate.Filter, ids
 	return found, nil
 }
 
-func (m *mongoStore) listDocuments(ctx context.Context, sc predicate.Filter, typ string, w page.Window) ([]Document, error) {
-	all, err := store.FindPage[Document](ctx, m.documents, within(sc, bson.D{store.Eq("type", typ)}), w, store.Key{Field: "_id", Desc: true})
-	return plainAll(all), err
-}
-
-// newest reads the n newest documents of a type that the scope lets see.
-func (m *mongoStore) newest(ctx context.Context, sc predicate.Filter, typ string, n int) ([]Document, error) {
-	all, err := store.Find[Document](ctx, m.documents, within(sc, bson.D{store.Eq("type", typ)}),
-		options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // at most a few hundred
-	return plainAll(all), err
-}
-
 func (m *mongoStore) insertDocuments(ctx context.Context, ds []Document) error {
 	if _, err := m.documents.InsertMany(ctx, ds); err != nil {
 		return fmt.Errorf("insert %d documents: %w", len(ds), store.Translate(err))
@@ -186,6 +173,9 @@ func (m *mongoStore) updateDocuments(ctx context.Context, ds []Document) error {
 				{Key: "label", Value: d.Label},
 				{Key: "data", Value: d.Data},
 				{Key: "updatedAt", Value: d.UpdatedAt},
+				{Key: "x", Value: d.Index},
+				{Key: "words", Value: d.Words},
+				{Key: "prefix", Value: d.Prefix},
 			}}})
 	}
 	res, err := m.documents.BulkWrite(ctx, writes)
@@ -225,6 +215,7 @@ func (m *mongoStore) typeOfDocuments(ctx context.Context, sc predicate.Filter, i
 func plainAll(ds []Document) []Document {
 	for i := range ds {
 		ds[i].Data = plainMap(ds[i].Data)
+		ds[i] = ds[i].bare()
 	}
 	return ds
 }
