@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"fmt"
+
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/registry"
 )
@@ -15,4 +17,36 @@ func refTarget(t registry.Target) model.RefTarget {
 	case registry.Hidden:
 	}
 	return model.Forbidden{ID: t.Of}
+}
+
+// given is an optional text, empty when there is none.
+func given(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// words are operators as texts.
+func words(ops []registry.FilterOp) []string {
+	out := make([]string, len(ops))
+	for i, op := range ops {
+		out[i] = string(op)
+	}
+	return out
+}
+
+// documentFacets are facets with their values as texts.
+func documentFacets(all []registry.Facet) []model.DocumentFacet {
+	out := make([]model.DocumentFacet, len(all))
+	for i, f := range all {
+		out[i] = model.DocumentFacet{Field: f.Field, Values: make([]model.DocumentFacetValue, len(f.Values))}
+		for j, v := range f.Values {
+			out[i].Values[j].Count = v.Count
+			if v.Value != nil {
+				out[i].Values[j].Value = new(fmt.Sprint(v.Value))
+			}
+		}
+	}
+	return out
 }

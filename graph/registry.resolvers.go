@@ -21,6 +21,16 @@ func (r *backlinkResolver) From(ctx context.Context, obj *registry.Reference) (*
 	return d, err
 }
 
+// Fields is the resolver for the fields field.
+func (r *contentTypeResolver) Fields(ctx context.Context, obj *registry.ContentType) ([]registry.Field, error) {
+	return r.Documents.Fields(ctx, obj.ID)
+}
+
+// FilterSchema is the resolver for the filterSchema field.
+func (r *contentTypeResolver) FilterSchema(ctx context.Context, obj *registry.ContentType) (map[string]any, error) {
+	return r.Documents.FilterSchema(ctx, obj.ID)
+}
+
 // Type is the resolver for the type field.
 func (r *documentResolver) Type(ctx context.Context, obj *registry.Document) (*registry.ContentType, error) {
 	t, err := loader.ContentType(ctx, obj.Type)
@@ -56,6 +66,16 @@ func (r *documentResolver) Backlinks(ctx context.Context, obj *registry.Document
 			return model.BacklinkEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
+}
+
+// Count is the resolver for the count field.
+func (r *documentConnectionResolver) Count(ctx context.Context, obj *model.DocumentConnection, limit int) (int, error) {
+	return r.Documents.Count(ctx, obj.Asked, limit)
+}
+
+// Operators is the resolver for the operators field.
+func (r *documentFieldResolver) Operators(ctx context.Context, obj *registry.Field) ([]string, error) {
+	return words(obj.Operators()), nil
 }
 
 // DefineContentType is the resolver for the defineContentType field.
@@ -106,18 +126,33 @@ func (r *queryResolver) ContentTypes(ctx context.Context) ([]registry.ContentTyp
 }
 
 // Documents is the resolver for the documents field.
-func (r *queryResolver) Documents(ctx context.Context, typeArg string, first *int, after *string, last *int, before *string) (*model.DocumentConnection, error) {
-	p, err := r.Resolver.Documents.List(ctx, typeArg, pageArgs(first, after, last, before))
+func (r *queryResolver) Documents(ctx context.Context, typeArg string, filter map[string]any, search *string, prefix *string, sort []registry.Sort, allowScan bool, first *int, after *string, last *int, before *string) (*model.DocumentConnection, error) {
+	asked := registry.ListCmd{
+		Type: typeArg, Filter: filter, Search: given(search), Prefix: given(prefix), Sort: sort, AllowScan: allowScan,
+		Page: pageArgs(first, after, last, before),
+	}
+	p, err := r.Resolver.Documents.List(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
 	loader.Saw(ctx, p.Items)
 	return &model.DocumentConnection{
-		Nodes: p.Items, PageInfo: pageInfo(p),
+		Nodes: p.Items, PageInfo: pageInfo(p), Asked: asked,
 		Edges: edges(p, func(cursor string, node registry.Document) model.DocumentEdge {
 			return model.DocumentEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
+}
+
+// DocumentFacets is the resolver for the documentFacets field.
+func (r *queryResolver) DocumentFacets(ctx context.Context, input model.DocumentFacetsInput) ([]model.DocumentFacet, error) {
+	all, err := r.Resolver.Documents.Facets(ctx, registry.FacetsCmd{
+		Type: input.Type, Filter: input.Filter, Search: given(input.Search), Fields: input.Fields, AllowScan: input.AllowScan,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return documentFacets(all), nil
 }
 
 // Resolve is the resolver for the resolve field.
@@ -150,14 +185,28 @@ func (r *referenceResolver) Target(ctx context.Context, obj *registry.Reference)
 // Backlink returns generated.BacklinkResolver implementation.
 func (r *Resolver) Backlink() generated.BacklinkResolver { return &backlinkResolver{r} }
 
+// ContentType returns generated.ContentTypeResolver implementation.
+func (r *Resolver) ContentType() generated.ContentTypeResolver { return &contentTypeResolver{r} }
+
 // Document returns generated.DocumentResolver implementation.
 func (r *Resolver) Document() generated.DocumentResolver { return &documentResolver{r} }
+
+// DocumentConnection returns generated.DocumentConnectionResolver implementation.
+func (r *Resolver) DocumentConnection() generated.DocumentConnectionResolver {
+	return &documentConnectionResolver{r}
+}
+
+// DocumentField returns generated.DocumentFieldResolver implementation.
+func (r *Resolver) DocumentField() generated.DocumentFieldResolver { return &documentFieldResolver{r} }
 
 // Reference returns generated.ReferenceResolver implementation.
 func (r *Resolver) Reference() generated.ReferenceResolver { return &referenceResolver{r} }
 
 type (
-	backlinkResolver  struct{ *Resolver }
-	documentResolver  struct{ *Resolver }
-	referenceResolver struct{ *Resolver }
+	backlinkResolver           struct{ *Resolver }
+	contentTypeResolver        struct{ *Resolver }
+	documentResolver           struct{ *Resolver }
+	documentConnectionResolver struct{ *Resolver }
+	documentFieldResolver      struct{ *Resolver }
+	referenceResolver          struct{ *Resolver }
 )
