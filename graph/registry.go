@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -44,9 +45,17 @@ func documentFacets(all []registry.Facet) []model.DocumentFacet {
 		for j, v := range f.Values {
 			out[i].Values[j].Count = v.Count
 			if v.Value != nil {
-				out[i].Values[j].Value = new(fmt.Sprint(v.Value))
+				out[i].Values[j].Value = new(facetText(v.Value))
 			}
 		}
 	}
 	return out
+}
+
+// facetText is a value as JSON writes it, a text without its quotes.
+func facetText(v any) string {
+	if n, ok := v.(float64); ok {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
 }
