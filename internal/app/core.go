@@ -126,6 +126,7 @@ func schema() store.Plan {
 		p.Collections = append(p.Collections, of()...)
 	}
 	p.Migrations = slices.Concat(account.Migrations(), rbac.Migrations(), plan.Migrations())
+	p.Migrations = append(p.Migrations, registry.FilterMigrations()...)
 	return p
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -138,7 +139,7 @@ func TestFilterOperators(t *testing.T) {
 		{target("by", m{"type": "user"}), ""},
 		{target("cast", m{"type": "person", "where": m{"born": m{"gt": 1940}}}), "Alien"},
 	} {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			if got := w.titles(ListCmd{Filter: tc.filter}); got != tc.want {
 				t.Errorf("%v selects %q; want %q", tc.filter, got, tc.want)
 			}
@@ -482,10 +483,10 @@ func TestSlots(t *testing.T) {
 		"an object":   object(m{"x": m{"type": "object", "index": true}}),
 		"no kind":     object(m{"x": m{"index": true}}),
 		"two kinds":   object(m{"x": m{"type": a{"string", "number"}, "index": true}}),
-		"additional":  m{"type": "object", "additionalProperties": m{"type": "string", "index": true}},
+		"additional":  {"type": "object", "additionalProperties": m{"type": "string", "index": true}},
 		"a number":    object(m{"x": m{"type": "number", "search": true}}),
 		"no boolean":  object(m{"x": m{"type": "string", "index": "yes"}}),
-		"no place":    m{"type": "object", "anyOf": a{object(m{"x": m{"type": "string", "index": true}})}},
+		"no place":    {"type": "object", "anyOf": a{object(m{"x": m{"type": "string", "index": true}})}},
 		"null in one": object(m{"x": m{"type": "array", "items": m{"type": a{"string", "null"}}, "index": true}}),
 	} {
 		_, err := w.Define(w.system, DefineCmd{Key: "bad", Name: "bad", Schema: schema})
@@ -518,5 +519,25 @@ func TestDerivedStaysInside(t *testing.T) {
 		if n := storetest.Count(t, w.db, "events", bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: true}}}}); n != 0 {
 			t.Errorf("%d events have %s", n, field)
 		}
+	}
+}
+
+// Documents of older releases are found by their labels after the migration.
+func TestDocumentPrefixes(t *testing.T) {
+	t.Parallel()
+	w, _ := cinema(t)
+	if _, err := w.db.Collection("documents").UpdateMany(t.Context(), bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "prefix", Value: ""}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.titles(ListCmd{Prefix: "emil"}); got != "" {
+		t.Fatalf("found %s", got)
+	}
+	for range 2 {
+		if err := documentPrefixes(t.Context(), w.db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.titles(ListCmd{Prefix: "emil"}); got != "émile Émilie" {
+		t.Errorf("found %s", got)
 	}
 }

@@ -118,11 +118,11 @@ func (q selection) wish() string {
 	if q.filter.IsAll() && len(q.sort) == 1 && q.sort[0].desc {
 		return ""
 	}
-	text := q.filter.String()
+	text := []string{q.filter.String()}
 	for _, k := range q.sort {
-		text += "\x00" + k.field + " " + strconv.FormatBool(k.desc)
+		text = append(text, k.field+" "+strconv.FormatBool(k.desc))
 	}
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(strings.Join(text, "\x00")))
 	return hex.EncodeToString(sum[:]) + ":"
 }
 

@@ -2,9 +2,9 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -23,7 +23,7 @@ func TestSortedListSourceEqualsFreshLoad(t *testing.T) {
 		docs := map[string]Document{}
 		var log []DocumentChange
 		matches := func(d Document) bool { return filter.Match(d.attributes("t")) }
-		fresh := func(_ context.Context, n int) ([]Document, error) {
+		fresh := func(_ context.Context, n int) ([]Document, error) { //nolint:unparam // as the store reads
 			all := make([]Document, 0, len(docs))
 			for _, d := range docs {
 				if matches(d) {
@@ -126,7 +126,7 @@ func TestDiff(t *testing.T) {
 			ids := rapid.SliceOfNDistinct(rapid.IntRange(0, 12), 0, 10, rapid.ID[int]).Draw(t, name)
 			out := make([]Document, len(ids))
 			for i, id := range ids {
-				out[i] = Document{ID: fmt.Sprint(id), Rev: rapid.IntRange(1, 2).Draw(t, "rev")}
+				out[i] = Document{ID: strconv.Itoa(id), Rev: rapid.IntRange(1, 2).Draw(t, "rev")}
 			}
 			return out
 		}
