@@ -5,6 +5,7 @@ import (
 
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -22,7 +23,7 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 	}
 	if l := in.Documents; l != nil {
 		given = append(given, func(ctx context.Context) (live.Channel, error) {
-			return channel(r.Documents.ListChannel(ctx, l.Type, l.First))
+			return channel(r.Documents.ListChannel(ctx, registry.FollowCmd{Type: l.Type, First: l.First, Filter: l.Filter, Sort: l.Sort}))
 		})
 	}
 	if d := in.Document; d != nil {

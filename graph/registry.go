@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/graph/model"
@@ -96,4 +98,36 @@ func (r *Resolver) backlinks(ctx context.Context, cmd registry.BacklinksCmd) (*m
 			return model.BacklinkEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
+}
+
+// words are operators as texts.
+func words(ops []registry.FilterOp) []string {
+	out := make([]string, len(ops))
+	for i, op := range ops {
+		out[i] = string(op)
+	}
+	return out
+}
+
+// documentFacets are facets with their values as texts.
+func documentFacets(all []registry.Facet) []model.DocumentFacet {
+	out := make([]model.DocumentFacet, len(all))
+	for i, f := range all {
+		out[i] = model.DocumentFacet{Field: f.Field, Values: make([]model.DocumentFacetValue, len(f.Values))}
+		for j, v := range f.Values {
+			out[i].Values[j].Count = v.Count
+			if v.Value != nil {
+				out[i].Values[j].Value = new(facetText(v.Value))
+			}
+		}
+	}
+	return out
+}
+
+// facetText is a value as JSON writes it, a text without its quotes.
+func facetText(v any) string {
+	if n, ok := v.(float64); ok {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
 }

@@ -54,6 +54,16 @@ func (r *contentTypeResolver) Outdated(ctx context.Context, obj *registry.Conten
 	return int(n), err
 }
 
+// Fields is the resolver for the fields field.
+func (r *contentTypeResolver) Fields(ctx context.Context, obj *registry.ContentType) ([]registry.Field, error) {
+	return r.Documents.Fields(ctx, obj.ID)
+}
+
+// FilterSchema is the resolver for the filterSchema field.
+func (r *contentTypeResolver) FilterSchema(ctx context.Context, obj *registry.ContentType) (map[string]any, error) {
+	return r.Documents.FilterSchema(ctx, obj.ID)
+}
+
 // Before is the resolver for the before field.
 func (r *differenceResolver) Before(ctx context.Context, obj *registry.Difference) (map[string]any, error) {
 	return boxed(obj.Before, obj.Op != "add"), nil
@@ -115,6 +125,16 @@ func (r *documentResolver) History(ctx context.Context, obj *registry.Document, 
 			return model.RevisionEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
+}
+
+// Count is the resolver for the count field.
+func (r *documentConnectionResolver) Count(ctx context.Context, obj *model.DocumentConnection, limit int) (int, error) {
+	return r.Documents.Count(ctx, obj.Asked, limit)
+}
+
+// Operators is the resolver for the operators field.
+func (r *documentFieldResolver) Operators(ctx context.Context, obj *registry.Field) ([]string, error) {
+	return words(obj.Operators()), nil
 }
 
 // DefineContentType is the resolver for the defineContentType field.
@@ -283,18 +303,33 @@ func (r *queryResolver) Backlinks(ctx context.Context, to ref.Ref, types []strin
 }
 
 // Documents is the resolver for the documents field.
-func (r *queryResolver) Documents(ctx context.Context, typeArg string, first *int, after *string, last *int, before *string) (*model.DocumentConnection, error) {
-	p, err := r.Resolver.Documents.List(ctx, typeArg, pageArgs(first, after, last, before))
+func (r *queryResolver) Documents(ctx context.Context, typeArg string, filter map[string]any, search *string, prefix *string, sort []registry.Sort, allowScan bool, first *int, after *string, last *int, before *string) (*model.DocumentConnection, error) {
+	asked := registry.ListCmd{
+		Type: typeArg, Filter: filter, Search: text(search), Prefix: text(prefix), Sort: sort, AllowScan: allowScan,
+		Page: pageArgs(first, after, last, before),
+	}
+	p, err := r.Resolver.Documents.List(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
 	loader.Saw(ctx, p.Items)
 	return &model.DocumentConnection{
-		Nodes: p.Items, PageInfo: pageInfo(p),
+		Nodes: p.Items, PageInfo: pageInfo(p), Asked: asked,
 		Edges: edges(p, func(cursor string, node registry.Document) model.DocumentEdge {
 			return model.DocumentEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
+}
+
+// DocumentFacets is the resolver for the documentFacets field.
+func (r *queryResolver) DocumentFacets(ctx context.Context, input model.DocumentFacetsInput) ([]model.DocumentFacet, error) {
+	all, err := r.Resolver.Documents.Facets(ctx, registry.FacetsCmd{
+		Type: input.Type, Filter: input.Filter, Search: text(input.Search), Fields: input.Fields, AllowScan: input.AllowScan,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return documentFacets(all), nil
 }
 
 // Resolve is the resolver for the resolve field.
@@ -386,6 +421,14 @@ func (r *Resolver) Difference() generated.DifferenceResolver { return &differenc
 // Document returns generated.DocumentResolver implementation.
 func (r *Resolver) Document() generated.DocumentResolver { return &documentResolver{r} }
 
+// DocumentConnection returns generated.DocumentConnectionResolver implementation.
+func (r *Resolver) DocumentConnection() generated.DocumentConnectionResolver {
+	return &documentConnectionResolver{r}
+}
+
+// DocumentField returns generated.DocumentFieldResolver implementation.
+func (r *Resolver) DocumentField() generated.DocumentFieldResolver { return &documentFieldResolver{r} }
+
 // Note returns generated.NoteResolver implementation.
 func (r *Resolver) Note() generated.NoteResolver { return &noteResolver{r} }
 
@@ -407,17 +450,19 @@ func (r *Resolver) TrashedDocument() generated.TrashedDocumentResolver {
 }
 
 type (
-	attachmentResolver      struct{ *Resolver }
-	backlinkResolver        struct{ *Resolver }
-	bookmarkResolver        struct{ *Resolver }
-	commentResolver         struct{ *Resolver }
-	contentTypeResolver     struct{ *Resolver }
-	differenceResolver      struct{ *Resolver }
-	documentResolver        struct{ *Resolver }
-	noteResolver            struct{ *Resolver }
-	referenceResolver       struct{ *Resolver }
-	revisionResolver        struct{ *Resolver }
-	tagResolver             struct{ *Resolver }
-	taskResolver            struct{ *Resolver }
-	trashedDocumentResolver struct{ *Resolver }
+	attachmentResolver         struct{ *Resolver }
+	backlinkResolver           struct{ *Resolver }
+	bookmarkResolver           struct{ *Resolver }
+	commentResolver            struct{ *Resolver }
+	contentTypeResolver        struct{ *Resolver }
+	differenceResolver         struct{ *Resolver }
+	documentResolver           struct{ *Resolver }
+	documentConnectionResolver struct{ *Resolver }
+	documentFieldResolver      struct{ *Resolver }
+	noteResolver               struct{ *Resolver }
+	referenceResolver          struct{ *Resolver }
+	revisionResolver           struct{ *Resolver }
+	tagResolver                struct{ *Resolver }
+	taskResolver               struct{ *Resolver }
+	trashedDocumentResolver    struct{ *Resolver }
 )

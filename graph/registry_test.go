@@ -274,3 +274,63 @@ func TestFindsOfAPage(t *testing.T) {
 		t.Errorf("backlinks of the last = %+v; want an empty list", b)
 	}
 }
+
+// Filters, sorts, counts and facets by GraphQL, and what a client learns of the fields.
+func TestDocumentsFiltered(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.define("note", map[string]any{"type": "object", "properties": map[string]any{
+		"title": map[string]any{"type": "string", "index": true, "search": true},
+		"n":     map[string]any{"type": "number", "index": true},
+		"in":    map[string]any{"type": "object", "properties": map[string]any{"x": map[string]any{"type": "boolean", "index": true}}},
+	}})
+	for i, title := range []string{"one", "two", "three"} {
+		s.create(map[string]any{"title": title, "n": i * 1_000_000, "in": map[string]any{"x": i > 0}})
+	}
+	var out json.RawMessage
+	for doc, want := range map[string]string{
+		`{ documents(type: "note", filter: {n: {gt: 0}}, sort: [{field: "n"}], first: 1) { nodes { label } count } }`:                       `{"documents":{"nodes":[{"label":"two"}],"count":2}}`,
+		`{ documents(type: "note", filter: {field: "in.x", op: "eq", value: true}, sort: [{field: "n", desc: true}]) { nodes { label } } }`: `{"documents":{"nodes":[{"label":"three"},{"label":"two"}]}}`,
+		`{ documents(type: "note", search: "THREE") { nodes { label } count(limit: 1) } }`:                                                  `{"documents":{"nodes":[{"label":"three"}],"count":1}}`,
+		`{ documents(type: "note", prefix: "T", filter: {title: {startsWith: "tw"}}) { nodes { label } } }`:                                 `{"documents":{"nodes":[{"label":"two"}]}}`,
+		`{ documentFacets(input: {type: "note", fields: ["n", "in.x"], filter: {n: {gte: 1000000}}}) { field values { value count } } }`: `{"documentFacets":[{"field":"n","values":[{"value":"1000000","count":1},{"value":"2000000","count":1}]},` +
+			`{"field":"in.x","values":[{"value":"true","count":2}]}]}`,
+	} {
+		s.must(doc, nil, &out)
+		if string(out) != want {
+			t.Errorf("%s gives %s; want %s", doc, out, want)
+		}
+	}
+	for doc, code := range map[string]string{
+		`{ documents(type: "note", filter: {rev: {eq: 1}}) { nodes { id } } }`:    "NOT_INDEXED",
+		`{ documents(type: "note", filter: {n: {eq: "x"}}) { nodes { id } } }`:    "FILTER_INVALID",
+		`{ documents(type: "note") { count(limit: 0) } }`:                         "FILTER_INVALID",
+		`{ documentFacets(input: {type: "note", fields: ["rev"]}) { field } }`:    "FILTER_INVALID",
+		`{ documents(type: "note", sort: [{field: "rev"}]) { nodes { id } } }`:    "NOT_INDEXED",
+		`{ documents(type: "note", sort: [{field: "n"}], after: "x") { count } }`: "BAD_CURSOR",
+	} {
+		if g := s.query(doc, nil); g.code() != code {
+			t.Errorf("%s: %s; want %s", doc, g.body, code)
+		}
+	}
+	type typ struct {
+		Fields []struct {
+			Name, Kind              string
+			List, Indexed, Searched bool
+			Operators               []string
+		}
+		FilterSchema map[string]any
+		Native       bool
+	}
+	var types struct{ ContentTypes []typ }
+	s.must(`{ contentTypes { fields { name kind list indexed searched operators } filterSchema native } }`, nil, &types)
+	types.ContentTypes = slices.DeleteFunc(types.ContentTypes, func(t typ) bool { return t.Native })
+	fields := types.ContentTypes[0].Fields
+	if got := fmt.Sprint(fields[len(fields)-1]); got != "{title TEXT false true true [eq ne in gt gte lt lte exists contains startsWith]}" || len(fields) != 9 {
+		t.Errorf("fields %v", fields)
+	}
+	properties, _ := types.ContentTypes[0].FilterSchema["properties"].(map[string]any)
+	if n, ok := properties["n"].(map[string]any); !ok || n["x-indexed"] != true || properties["in.x"] != nil {
+		t.Errorf("schema %v", types.ContentTypes[0].FilterSchema)
+	}
+}

@@ -234,6 +234,29 @@ func fieldContext_ListChange_index(_ context.Context, ec *executionContext, fiel
 	return graphql.NewScalarFieldContext("ListChange", field, false, false, "Int")
 }
 
+func _ListChange_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ListChange_from(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOInt2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ListChange_from(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ListChange", field, false, false, "Int")
+}
+
 func _ListChange_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1103,7 +1126,7 @@ func unmarshalInputDocumentListInput(ctx context.Context, ec *executionContext, 
 		asMap["first"] = 20
 	}
 
-	fieldsInOrder := [...]string{"type", "first"}
+	fieldsInOrder := [...]string{"type", "first", "filter", "sort"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1124,6 +1147,20 @@ func unmarshalInputDocumentListInput(ctx context.Context, ec *executionContext, 
 				return it, err
 			}
 			it.First = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := unmarshalOJSON2map(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "sort":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sort"))
+			data, err := unmarshalODocumentSortInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSortᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Sort = data
 		}
 	}
 	return it, nil
@@ -1448,6 +1485,11 @@ func _ListChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 		case "index":
 			out.Values[i] = _ListChange_index(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "from":
+			out.Values[i] = _ListChange_from(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "document":

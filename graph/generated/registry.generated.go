@@ -4,6 +4,7 @@ package generated
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -42,6 +43,8 @@ type ContentTypeResolver interface {
 	Aliases(ctx context.Context, obj *registry.ContentType) ([]string, error)
 
 	Outdated(ctx context.Context, obj *registry.ContentType) (int, error)
+	Fields(ctx context.Context, obj *registry.ContentType) ([]registry.Field, error)
+	FilterSchema(ctx context.Context, obj *registry.ContentType) (map[string]any, error)
 }
 type DifferenceResolver interface {
 	Before(ctx context.Context, obj *registry.Difference) (map[string]any, error)
@@ -59,6 +62,12 @@ type DocumentResolver interface {
 	References(ctx context.Context, obj *registry.Document) ([]registry.Reference, error)
 	Backlinks(ctx context.Context, obj *registry.Document, types []string, first *int, after *string, last *int, before *string) (*model.BacklinkConnection, error)
 	History(ctx context.Context, obj *registry.Document, first *int, after *string, last *int, before *string) (*model.RevisionConnection, error)
+}
+type DocumentConnectionResolver interface {
+	Count(ctx context.Context, obj *model.DocumentConnection, limit int) (int, error)
+}
+type DocumentFieldResolver interface {
+	Operators(ctx context.Context, obj *registry.Field) ([]string, error)
 }
 type NoteResolver interface {
 	About(ctx context.Context, obj *registry.Note) ([]model.RefTarget, error)
@@ -87,6 +96,20 @@ type TrashedDocumentResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func field_DocumentConnection_count_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "limit",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNInt2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["limit"] = arg0
+	return args, nil
+}
 
 func field_Document_backlinks_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -1067,6 +1090,61 @@ func fieldContext_ContentType_outdated(_ context.Context, ec *executionContext, 
 	return graphql.NewScalarFieldContext("ContentType", field, true, true, "Int")
 }
 
+func _ContentType_fields(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContentType_fields(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ContentType().Fields(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.Field) graphql.Marshaler {
+			return marshalNDocumentField2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐFieldᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContentType_fields(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContentType",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DocumentField(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContentType_filterSchema(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContentType_filterSchema(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ContentType().FilterSchema(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return marshalNJSONSchema2map(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContentType_filterSchema(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContentType", field, true, true, "JSONSchema")
+}
+
 func _CreateDocumentPayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateDocumentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2004,6 +2082,50 @@ func fieldContext_DocumentConnection_pageInfo(_ context.Context, ec *executionCo
 	return fc, nil
 }
 
+func _DocumentConnection_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentConnection_count(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.DocumentConnection().Count(ctx, obj, fc.Args["limit"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentConnection_count(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DocumentConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_DocumentConnection_count_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _DocumentEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2057,6 +2179,245 @@ func fieldContext_DocumentEdge_node(_ context.Context, ec *executionContext, fie
 		},
 	}
 	return fc, nil
+}
+
+func _DocumentFacet_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentFacet_field(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentFacet_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentFacet", field, false, false, "String")
+}
+
+func _DocumentFacet_values(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacet) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentFacet_values(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Values, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.DocumentFacetValue) graphql.Marshaler {
+			return marshalNDocumentFacetValue2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentFacet_values(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DocumentFacet",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DocumentFacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _DocumentFacetValue_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacetValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentFacetValue_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DocumentFacetValue_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentFacetValue", field, false, false, "String")
+}
+
+func _DocumentFacetValue_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacetValue) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentFacetValue_count(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentFacetValue_count(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentFacetValue", field, false, false, "Int")
+}
+
+func _DocumentField_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentField_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentField_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentField", field, false, false, "String")
+}
+
+func _DocumentField_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentField_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v registry.FieldKind) graphql.Marshaler {
+			return marshalNFieldKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐFieldKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentField_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentField", field, false, false, "FieldKind")
+}
+
+func _DocumentField_list(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentField_list(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.List, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentField_list(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentField", field, false, false, "Boolean")
+}
+
+func _DocumentField_indexed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentField_indexed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Indexed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentField_indexed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentField", field, false, false, "Boolean")
+}
+
+func _DocumentField_searched(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentField_searched(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Searched, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentField_searched(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentField", field, false, false, "Boolean")
+}
+
+func _DocumentField_operators(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DocumentField_operators(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.DocumentField().Operators(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DocumentField_operators(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DocumentField", field, true, true, "String")
 }
 
 func _EvolveContentTypePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EvolveContentTypePayload) (ret graphql.Marshaler) {
@@ -4091,6 +4452,133 @@ func UnmarshalDeleteDocumentInput(ctx context.Context, raw any) (model.DeleteDoc
 	return out, err
 }
 
+func unmarshalInputDocumentFacetsInput(ctx context.Context, ec *executionContext, obj any) (model.DocumentFacetsInput, error) {
+	var it model.DocumentFacetsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["allowScan"]; !present {
+		asMap["allowScan"] = false
+	}
+
+	fieldsInOrder := [...]string{"type", "filter", "search", "fields", "allowScan"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := unmarshalOJSON2map(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = data
+		case "fields":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fields"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Fields = data
+		case "allowScan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowScan"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllowScan = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDocumentFacetsInput unmarshals raw into the DocumentFacetsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDocumentFacetsInput(ctx context.Context, raw any) (model.DocumentFacetsInput, error) {
+	var out model.DocumentFacetsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DocumentFacetsInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDocumentSortInput(ctx context.Context, ec *executionContext, obj any) (registry.Sort, error) {
+	var it registry.Sort
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["desc"]; !present {
+		asMap["desc"] = false
+	}
+
+	fieldsInOrder := [...]string{"field", "desc"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "desc":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("desc"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Desc = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDocumentSortInput unmarshals raw into the DocumentSortInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDocumentSortInput(ctx context.Context, raw any) (registry.Sort, error) {
+	var out registry.Sort
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DocumentSortInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputEvolveContentTypeInput(ctx context.Context, ec *executionContext, obj any) (model.EvolveContentTypeInput, error) {
 	var it model.EvolveContentTypeInput
 	if obj == nil {
@@ -5100,6 +5588,18 @@ func _ContentType(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 				func(ctx context.Context) graphql.Marshaler {
 					return _ContentType_outdated(ctx, ec, field, obj)
 				})
+		case "fields":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _ContentType_fields(ctx, ec, field, obj)
+				})
+		case "filterSchema":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _ContentType_filterSchema(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -5469,18 +5969,24 @@ func _DocumentConnection(ctx context.Context, ec *executionContext, sel ast.Sele
 		case "edges":
 			out.Values[i] = _DocumentConnection_edges(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nodes":
 			out.Values[i] = _DocumentConnection_nodes(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageInfo":
 			out.Values[i] = _DocumentConnection_pageInfo(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "count":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _DocumentConnection_count(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -5519,6 +6025,141 @@ func _DocumentEdge(ctx context.Context, ec *executionContext, sel ast.SelectionS
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var documentFacetImplementors = []string{"DocumentFacet"}
+
+func _DocumentFacet(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DocumentFacet) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, documentFacetImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DocumentFacet")
+		case "field":
+			out.Values[i] = _DocumentFacet_field(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "values":
+			out.Values[i] = _DocumentFacet_values(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var documentFacetValueImplementors = []string{"DocumentFacetValue"}
+
+func _DocumentFacetValue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DocumentFacetValue) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, documentFacetValueImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DocumentFacetValue")
+		case "value":
+			out.Values[i] = _DocumentFacetValue_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = _DocumentFacetValue_count(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var documentFieldImplementors = []string{"DocumentField"}
+
+func _DocumentField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Field) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, documentFieldImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DocumentField")
+		case "name":
+			out.Values[i] = _DocumentField_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = _DocumentField_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "list":
+			out.Values[i] = _DocumentField_list(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "indexed":
+			out.Values[i] = _DocumentField_indexed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "searched":
+			out.Values[i] = _DocumentField_searched(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "operators":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _DocumentField_operators(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -6791,6 +7432,71 @@ func marshalNDocumentEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 	return ret
 }
 
+func marshalNDocumentFacet2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacet(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.DocumentFacet) graphql.Marshaler {
+	return _DocumentFacet(ctx, ec, sel, &v)
+}
+
+func marshalNDocumentFacet2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.DocumentFacet) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNDocumentFacet2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacet(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNDocumentFacetValue2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetValue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.DocumentFacetValue) graphql.Marshaler {
+	return _DocumentFacetValue(ctx, ec, sel, &v)
+}
+
+func marshalNDocumentFacetValue2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetValueᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.DocumentFacetValue) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNDocumentFacetValue2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetValue(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNDocumentFacetsInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetsInput(ctx context.Context, ec *executionContext, v any) (model.DocumentFacetsInput, error) {
+	res, err := unmarshalInputDocumentFacetsInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDocumentField2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.Field) graphql.Marshaler {
+	return _DocumentField(ctx, ec, sel, &v)
+}
+
+func marshalNDocumentField2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐFieldᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Field) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNDocumentField2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐField(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNDocumentOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐOp(ctx context.Context, ec *executionContext, v any) (registry.Op, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := registry.Op(tmp)
@@ -6806,6 +7512,11 @@ func marshalNDocumentOp2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋre
 	return res
 }
 
+func unmarshalNDocumentSortInput2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSort(ctx context.Context, ec *executionContext, v any) (registry.Sort, error) {
+	res, err := unmarshalInputDocumentSortInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNEvolveContentTypeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEvolveContentTypeInput(ctx context.Context, ec *executionContext, v any) (model.EvolveContentTypeInput, error) {
 	res, err := unmarshalInputEvolveContentTypeInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -6817,6 +7528,21 @@ func marshalNEvolveContentTypePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendboo
 		return graphql.Null
 	}
 	return _EvolveContentTypePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNFieldKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐFieldKind(ctx context.Context, ec *executionContext, v any) (registry.FieldKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := registry.FieldKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNFieldKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐFieldKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.FieldKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "FieldKind!")
+	}
+	return res
 }
 
 func unmarshalNJSONSchema2map(ctx context.Context, ec *executionContext, v any) (map[string]any, error) {
@@ -7131,6 +7857,23 @@ func marshalODocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋr
 		return graphql.Null
 	}
 	return _Document(ctx, ec, sel, v)
+}
+
+func unmarshalODocumentSortInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSortᚄ(ctx context.Context, ec *executionContext, v any) ([]registry.Sort, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]registry.Sort, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNDocumentSortInput2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSort(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func marshalORefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.RefTarget) graphql.Marshaler {

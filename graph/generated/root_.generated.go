@@ -33,6 +33,8 @@ type ResolverRoot interface {
 	Device() DeviceResolver
 	Difference() DifferenceResolver
 	Document() DocumentResolver
+	DocumentConnection() DocumentConnectionResolver
+	DocumentField() DocumentFieldResolver
 	Factor() FactorResolver
 	FeatureUsage() FeatureUsageResolver
 	FieldRule() FieldRuleResolver
@@ -117,7 +119,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentChannelInput)),
+			graphql.NewInputUnmarshaler("DocumentFacetsInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentFacetsInput)),
 			graphql.NewInputUnmarshaler("DocumentListInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentListInput)),
+			graphql.NewInputUnmarshaler("DocumentSortInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentSortInput)),
 			graphql.NewInputUnmarshaler("EnableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputEnableUserInput)),
 			graphql.NewInputUnmarshaler("EndAddonInput", graphql.BindUnmarshaler(ec, unmarshalInputEndAddonInput)),
 			graphql.NewInputUnmarshaler("EndSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputEndSessionInput)),
@@ -960,7 +964,7 @@ input ChannelInput {
   key: String!
   "A report, recomputed as events arrive. It must be given by ` + "`" + `last` + "`" + `."
   report: ReportInput
-  "The newest documents of a content type."
+  "The first documents of a content type, the newest first unless sorted."
   documents: DocumentListInput
   "One document."
   document: DocumentChannelInput
@@ -992,6 +996,10 @@ input DocumentListInput {
   type: String!
   "How many documents, 1 to 100."
   first: Int! = 20
+  "As that of the query ` + "`" + `documents` + "`" + `, but without ` + "`" + `target` + "`" + `."
+  filter: JSON
+  "As that of the query ` + "`" + `documents` + "`" + `."
+  sort: [DocumentSortInput!]
 }
 
 "Which document is to be followed."
@@ -1116,7 +1124,7 @@ type BacklinkList @shareable {
   references: [ListedReference!]!
 }
 
-"The documents of a list, newest first."
+"The documents of a list, in its order."
 type DocumentList @shareable {
   "The documents."
   documents: [ListedDocument!]!
@@ -1130,6 +1138,8 @@ enum ListOp {
   LEAVE
   "The document changed and kept its place."
   UPDATE
+  "The document changed and stands elsewhere: take it from ` + "`" + `from` + "`" + `, then put it in at ` + "`" + `index` + "`" + `."
+  MOVE
 }
 
 "One change of a list."
@@ -1140,6 +1150,8 @@ type ListChange @shareable {
   id: ID!
   "Place of the document after the change, from 0; -1 when it left."
   index: Int!
+  "Place of the document before it moved; null unless it did."
+  from: Int
   "The document after the change; null when it left."
   document: ListedDocument
 }
@@ -2885,7 +2897,8 @@ type ContentType implements Node {
   name: String!
   """
   JSON Schema of the data; formats are checked. A property with the keyword ` + "`" + `reference: {to: [...], onDelete: ...}` + "`" + ` holds the
-  global id of another object. The keyword ` + "`" + `label` + "`" + ` at the top names the property that names a document.
+  global id of another object. A property with ` + "`" + `index: true` + "`" + ` can be filtered, sorted and counted, at most 16 of a type; a text with
+  ` + "`" + `search: true` + "`" + ` takes part in text search. The keyword ` + "`" + `label` + "`" + ` at the top names the property that names a document.
   """
   schema: JSONSchema!
   "Counts the changes of the schema, from 1."
@@ -2898,6 +2911,10 @@ type ContentType implements Node {
   native: Boolean!
   "How many of its documents are still stored by an older version of the schema; they are read by the newest all the same."
   outdated: Int!
+  "What filters, sorts and facets of its documents can name: what every document has, and the scalars of the data."
+  fields: [DocumentField!]!
+  "JSON Schema of the filters of its documents."
+  filterSchema: JSONSchema!
 }
 
 "Whether a content type is in use."
@@ -2906,6 +2923,74 @@ enum ContentTypeState {
   ACTIVE
   "Documents of it are neither made nor seen; what points at one leads to an ` + "`" + `UnknownType` + "`" + `."
   RETIRED
+}
+
+"What the values of a field are."
+enum FieldKind {
+  "A text."
+  TEXT
+  "A number."
+  NUMBER
+  "True or false."
+  BOOLEAN
+  "A date or a time as a text, compared as a text."
+  DATE
+  "A global id."
+  REFERENCE
+}
+
+"A part of a document that filters, sorts and facets can name."
+type DocumentField {
+  "As filters name it: the path in the data with dots, or what every document has."
+  name: String!
+  "What its values are."
+  kind: FieldKind!
+  "Whether it holds a list of such values."
+  list: Boolean!
+  "Whether an index serves it; else only ` + "`" + `allowScan` + "`" + ` lets it be asked for alone."
+  indexed: Boolean!
+  "Whether text search looks into it."
+  searched: Boolean!
+  "The operators that filters have for it."
+  operators: [String!]!
+}
+
+"A field to sort by."
+input DocumentSortInput {
+  "Name of the field. It must be indexed if it is the first."
+  field: String!
+  "The greatest first; absent values then come last, else first."
+  desc: Boolean! = false
+}
+
+"Which documents ` + "`" + `documentFacets` + "`" + ` counts, and by what."
+input DocumentFacetsInput {
+  "Key of the content type."
+  type: String!
+  "As that of ` + "`" + `documents` + "`" + `."
+  filter: JSON
+  "As that of ` + "`" + `documents` + "`" + `."
+  search: String
+  "Names of 1 to 10 indexed fields of the data."
+  fields: [String!]!
+  "As that of ` + "`" + `documents` + "`" + `."
+  allowScan: Boolean! = false
+}
+
+"The most frequent values of a field."
+type DocumentFacet {
+  "Name of the field."
+  field: String!
+  "At most 50 values, the most frequent first. Of a list each element counts."
+  values: [DocumentFacetValue!]!
+}
+
+"A value of a field, and in how many documents it is."
+type DocumentFacetValue {
+  "The value as a text; null for documents without one."
+  value: String
+  "How many documents have it."
+  count: Int!
 }
 
 "A piece of content: data of a content type, which may point at any object."
@@ -3189,6 +3274,8 @@ type DocumentConnection {
   nodes: [Document!]!
   "Where this page lies."
   pageInfo: PageInfo!
+  "How many documents the whole list has, counted up to the limit, 1 to 10,000. Only asked for when it is read."
+  count(limit: Int! = 1000): Int!
 }
 
 "A document in a list."
@@ -3488,9 +3575,26 @@ extend type Query {
   "What leads to an object of any type, as far as the caller may see it, the newest first."
   backlinks(to: ID!, types: [String!], first: Int, after: String, last: Int, before: String): BacklinkConnection!
     @access(rule: PERMISSION, permission: "registry.document.read")
-  "Documents of one content type, newest first, or oldest first with ` + "`" + `last` + "`" + `."
-  documents(type: String!, first: Int, after: String, last: Int, before: String): DocumentConnection!
-    @access(rule: PERMISSION, permission: "registry.document.read")
+  """
+  Documents of one content type, the newest first unless sorted. ` + "`" + `filter` + "`" + ` is an object as ` + "`" + `ContentType.filterSchema` + "`" + ` has it;
+  ` + "`" + `search` + "`" + ` is words that must all be in the searched fields; ` + "`" + `prefix` + "`" + ` is what the label begins with, whatever its case and
+  accents. Without an index only who holds ` + "`" + `registry.document.scan` + "`" + ` may ask, with ` + "`" + `allowScan` + "`" + `. Errors: CONTENT_TYPE_UNKNOWN,
+  FILTER_INVALID (with a JSON Pointer), NOT_INDEXED and FIELD_FORBIDDEN (with the field), FILTER_TOO_BROAD, PAGE_SIZE, BAD_CURSOR.
+  """
+  documents(
+    type: String!
+    filter: JSON
+    search: String
+    prefix: String
+    sort: [DocumentSortInput!]
+    allowScan: Boolean! = false
+    first: Int
+    after: String
+    last: Int
+    before: String
+  ): DocumentConnection! @access(rule: PERMISSION, permission: "registry.document.read")
+  "How often the values of some fields are among documents. Errors: as those of ` + "`" + `documents` + "`" + `."
+  documentFacets(input: DocumentFacetsInput!): [DocumentFacet!]! @access(rule: PERMISSION, permission: "registry.document.read")
   "What these global ids lead to, in the order asked, at most 200: one read for each type of object."
   resolve(refs: [ID!]!): [RefTarget!]! @access(rule: USER)
 }
@@ -5006,6 +5110,10 @@ func childFields_ContentType(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ContentType_native(ctx, ec, field)
 	case "outdated":
 		return fieldContext_ContentType_outdated(ctx, ec, field)
+	case "fields":
+		return fieldContext_ContentType_fields(ctx, ec, field)
+	case "filterSchema":
+		return fieldContext_ContentType_filterSchema(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContentType", field.Name)
 }
@@ -5256,6 +5364,8 @@ func childFields_DocumentConnection(ctx context.Context, ec *executionContext, f
 		return fieldContext_DocumentConnection_nodes(ctx, ec, field)
 	case "pageInfo":
 		return fieldContext_DocumentConnection_pageInfo(ctx, ec, field)
+	case "count":
+		return fieldContext_DocumentConnection_count(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DocumentConnection", field.Name)
 }
@@ -5268,6 +5378,44 @@ func childFields_DocumentEdge(ctx context.Context, ec *executionContext, field g
 		return fieldContext_DocumentEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DocumentEdge", field.Name)
+}
+
+func childFields_DocumentFacet(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return fieldContext_DocumentFacet_field(ctx, ec, field)
+	case "values":
+		return fieldContext_DocumentFacet_values(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DocumentFacet", field.Name)
+}
+
+func childFields_DocumentFacetValue(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "value":
+		return fieldContext_DocumentFacetValue_value(ctx, ec, field)
+	case "count":
+		return fieldContext_DocumentFacetValue_count(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DocumentFacetValue", field.Name)
+}
+
+func childFields_DocumentField(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_DocumentField_name(ctx, ec, field)
+	case "kind":
+		return fieldContext_DocumentField_kind(ctx, ec, field)
+	case "list":
+		return fieldContext_DocumentField_list(ctx, ec, field)
+	case "indexed":
+		return fieldContext_DocumentField_indexed(ctx, ec, field)
+	case "searched":
+		return fieldContext_DocumentField_searched(ctx, ec, field)
+	case "operators":
+		return fieldContext_DocumentField_operators(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DocumentField", field.Name)
 }
 
 func childFields_ElevatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5760,6 +5908,8 @@ func childFields_ListChange(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_ListChange_id(ctx, ec, field)
 	case "index":
 		return fieldContext_ListChange_index(ctx, ec, field)
+	case "from":
+		return fieldContext_ListChange_from(ctx, ec, field)
 	case "document":
 		return fieldContext_ListChange_document(ctx, ec, field)
 	}

@@ -267,7 +267,7 @@ type ChannelInput struct {
 	Key string `json:"key"`
 	// A report, recomputed as events arrive. It must be given by `last`.
 	Report *ReportInput `json:"report,omitempty"`
-	// The newest documents of a content type.
+	// The first documents of a content type, the newest first unless sorted.
 	Documents *DocumentListInput `json:"documents,omitempty"`
 	// One document.
 	Document *DocumentChannelInput `json:"document,omitempty"`
@@ -514,16 +514,6 @@ type DocumentChannelInput struct {
 	ID ref.Ref `json:"id"`
 }
 
-// One page of documents.
-type DocumentConnection struct {
-	// The documents with their cursors.
-	Edges []DocumentEdge `json:"edges"`
-	// The documents alone.
-	Nodes []registry.Document `json:"nodes"`
-	// Where this page lies.
-	PageInfo PageInfo `json:"pageInfo"`
-}
-
 // A document in a list.
 type DocumentEdge struct {
 	// Position of this document in the list.
@@ -532,12 +522,46 @@ type DocumentEdge struct {
 	Node registry.Document `json:"node"`
 }
 
+// The most frequent values of a field.
+type DocumentFacet struct {
+	// Name of the field.
+	Field string `json:"field"`
+	// At most 50 values, the most frequent first. Of a list each element counts.
+	Values []DocumentFacetValue `json:"values"`
+}
+
+// A value of a field, and in how many documents it is.
+type DocumentFacetValue struct {
+	// The value as a text; null for documents without one.
+	Value *string `json:"value,omitempty"`
+	// How many documents have it.
+	Count int `json:"count"`
+}
+
+// Which documents `documentFacets` counts, and by what.
+type DocumentFacetsInput struct {
+	// Key of the content type.
+	Type string `json:"type"`
+	// As that of `documents`.
+	Filter map[string]any `json:"filter,omitempty"`
+	// As that of `documents`.
+	Search *string `json:"search,omitempty"`
+	// Names of 1 to 10 indexed fields of the data.
+	Fields []string `json:"fields"`
+	// As that of `documents`.
+	AllowScan bool `json:"allowScan"`
+}
+
 // What a document list is to show.
 type DocumentListInput struct {
 	// Key of the content type.
 	Type string `json:"type"`
 	// How many documents, 1 to 100.
 	First int `json:"first"`
+	// As that of the query `documents`, but without `target`.
+	Filter map[string]any `json:"filter,omitempty"`
+	// As that of the query `documents`.
+	Sort []registry.Sort `json:"sort,omitempty"`
 }
 
 // Answer of `elevate`.

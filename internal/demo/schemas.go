@@ -4,23 +4,24 @@ package demo
 // when that is deleted.
 var (
 	airportSchema = object([]string{"iata", "name"}, props{
-		"iata": str(3, 4), "name": str(1, 100), "city": str(0, 100), "state": str(0, 100), "country": str(0, 100),
+		"iata": indexed(str(3, 4)), "name": searched(str(1, 100)), "city": indexed(searched(str(0, 100))), "state": indexed(str(0, 100)),
+		"country":  indexed(str(0, 100)),
 		"latitude": number(-90, 90), "longitude": number(-180, 180),
 	})
-	personSchema = object([]string{"name"}, props{"name": str(1, 100)})
+	personSchema = object([]string{"name"}, props{"name": indexed(str(1, 100))})
 	routeSchema  = object([]string{"name", "origin", "destination"}, props{
-		"name": str(1, 100), "flights": number(0, 1e9),
-		"origin":      reference("CASCADE", "airport"),
-		"destination": reference("CASCADE", "airport"),
+		"name": str(1, 100), "flights": indexed(number(0, 1e9)),
+		"origin":      indexed(reference("CASCADE", "airport")),
+		"destination": indexed(reference("CASCADE", "airport")),
 	})
 	movieSchema = object([]string{"title"}, props{
-		"title": str(1, 200), "genre": str(0, 100), "rating": str(0, 20), "distributor": str(0, 100), "creativeType": str(0, 100),
-		"released": props{"type": "string", "format": "date"}, "minutes": number(0, 1000), "usGross": number(0, 1e11),
-		"worldwideGross": number(0, 1e11), "budget": number(0, 1e11), "imdbRating": number(0, 10), "imdbVotes": number(0, 1e9),
-		"tomatoesRating": number(0, 100), "director": reference("SET_NULL", "person"),
+		"title": indexed(searched(str(1, 200))), "genre": indexed(str(0, 100)), "rating": indexed(str(0, 20)), "distributor": str(0, 100), "creativeType": str(0, 100),
+		"released": indexed(props{"type": "string", "format": "date"}), "minutes": number(0, 1000), "usGross": number(0, 1e11),
+		"worldwideGross": indexed(number(0, 1e11)), "budget": number(0, 1e11), "imdbRating": indexed(number(0, 10)), "imdbVotes": number(0, 1e9),
+		"tomatoesRating": number(0, 100), "director": indexed(reference("SET_NULL", "person")),
 	})
 	noteSchema = object([]string{"text"}, props{
-		"text": str(1, 2000), "about": reference("KEEP", "*"),
+		"text": searched(str(1, 2000)), "about": indexed(reference("KEEP", "*")),
 	})
 )
 
@@ -36,6 +37,18 @@ func object(required []string, p props) map[string]any {
 
 func str(least, most int) props {
 	return props{"type": "string", "minLength": least, "maxLength": most}
+}
+
+// indexed is a property that documents can be filtered and sorted by.
+func indexed(p props) props {
+	p["index"] = true
+	return p
+}
+
+// searched is a text that text search looks into.
+func searched(p props) props {
+	p["search"] = true
+	return p
 }
 
 func number(least, most float64) props {

@@ -190,7 +190,7 @@ func (d *Demo) seedType(ctx context.Context, key, name string, schema map[string
 		return nil, fmt.Errorf("content type %s: %w", key, err)
 	}
 	one := 1
-	if p, err := d.Documents.List(ctx, key, page.Args{First: &one}); err != nil || len(p.Items) > 0 {
+	if p, err := d.Documents.List(ctx, registry.ListCmd{Type: key, Page: page.Args{First: &one}}); err != nil || len(p.Items) > 0 {
 		return nil, err
 	}
 	data, err := items()
@@ -272,7 +272,7 @@ func (d *Demo) noteItems(ctx context.Context) ([]map[string]any, error) {
 	}
 	one := 1
 	for key, text := range map[string]string{"movie": "Watch this again.", "airport": "Closed on foggy mornings.", "route": "Sold out before holidays."} {
-		p, err := d.Documents.List(ctx, key, page.Args{First: &one})
+		p, err := d.Documents.List(ctx, registry.ListCmd{Type: key, Page: page.Args{First: &one}})
 		if err != nil {
 			return nil, err
 		}

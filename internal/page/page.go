@@ -56,7 +56,7 @@ func (c Cursor) Encode() string {
 // Errors: BAD_CURSOR.
 func Decode(text string, n int) (Cursor, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) > 1024 {
+	if err != nil || len(raw) > 4096 {
 		return nil, ErrCursor
 	}
 	var parts []string

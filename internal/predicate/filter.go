@@ -25,6 +25,10 @@ const (
 	OpGe   Op = "GE"   // the same, or equal
 	OpIn   Op = "IN"   // the attribute is one of Values
 	OpHas  Op = "HAS"  // the attribute is an array that holds Value
+
+	OpHasAny   Op = "HAS_ANY"  // the attribute is an array that holds one of Values
+	OpStarts   Op = "STARTS"   // the attribute is a text that begins with Value, a text
+	OpContains Op = "CONTAINS" // the attribute is a text with Value, a text, in it
 )
 
 // Filter selects objects by their attributes. It is immutable.
@@ -57,6 +61,23 @@ func In(path string, values ...any) Filter {
 		all[i] = normal(v)
 	}
 	return Filter{Op: OpIn, Path: strings.Split(path, "."), Values: all}
+}
+
+// Compare selects by an attribute at a path with one of the operators that compare with one value.
+func Compare(op Op, path []string, value any) Filter {
+	return Filter{Op: op, Path: path, Value: normal(value)}
+}
+
+// CompareAny selects by an attribute at a path with OpIn or OpHasAny; without values no object.
+func CompareAny(op Op, path []string, values []any) Filter {
+	if len(values) == 0 {
+		return None()
+	}
+	all := make([]any, len(values))
+	for i, v := range values {
+		all[i] = normal(v)
+	}
+	return Filter{Op: op, Path: path, Values: all}
 }
 
 // And selects what all do; with none every object.
@@ -126,6 +147,13 @@ func (f Filter) Match(object map[string]any) bool {
 	case OpHas:
 		l, _ := have.(*list)
 		return l.has(f.Value)
+	case OpHasAny:
+		l, _ := have.(*list)
+		return slices.ContainsFunc(f.Values, l.has)
+	case OpStarts, OpContains:
+		whole, ok := have.(string)
+		part, isText := f.Value.(string)
+		return ok && isText && (f.Op == OpStarts && strings.HasPrefix(whole, part) || f.Op == OpContains && strings.Contains(whole, part))
 	default:
 		sign, ok := order(have, f.Value)
 		return ok && holds(f.Op, sign)
@@ -159,8 +187,8 @@ func (f Filter) String() string {
 			parts[i] = s.String()
 		}
 		return string(f.Op) + "(" + strings.Join(parts, " ") + ")"
-	case OpIn:
-		return fmt.Sprintf("(%s IN %#v)", strings.Join(f.Path, "."), f.Values)
+	case OpIn, OpHasAny:
+		return fmt.Sprintf("(%s %s %#v)", strings.Join(f.Path, "."), f.Op, f.Values)
 	default:
 		return fmt.Sprintf("(%s %s %#v)", strings.Join(f.Path, "."), f.Op, f.Value)
 	}

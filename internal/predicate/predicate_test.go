@@ -153,8 +153,8 @@ func draw(t *rapid.T, depth int) (simple, raw Filter) {
 	case 3:
 		return In(path, value, "z"), In(path, value, "z")
 	case 4:
-		op := rapid.SampledFrom([]Op{OpLt, OpLe, OpGt, OpGe, OpHas}).Draw(t, "op")
-		f := Filter{Op: op, Path: strings.Split(path, "."), Value: normal(value)}
+		op := rapid.SampledFrom([]Op{OpLt, OpLe, OpGt, OpGe, OpHas, OpHasAny, OpStarts, OpContains}).Draw(t, "op")
+		f := Filter{Op: op, Path: strings.Split(path, "."), Value: normal(value), Values: []any{normal(value), "y"}}
 		return f, f
 	case 5:
 		s, r := draw(t, depth-1)

@@ -30,7 +30,7 @@ func TestFieldsAreHiddenEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("by id", found[d.ID])
-	list, err := w.List(w.ctx, "note", page.Args{})
+	list, err := w.List(w.ctx, ListCmd{Type: "note"})
 	if err != nil || len(list.Items) != 2 {
 		t.Fatalf("%+v, %v", list, err)
 	}
@@ -40,7 +40,7 @@ func TestFieldsAreHiddenEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("resolved", resolved[0].Object.(Document))
-	_, _, newSource, _, err := w.ListChannel(w.ctx, "note", 5)
+	_, _, newSource, _, err := w.ListChannel(w.ctx, FollowCmd{Type: "note", First: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestFilteredLiveList(t *testing.T) {
 	closed := w.create("note", m{"open": false})
 	open := w.create("note", m{"open": true})
 	w.rights.scope = new(predicate.And(predicate.Eq("type", "note"), predicate.Eq("data.open", true)))
-	key, _, newSource, allowed, err := w.ListChannel(w.ctx, "note", 5)
+	key, _, newSource, allowed, err := w.ListChannel(w.ctx, FollowCmd{Type: "note", First: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestFilteredLiveList(t *testing.T) {
 	if err := allowed(w.ctx); !errors.Is(err, ErrScope) {
 		t.Errorf("another filter: %v", err)
 	}
-	if other, _, _, _, err := w.ListChannel(w.ctx, "note", 5); err != nil || other == key {
+	if other, _, _, _, err := w.ListChannel(w.ctx, FollowCmd{Type: "note", First: 5}); err != nil || other == key {
 		t.Errorf("%q, %v", other, err)
 	}
 	w.rights.scope = new(predicate.None())
@@ -147,7 +147,7 @@ func TestFilteredLiveList(t *testing.T) {
 		t.Errorf("nothing: %v", err)
 	}
 	w.rights.scope = new(predicate.Eq("type", "no-such-type"))
-	if list, err := w.List(w.ctx, "note", page.Args{}); err != nil || len(list.Items) != 0 {
+	if list, err := w.List(w.ctx, ListCmd{Type: "note"}); err != nil || len(list.Items) != 0 {
 		t.Errorf("a type that is not there: %+v, %v", list, err)
 	}
 }
@@ -192,7 +192,7 @@ func TestConditionsHoldAfterTheChange(t *testing.T) {
 		t.Error(err)
 	}
 	w.create("note", m{"region": "EU"})
-	if list, err := w.List(w.system, "note", page.Args{}); err != nil || len(list.Items) != 2 {
+	if list, err := w.List(w.system, ListCmd{Type: "note"}); err != nil || len(list.Items) != 2 {
 		t.Errorf("%+v, %v", list, err)
 	}
 }

@@ -102,7 +102,7 @@ func BenchmarkFilteredList(b *testing.B) {
 			for _, name := range []string{"all", "owner", "data"} {
 				w.rights.scope = new(scopes[name])
 				start := time.Now()
-				p, err := w.List(w.ctx, "note", page.Args{First: new(50)})
+				p, err := w.List(w.ctx, ListCmd{Type: "note", Page: page.Args{First: new(50)}})
 				took[name] += time.Since(start)
 				if err != nil || len(p.Items) != 50 {
 					b.Fatal(len(p.Items), err)

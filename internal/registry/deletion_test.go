@@ -81,7 +81,7 @@ func TestGolden02Keep(t *testing.T) {
 	if got, err := w.Resolve(w.ctx, []ref.Ref{n.Ref()}); err != nil || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("Resolve() = %+v, %v; want %+v", got, err, want)
 	}
-	if p, err := w.List(w.ctx, "comment", page.Args{}); err != nil || len(p.Items) != 3 {
+	if p, err := w.List(w.ctx, ListCmd{Type: "comment"}); err != nil || len(p.Items) != 3 {
 		t.Errorf("the list has %d comments, %v", len(p.Items), err)
 	}
 	w.noStrands()
@@ -238,10 +238,10 @@ func TestGolden06CascadeTooLarge(t *testing.T) {
 				t.Errorf("details = %v", e.Details)
 			}
 			w.noStrands()
-			if p, err := w.List(w.ctx, "comment", page.Args{}); err != nil || len(p.Items) < 4 {
+			if p, err := w.List(w.ctx, ListCmd{Type: "comment"}); err != nil || len(p.Items) < 4 {
 				t.Errorf("%d comments left, %v", len(p.Items), err)
 			}
-			if p, err := w.List(w.ctx, "comment", page.Args{}); err != nil {
+			if p, err := w.List(w.ctx, ListCmd{Type: "comment"}); err != nil {
 				t.Error(err)
 			} else if _, err := w.del(w.ctx, p.Items[0].Ref()); err != nil {
 				t.Errorf("one less: %v", err)

@@ -7,6 +7,11 @@
 // patternProperties, additionalProperties, items, allOf and $ref. The keyword `label` at the top names the property that
 // names a document.
 //
+// The keyword `index: true` at a property that holds a text, a number, a boolean or a reference, or an array of one kind of
+// these, lets documents be filtered, sorted and counted by it; a content type has at most [MaxIndexed]. MongoDB keeps 64 indexes
+// of a collection, so the types share slots: the value is kept once more as `x.kN`. `search: true` at a text lets text search
+// look into it. See [Field] and docs/filters.md.
+//
 // Invariants:
 //   - Data is valid by the schema of its type when it is written, at most [MaxDataBytes] and [MaxDepth] levels, and no
 //     key of it could mean anything to MongoDB.
@@ -17,8 +22,8 @@
 //   - Deleting a document does to each reference that leads to it what its rule says, in the same transaction.
 //   - Ids are never reused; rev grows by one with each change, the deletion included.
 //
-// Collections: content_types {_id, key, name, schema (text), version, createdAt}; documents {_id, type, rev, label, data,
-// owner, createdAt, updatedAt, links}; references {_id, from, path, to, onDelete}; tombstones {_id: ref, label, deletedAt}.
+// Collections: content_types {_id, key, name, schema (text), version, createdAt, slots}; documents {_id, type, rev, label, data,
+// owner, createdAt, updatedAt, links, x, words, prefix}; references {_id, from, path, to, onDelete}; tombstones {_id: ref, label, deletedAt}.
 //
 // Events: registry.type.created; registry.document.created and .updated {document, cause}; registry.document.deleted
 // {type, rev, label, owner, cause}; registry.document.imported {documents} on the content type, one for each batch of an

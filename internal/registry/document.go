@@ -68,7 +68,7 @@ func (s *Service) Create(ctx context.Context, cmd CreateCmd) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return d.Document, nil
+	return d.bare(), nil
 }
 
 // draft is a valid document that is not stored yet.
@@ -101,6 +101,7 @@ func (s *Service) fill(t *compiled, d *draft, data map[string]any) error {
 		return err
 	}
 	d.Data, d.Version, d.Label, d.bytes = plain, t.Version, t.labelOf(d.ID, plain), MaxDataBytes-r.left
+	derive(t, &d.Document)
 	d.links, err = t.links(plain)
 	return err
 }
@@ -237,7 +238,7 @@ func (s *Service) alter(ctx context.Context, a alteration) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	return m.over(t, next.Document), nil
+	return m.over(t, next.bare()), nil
 }
 
 // changeable refuses what the state of a document does not allow.
@@ -380,7 +381,9 @@ func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[st
 		if err != nil {
 			return made, fmt.Errorf("import from item %d: %w", len(made), err)
 		}
-		made = append(made, fact.Documents...)
+		for _, d := range batch {
+			made = append(made, d.bare())
+		}
 	}
 	return made, nil
 }

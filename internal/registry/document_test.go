@@ -188,10 +188,10 @@ func TestDenied(t *testing.T) {
 		"Update":     func() error { _, err := w.Update(ctx, UpdateCmd{On: d.Ref(), Rev: 1}); return err },
 		"Delete":     func() error { _, err := w.del(ctx, d.Ref()); return err },
 		"Types":      func() error { _, err := w.Types(ctx); return err },
-		"List":       func() error { _, err := w.List(ctx, "note", page.Args{}); return err },
+		"List":       func() error { _, err := w.List(ctx, ListCmd{Type: "note"}); return err },
 		"Backlinks":  func() error { _, err := w.Backlinks(ctx, BacklinksCmd{To: d.Ref(), Page: page.Args{}}); return err },
 		"ListChannel": func() error {
-			_, _, _, _, err := w.ListChannel(ctx, "note", 1) //nolint:dogsled // only the refusal matters
+			_, _, _, _, err := w.ListChannel(ctx, FollowCmd{Type: "note", First: 1}) //nolint:dogsled // only the refusal matters
 			return err
 		},
 	} {
@@ -226,7 +226,7 @@ func TestScopes(t *testing.T) {
 	if docs, err := w.ByIDs(w.ctx, ref.Document, ids); err != nil || len(docs) != 0 {
 		t.Errorf("zero scope: %v, %v", docs, err)
 	}
-	if _, err := w.List(w.ctx, "note", page.Args{}); !errors.Is(err, fault.ErrForbidden) {
+	if _, err := w.List(w.ctx, ListCmd{Type: "note"}); !errors.Is(err, fault.ErrForbidden) {
 		t.Errorf("zero scope: List: %v", err)
 	}
 
@@ -235,7 +235,7 @@ func TestScopes(t *testing.T) {
 	if _, ok := docs[mine.ID]; err != nil || !ok || len(docs) != 1 {
 		t.Errorf("filter: %v, %v", docs, err)
 	}
-	if p, err := w.List(w.ctx, "note", page.Args{}); err != nil || len(p.Items) != 1 || p.Items[0].ID != mine.ID {
+	if p, err := w.List(w.ctx, ListCmd{Type: "note"}); err != nil || len(p.Items) != 1 || p.Items[0].ID != mine.ID {
 		t.Errorf("filter: List: %+v, %v", p, err)
 	}
 	if refs, err := w.References(w.ctx, docs2refs(ids)); err != nil || len(refs) != 0 {
@@ -372,7 +372,7 @@ func TestList(t *testing.T) {
 	var got []string
 	args := page.Args{First: &two}
 	for {
-		p, err := w.List(w.ctx, "note", args)
+		p, err := w.List(w.ctx, ListCmd{Type: "note", Page: args})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -387,11 +387,11 @@ func TestList(t *testing.T) {
 	if !reflect.DeepEqual(got, ids) {
 		t.Errorf("pages gave %v; want %v", got, ids)
 	}
-	if p, err := w.List(w.ctx, "note", page.Args{Last: &two}); err != nil || len(p.Items) != 2 || p.Items[1].ID != ids[4] {
+	if p, err := w.List(w.ctx, ListCmd{Type: "note", Page: page.Args{Last: &two}}); err != nil || len(p.Items) != 2 || p.Items[1].ID != ids[4] {
 		t.Errorf("last 2 = %+v, %v", p, err)
 	}
-	_, err := w.List(w.ctx, "nope", page.Args{})
+	_, err := w.List(w.ctx, ListCmd{Type: "nope"})
 	wantFault(t, err, ErrTypeUnknown)
-	_, err = w.List(w.ctx, "note", page.Args{After: new("x")})
+	_, err = w.List(w.ctx, ListCmd{Type: "note", Page: page.Args{After: new("x")}})
 	wantFault(t, err, page.ErrCursor)
 }

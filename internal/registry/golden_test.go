@@ -163,7 +163,7 @@ func TestGolden15Retired(t *testing.T) {
 	wantFault(t, err, ErrTypeRetired)
 	_, err = w.Update(w.ctx, UpdateCmd{On: n.Ref(), Rev: 1, Patch: m{}})
 	wantFault(t, err, ErrTypeRetired)
-	_, err = w.List(w.ctx, "note", page.Args{})
+	_, err = w.List(w.ctx, ListCmd{Type: "note", Page: page.Args{}})
 	wantFault(t, err, ErrTypeRetired)
 	if _, err := w.SetState(w.system, "note", Active); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
-// List is the state of a live list: the newest documents of a content type, newest first.
+// List is the state of a live list: the first documents of a content type in the order of the list.
 type List struct{ Documents []Document }
 
 // ListOp is what a change did to a list.
@@ -25,6 +25,7 @@ const (
 	Enter  ListOp = "ENTER"
 	Leave  ListOp = "LEAVE"
 	Update ListOp = "UPDATE"
+	Move   ListOp = "MOVE" // changed, and stands elsewhere
 )
 
 // ListChange is one change of a live list.
@@ -32,6 +33,7 @@ type ListChange struct {
 	Op       ListOp
 	ID       ref.Ref
 	Index    int       // after the change; -1 when it left
+	From     *int      // before the change, when it moved
 	Document *Document // nil when it left
 }
 
@@ -53,32 +55,48 @@ type DocumentChanges []DocumentChange
 // topic is where the changes of the documents of a content type are published.
 func topic(typeID string) string { return "registry.documents:" + typeID }
 
-// ListChannel tells how to follow the newest documents of a content type, first of them (1 to 100): the key under which one
-// source serves all who see the same, what it listens to, how to make it, and who may follow. What somebody sees, the filter
-// of their rights and the fields they can read, is the end of the key; when that changes the channel ends with SCOPE_CHANGED.
-// Cost: no read when warm, else one.
+// FollowCmd asks to follow the first documents of a content type.
+type FollowCmd struct {
+	Type   string
+	First  int            // 1 to 100
+	Filter map[string]any // as in [ListCmd], but without targets
+	Sort   []Sort         // as in ListCmd
+}
+
+// ListChannel tells how to follow the first documents of a list: the key under which one source serves all who see the
+// same, what it listens to, how to make it, and who may follow. Lists whose filter and sort say the same share. What somebody
+// sees, the filter of their rights and the fields they can read, is the end of the key; when that changes the channel ends with
+// SCOPE_CHANGED. Cost: no read when warm, else one.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, PAGE_SIZE, CONTENT_TYPE_UNKNOWN.
-func (s *Service) ListChannel(ctx context.Context, typeKey string, first int) (
+// Errors: UNAUTHENTICATED, FORBIDDEN, PAGE_SIZE, CONTENT_TYPE_UNKNOWN, FILTER_INVALID, FIELD_FORBIDDEN, NOT_INDEXED.
+func (s *Service) ListChannel(ctx context.Context, cmd FollowCmd) (
 	key string, topics []string, newSource func() *ListSource, allowed func(ctx context.Context) error, err error,
 ) {
 	fail := func(err error) (string, []string, func() *ListSource, func(context.Context) error, error) {
 		return "", nil, nil, nil, err
 	}
-	t, sc, err := s.listable(ctx, typeKey)
+	t, sc, err := s.listable(ctx, cmd.Type)
 	if err != nil {
 		return fail(err)
 	}
-	if first < 1 || first > page.MaxSize {
+	if cmd.First < 1 || cmd.First > page.MaxSize {
 		return fail(page.ErrSize)
 	}
 	m, err := s.mask(ctx, t.ID)
 	if err != nil {
 		return fail(err)
 	}
+	q := selection{t: t, scope: sc}
+	if q.sort, err = sortKeys(t, m, cmd.Sort, false); err != nil {
+		return fail(err)
+	}
+	r := &filterReader{s: s, t: t, m: m, live: true, bounds: newBounds(), pointers: []string{"filter"}}
+	if q.filter, err = r.read(ctx, cmd.Filter, false); err != nil {
+		return fail(err)
+	}
 	class := classOf(sc, m) + "." + itoa(t.Version)
 	allowed = func(ctx context.Context) error {
-		now, sc, err := s.listable(ctx, typeKey)
+		now, sc, err := s.listable(ctx, cmd.Type)
 		if err != nil {
 			return err
 		}
@@ -87,17 +105,34 @@ func (s *Service) ListChannel(ctx context.Context, typeKey string, first int) (
 		}
 		return nil
 	}
-	newSource = func() *ListSource {
-		l := newListSource(first, func(ctx context.Context, n int) ([]Document, error) { return s.store.newest(ctx, sc, t.ID, n) })
-		l.shows = func(d Document) (Document, bool) {
-			d = t.lift(d)
-			stored := d.attributes(t.ID) // as the filter names the type
-			return m.over(t, d), sc.Match(stored)
-		}
-		l.narrow = !sc.IsAll()
-		return l
+	return "documents:" + t.ID + ":" + strconv.Itoa(cmd.First) + ":" + q.wish() + class, []string{topic(t.ID)},
+		func() *ListSource { return s.listSource(q, m, cmd.First) }, allowed, nil
+}
+
+// wish names the filter and the sort of a live list; the newest of all have none.
+func (q selection) wish() string {
+	if q.filter.IsAll() && len(q.sort) == 1 && q.sort[0].desc {
+		return ""
 	}
-	return "documents:" + t.ID + ":" + strconv.Itoa(first) + ":" + class, []string{topic(t.ID)}, newSource, allowed, nil
+	text := []string{q.filter.String()}
+	for _, k := range q.sort {
+		text = append(text, k.field+" "+strconv.FormatBool(k.desc))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(text, "\x00")))
+	return hex.EncodeToString(sum[:]) + ":"
+}
+
+func (s *Service) listSource(q selection, m mask, first int) *ListSource {
+	l := newListSource(first, func(ctx context.Context, n int) ([]Document, error) { return s.store.first(ctx, q, n, false) })
+	l.keys = q.sort
+	l.shows = func(d Document) (Document, bool) {
+		d = q.t.lift(d)
+		stored := d.attributes(q.t.ID) // as the filter names the type
+		stored["prefix"] = fold(d.Label)
+		return m.over(q.t, d), q.scope.Match(stored) && q.filter.Match(stored)
+	}
+	l.narrow = !q.scope.IsAll() || q.wish() != ""
+	return l
 }
 
 // classOf names what somebody sees of a list: the same for all who see the same.
@@ -114,7 +149,7 @@ const (
 	maxDeleted = 256 // deletions remembered
 )
 
-// ListSource computes a live list: the newest documents of one content type. It satisfies live.Source and is used by one
+// ListSource computes a live list: the first documents of one content type. It satisfies live.Source and is used by one
 // goroutine.
 //
 // It keeps more documents than it shows, as many again and at least 20, because Apply must not read: a deletion then
@@ -126,16 +161,17 @@ type ListSource struct {
 	first  int
 	read   func(ctx context.Context, n int) ([]Document, error)
 	shows  func(Document) (Document, bool) // a document as those who follow see it, and whether they do
-	narrow bool                            // some documents are not seen: one may come into sight by a change
+	narrow bool                            // a change may bring a document into the list, not its making alone
+	keys   []sortKey
 
-	docs    []Document // newest first, the visible ones and the reserve
-	all     bool       // docs are all documents there are; else nothing is known of those older than the last
+	docs    []Document // in the order of the keys, the visible ones and the reserve
+	all     bool       // docs are all documents there are; else nothing is known of those beyond the last
 	gone    []string   // ids of deleted documents, the last maxDeleted of them
 	visible []Document // what those who follow know
 }
 
 func newListSource(first int, read func(context.Context, int) ([]Document, error)) *ListSource {
-	return &ListSource{first: first, read: read, shows: func(d Document) (Document, bool) { return d, true }}
+	return &ListSource{first: first, read: read, keys: []sortKey{byID(true)}, shows: func(d Document) (Document, bool) { return d, true }}
 }
 
 func (l *ListSource) capacity() int { return l.first + max(l.first, minReserve) }
@@ -184,69 +220,41 @@ func (l *ListSource) Apply(change any) any {
 
 func (l *ListSource) shown() []Document { return slices.Clone(l.docs[:min(len(l.docs), l.first)]) }
 
-// find gives the place of an id in the list, newest first.
-func (l *ListSource) find(id string) (int, bool) {
-	return slices.BinarySearchFunc(l.docs, id, func(d Document, id string) int { return strings.Compare(id, d.ID) })
-}
-
 func (l *ListSource) fold(c DocumentChange) {
-	i, here := l.find(c.ID)
-	if c.Document != nil {
-		shown, seen := l.shows(*c.Document)
-		if !seen {
-			if here && l.docs[i].Rev < c.Rev { // out of sight, but not gone
-				l.docs = slices.Delete(l.docs, i, i+1)
-			}
-			return
-		}
-		c.Document = &shown
-	}
+	i := slices.IndexFunc(l.docs, func(d Document) bool { return d.ID == c.ID })
+	here := i >= 0
 	switch {
 	case c.Document == nil:
-		if here {
-			l.docs = slices.Delete(l.docs, i, i+1)
-		}
 		if l.gone = append(l.gone, c.ID); len(l.gone) > maxDeleted {
 			l.gone = slices.Delete(l.gone, 0, len(l.gone)-maxDeleted)
 		}
-	case here:
-		if l.docs[i].Rev < c.Rev {
-			l.docs[i] = *c.Document
-		}
-	case !c.Created && !l.narrow, slices.Contains(l.gone, c.ID), i == len(l.docs) && !l.all:
+	case here && l.docs[i].Rev >= c.Rev, slices.Contains(l.gone, c.ID):
+		return
+	case !here && !c.Created && !l.narrow:
 		// An unknown document that changes is older than the list, or was deleted before the list was loaded.
-	default:
-		if l.docs = slices.Insert(l.docs, i, *c.Document); len(l.docs) > l.capacity() {
-			l.docs, l.all = l.docs[:l.capacity()], false
-		}
+		return
+	}
+	var old *Document
+	if here {
+		was := l.docs[i]
+		old, l.docs = &was, slices.Delete(l.docs, i, i+1)
+	}
+	if c.Document == nil {
+		return
+	}
+	if shown, seen := l.shows(*c.Document); seen {
+		l.place(shown, old)
 	}
 }
 
-// diff tells how one list of documents, newest first, becomes another: what leaves, then what enters from the top down,
-// then what changed in its place.
-func diff(before, after []Document) ListDelta {
-	was := make(map[string]int, len(before)) // id -> rev
-	for _, d := range before {
-		was[d.ID] = d.Rev
+// place puts a document where the order wants it, if that is within what is known: up to the last one, as it was. old is the
+// document before the change, if it was here.
+func (l *ListSource) place(d Document, old *Document) {
+	i, _ := slices.BinarySearchFunc(l.docs, d, func(a, b Document) int { return compareBy(l.keys, a, b) })
+	if i == len(l.docs) && !l.all && (old == nil || compareBy(l.keys, d, *old) > 0) {
+		return
 	}
-	var enter, update []ListChange
-	for i := range after {
-		d := &after[i]
-		rev, known := was[d.ID]
-		delete(was, d.ID)
-		switch {
-		case !known:
-			enter = append(enter, ListChange{Op: Enter, ID: d.Ref(), Index: i, Document: d})
-		case rev != d.Rev:
-			update = append(update, ListChange{Op: Update, ID: d.Ref(), Index: i, Document: d})
-		}
+	if l.docs = slices.Insert(l.docs, i, d); len(l.docs) > l.capacity() {
+		l.docs, l.all = l.docs[:l.capacity()], false
 	}
-	var delta ListDelta
-	for _, d := range before {
-		if _, left := was[d.ID]; left {
-			delta.Changes = append(delta.Changes, ListChange{Op: Leave, ID: d.Ref(), Index: -1})
-		}
-	}
-	delta.Changes = append(append(delta.Changes, enter...), update...)
-	return delta
 }

@@ -72,6 +72,8 @@ func follow(t interface{ Fatalf(string, ...any) }, list []Document, delta any) [
 			list = slices.Delete(list, at, at+1)
 		case c.Op == Enter && at < 0 && c.Index <= len(list) && c.Document != nil:
 			list = slices.Insert(list, c.Index, *c.Document)
+		case c.Op == Move && c.From != nil && at == *c.From && c.Index < len(list) && c.Document != nil:
+			list = slices.Insert(slices.Delete(list, at, at+1), c.Index, *c.Document)
 		case c.Op == Update && at == c.Index && c.Document != nil:
 			list[at] = *c.Document
 		default:
@@ -252,7 +254,7 @@ func TestListChannel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{})
 	typ := w.define("note", object(m{}))
-	key, topics, source, allowed, err := w.ListChannel(w.ctx, "note", 20)
+	key, topics, source, allowed, err := w.ListChannel(w.ctx, FollowCmd{Type: "note", First: 20})
 	if err != nil || key != "documents:"+typ.ID+":20:all.1" || !slices.Equal(topics, []string{"registry.documents:" + typ.ID}) || source() == nil {
 		t.Errorf("ListChannel() = %q, %v, %v", key, topics, err)
 	}
@@ -266,7 +268,7 @@ func TestListChannel(t *testing.T) {
 		first int
 		want  *fault.Error
 	}{{"nope", 20, ErrTypeUnknown}, {"note", 0, page.ErrSize}, {"note", page.MaxSize + 1, page.ErrSize}} {
-		_, _, _, _, err := w.ListChannel(w.system, tc.key, tc.first) //nolint:dogsled // only the refusal matters
+		_, _, _, _, err := w.ListChannel(w.system, FollowCmd{Type: tc.key, First: tc.first}) //nolint:dogsled // only the refusal matters
 		wantFault(t, err, tc.want)
 	}
 }
@@ -307,7 +309,7 @@ func TestFollower(t *testing.T) {
 	}
 	defer func() { stop(); <-done }()
 
-	_, topics, newSource, _, err := other.ListChannel(w.system, "comment", 5)
+	_, topics, newSource, _, err := other.ListChannel(w.system, FollowCmd{Type: "comment", First: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +345,7 @@ func TestFollower(t *testing.T) {
 		}
 		return len(client) > 0 && client[0].ID == last.ID
 	}, "the last change is in the list")
-	fresh, err := w.List(w.ctx, "comment", page.Args{})
+	fresh, err := w.List(w.ctx, ListCmd{Type: "comment"})
 	if err != nil || !reflect.DeepEqual(client, fresh.Items) || len(client) != 3 {
 		t.Errorf("followed %+v; read %+v, %v", client, fresh.Items, err)
 	}

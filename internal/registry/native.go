@@ -8,40 +8,29 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/ref"
-	"github.com/backendbook/backendbook/internal/store"
 )
 
 // Native is a content type that is declared in the code: it has a Go type, a GraphQL type and a collection of its own.
 // In all else it is as those made at run time: its data is valid by its schema, which also checks it in MongoDB.
 type Native struct {
-	Type       string        // of references to its documents, and the id of the content type
-	Key        string        // of the content type
-	Name       string        // of the content type, and of the GraphQL type
-	Collection string        // where the documents are
-	Indexes    []store.Index // of the fields that are filtered and sorted by
-	Sealed     []string      // members of the data that only the code writes
+	Type       string   // of references to its documents, and the id of the content type
+	Key        string   // of the content type
+	Name       string   // of the content type, and of the GraphQL type
+	Collection string   // where the documents are
+	Sealed     []string // members of the data that only the code writes
 }
 
 // natives are the content types of the code. Their schemas are the files below native.
 var natives = []Native{
 	{Type: ref.Note, Key: "core.note", Name: "Note", Collection: "notes"},
-	{Type: ref.Task, Key: "core.task", Name: "Task", Collection: "tasks", Indexes: fields("status", "dueOn", "assignee")},
-	{Type: ref.Comment, Key: "core.comment", Name: "Comment", Collection: "comments", Indexes: fields("on")},
-	{Type: ref.Tag, Key: "core.tag", Name: "Tag", Collection: "tags", Indexes: fields("name", "on")},
+	{Type: ref.Task, Key: "core.task", Name: "Task", Collection: "tasks"},
+	{Type: ref.Comment, Key: "core.comment", Name: "Comment", Collection: "comments"},
+	{Type: ref.Tag, Key: "core.tag", Name: "Tag", Collection: "tags"},
 	{
-		Type: ref.Attachment, Key: "core.attachment", Name: "Attachment", Collection: "attachments", Indexes: fields("contentType", "size", "blob", "thumbnail", "on"),
+		Type: ref.Attachment, Key: "core.attachment", Name: "Attachment", Collection: "attachments",
 		Sealed: []string{"contentType", "size", "sha256", "width", "height", "blob", "thumbnail", "scan"},
 	},
-	{Type: ref.Bookmark, Key: "core.bookmark", Name: "Bookmark", Collection: "bookmarks", Indexes: fields("on")},
-}
-
-// fields are the indexes of these fields of the data, each with the id so that pages can go on.
-func fields(names ...string) []store.Index {
-	all := make([]store.Index, len(names))
-	for i, name := range names {
-		all[i] = store.Index{Name: "data_" + name, Keys: []string{"data." + name, "_id"}}
-	}
-	return all
+	{Type: ref.Bookmark, Key: "core.bookmark", Name: "Bookmark", Collection: "bookmarks"},
 }
 
 //go:embed native/*.json

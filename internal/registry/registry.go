@@ -17,6 +17,7 @@ const (
 	PermRestore   = "registry.document.restore"
 	PermPurge     = "registry.document.purge"
 	PermRepair    = "registry.reference.repair"
+	PermScan      = "registry.document.scan"
 )
 
 // Permissions describes the permissions of this package by key.
@@ -30,6 +31,7 @@ func Permissions() map[string]string {
 		PermRestore:   "see the trash, and restore documents from it",
 		PermPurge:     "delete documents for good",
 		PermRepair:    "check that references and documents agree, and repair them",
+		PermScan:      "filter and sort documents by fields that have no index",
 	}
 }
 
@@ -70,7 +72,12 @@ var (
 	// ErrField carries the field.
 	ErrField = fault.Define(fault.Forbidden, "FIELD_FORBIDDEN", "you cannot write this field")
 	// ErrScope ends a live list whose caller may see other documents or fields than when it began.
-	ErrScope         = fault.Define(fault.Conflict, "SCOPE_CHANGED", "what you may see has changed: follow anew")
+	ErrScope = fault.Define(fault.Conflict, "SCOPE_CHANGED", "what you may see has changed: follow anew")
+	// ErrFilter carries a JSON Pointer into the filter.
+	ErrFilter = fault.Define(fault.Invalid, "FILTER_INVALID", "this is not a usable filter")
+	// ErrNotIndexed carries the field.
+	ErrNotIndexed    = fault.Define(fault.Invalid, "NOT_INDEXED", "no index serves this list")
+	ErrFilterBroad   = fault.Define(fault.Exhausted, "FILTER_TOO_BROAD", "a filter of targets selects too many of them")
 	ErrRefRestricted = fault.Define(fault.Conflict, "REF_RESTRICTED", "other documents point at this one and forbid its deletion")
 	ErrCascade       = fault.Define(fault.Conflict, "REF_CASCADE_TOO_LARGE", "too many documents would be deleted or changed along with this one")
 )
@@ -96,6 +103,7 @@ type ContentType struct {
 	Version   int            `bson:"version"` // of the schema, from 1
 	Native    bool           `bson:"-"`       // declared in the code, with a collection of its own
 	CreatedAt time.Time      `bson:"createdAt"`
+	Slots     map[string]int `bson:"slots,omitempty"` // of the indexed fields, by name: see [Field]
 }
 
 // Ref is the content type as a reference.
@@ -145,6 +153,11 @@ type Document struct {
 	Lifted    bool           `bson:"lifted,omitempty"`   // its data was brought to a newer version of the schema since it was written
 	CreatedAt time.Time      `bson:"createdAt"`
 	UpdatedAt time.Time      `bson:"updatedAt"`
+
+	// What its indexes keep, made of the data by derive. No event and no answer holds it.
+	Index  map[string]any `bson:"x,omitempty"`      // values of the indexed fields, by slot
+	Words  string         `bson:"words,omitempty"`  // of the fields that are searched
+	Prefix string         `bson:"prefix,omitempty"` // the label without case and accents
 }
 
 // Ref is the document as a reference.

@@ -29,6 +29,8 @@ type compiled struct {
 	pointed bool     // whether a document may hold references at all
 	steps   [][]Step // how data of version i+1 becomes that of i+2
 	seals   []string // members of the data that only the code writes
+	fields  []Field  // what filters know, those of every document first
+	byPath  map[string]Field
 }
 
 // Where a schema and our keyword live while they are compiled. Neither is ever fetched. The first has a path, so that a
@@ -36,6 +38,7 @@ type compiled struct {
 const (
 	schemaURL     = "https://schema.invalid/content-type"
 	vocabularyURL = "urn:backendbook:reference"
+	marksURL      = "urn:backendbook:index"
 )
 
 // referenceForm is what the keyword `reference` must look like.
@@ -84,33 +87,45 @@ func compile(t ContentType, text []byte) (c *compiled, err error) {
 	if err := checkWork(s); err != nil {
 		return nil, err
 	}
-	c.pointed, err = checkPlaces(s)
-	return c, err
+	if c.pointed, err = checkPlaces(s); err != nil {
+		return nil, err
+	}
+	return c, c.index()
 }
 
 func compileSchema(doc any) (*jsonschema.Schema, error) {
-	form, err := jsonschema.UnmarshalJSON(strings.NewReader(referenceForm))
-	if err != nil {
-		return nil, err
-	}
-	v := jsonschema.NewCompiler()
-	if err := v.AddResource(vocabularyURL, form); err != nil {
-		return nil, err
-	}
-	vocabulary, err := v.Compile(vocabularyURL)
-	if err != nil {
-		return nil, err
-	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
 	c.AssertFormat()
 	c.AssertVocabs()
-	c.RegisterVocabulary(&jsonschema.Vocabulary{URL: vocabularyURL, Schema: vocabulary, Compile: compileRule})
+	for _, v := range []struct {
+		url, form string
+		compile   func(*jsonschema.CompilerContext, map[string]any) (jsonschema.SchemaExt, error)
+	}{{vocabularyURL, referenceForm, compileRule}, {marksURL, marksForm, compileMarks}} {
+		schema, err := keywords(v.url, v.form)
+		if err != nil {
+			return nil, err
+		}
+		c.RegisterVocabulary(&jsonschema.Vocabulary{URL: v.url, Schema: schema, Compile: v.compile})
+	}
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, err
 	}
 	return c.Compile(schemaURL)
+}
+
+// keywords compiles the schema of keywords of ours.
+func keywords(url, form string) (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(form))
+	if err != nil {
+		return nil, err
+	}
+	v := jsonschema.NewCompiler()
+	if err := v.AddResource(url, doc); err != nil {
+		return nil, err
+	}
+	return v.Compile(url)
 }
 
 func compileRule(_ *jsonschema.CompilerContext, schema map[string]any) (jsonschema.SchemaExt, error) {

@@ -1,6 +1,10 @@
 package registry
 
-import "github.com/santhosh-tekuri/jsonschema/v6"
+import (
+	"slices"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
 
 // The two checks of a compiled schema as a graph: what one value may cost, and where references may stand.
 
@@ -113,7 +117,7 @@ func (w *places) visit(s *jsonschema.Schema, fixed bool) error {
 	if s.Bool == nil && s.DraftVersion != 2020 {
 		return ErrSchema.Saying("only JSON Schema 2020-12 is understood")
 	}
-	if len(s.Extensions) > 0 {
+	if slices.ContainsFunc(s.Extensions, func(x jsonschema.SchemaExt) bool { _, is := x.(*rule); return is }) {
 		w.any = true
 		if !fixed {
 			return ErrSchema.Saying("the keyword reference may stand under properties, patternProperties, additionalProperties, " +

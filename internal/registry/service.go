@@ -272,28 +272,6 @@ func (s *Service) shown(ctx context.Context, refs []ref.Ref) ([]ref.Ref, error) 
 	return out, nil
 }
 
-// List reads one page of the documents of a content type, newest first. Cost: one read by the index {type, -_id}.
-//
-// Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, PAGE_SIZE, BAD_CURSOR.
-func (s *Service) List(ctx context.Context, typeKey string, args page.Args) (page.Page[Document], error) {
-	w, err := args.Check(1)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
-	t, sc, err := s.listable(ctx, typeKey)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
-	read, err := s.store.listDocuments(ctx, sc, t.ID, w)
-	if err != nil {
-		return page.Page[Document]{}, err
-	}
-	if err := s.masked(ctx, read); err != nil {
-		return page.Page[Document]{}, err
-	}
-	return page.Fold(w, read, func(d Document) page.Cursor { return page.Cursor{d.ID} }), nil
-}
-
 // listable is a content type whose documents are listed, and which of them the actor may read.
 func (s *Service) listable(ctx context.Context, typeKey string) (*compiled, predicate.Filter, error) {
 	t, err := s.types.key(ctx, typeKey)

@@ -14,7 +14,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/backendbook/backendbook/internal/fault"
-	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
@@ -28,7 +27,7 @@ func Collections() []store.Collection {
 			{Name: "names", Keys: []string{"names"}, Unique: true, Partial: bson.D{{Key: "names", Value: bson.D{{Key: "$exists", Value: true}}}}}, // the key and the aliases
 		}},
 		{Name: "content_type_versions"},
-		{Name: "documents", Indexes: documentIndexes()},
+		{Name: "documents", Indexes: documentIndexes(MaxIndexed)},
 		{Name: "references", Indexes: []store.Index{
 			{Name: "from_path", Keys: []string{"from.type", "from.id", "path"}, Unique: true},
 			{Name: "to_newest", Keys: []string{"to.type", "to.id", "-_id"}},
@@ -47,19 +46,19 @@ func Collections() []store.Collection {
 		}},
 	}
 	for _, n := range natives {
-		all = append(all, store.Collection{Name: n.Collection, Indexes: append(documentIndexes(), n.Indexes...)})
+		all = append(all, store.Collection{Name: n.Collection, Indexes: documentIndexes(len(nativeTypes[n.Type].Slots))})
 	}
 	return all
 }
 
-// documentIndexes are the indexes of every collection of documents.
-func documentIndexes() []store.Index {
-	return []store.Index{
+// documentIndexes are the indexes of every collection of documents, with so many slots.
+func documentIndexes(slots int) []store.Index {
+	return append([]store.Index{
 		{Name: "type_newest", Keys: []string{"type", "-_id"}},
 		{Name: "type_version", Keys: []string{"type", "v", "_id"}},
 		{Name: "type_owner_newest", Keys: []string{"type", "owner.id", "-_id"}},
 		{Name: "owner_newest", Keys: []string{"owner.type", "owner.id", "-_id"}},
-	}
+	}, filterIndexes(slots)...)
 }
 
 // mongoStore is all this package says to MongoDB; references are in store_reference.go.
@@ -239,7 +238,7 @@ func (m *mongoStore) document(ctx context.Context, on ref.Ref) (Document, error)
 		return d, fault.ErrNotFound
 	}
 	d.Data = plainMap(d.Data)
-	return d, err
+	return d.bare(), err
 }
 
 // chunk bounds the ids of one find: the filter stays small beside the answer.
@@ -284,18 +283,6 @@ func byHome(refs []ref.Ref) map[string][]string {
 	return all
 }
 
-func (m *mongoStore) listDocuments(ctx context.Context, sc predicate.Filter, typ string, w page.Window) ([]Document, error) {
-	all, err := store.FindPage[Document](ctx, m.home(typ), within(sc, bson.D{store.Eq("type", typ)}), w, store.Key{Field: "_id", Desc: true})
-	return plainAll(all), err
-}
-
-// newest reads the n newest documents of a type that the scope lets see.
-func (m *mongoStore) newest(ctx context.Context, sc predicate.Filter, typ string, n int) ([]Document, error) {
-	all, err := store.Find[Document](ctx, m.home(typ), within(sc, bson.D{store.Eq("type", typ)}),
-		options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // at most a few hundred
-	return plainAll(all), err
-}
-
 // insertDocuments stores new documents. One write for each home.
 func (m *mongoStore) insertDocuments(ctx context.Context, ds []Document) error {
 	for home, part := range documentsByHome(ds) {
@@ -328,6 +315,9 @@ func (m *mongoStore) updateDocuments(ctx context.Context, ds []Document) error {
 			{Key: "op", Value: d.Op},
 			{Key: "updatedAt", Value: d.UpdatedAt},
 			{Key: "lifted", Value: d.Lifted},
+			{Key: "x", Value: d.Index},
+			{Key: "words", Value: d.Words},
+			{Key: "prefix", Value: d.Prefix},
 		}
 	})
 }
@@ -335,7 +325,15 @@ func (m *mongoStore) updateDocuments(ctx context.Context, ds []Document) error {
 // liftDocuments writes documents by a newer version of their schema; as documents they stay the revisions they are.
 func (m *mongoStore) liftDocuments(ctx context.Context, ds []Document) error {
 	return m.writeDocuments(ctx, ds, func(d Document) (int, bson.D) {
-		return d.Rev, bson.D{{Key: "v", Value: d.Version}, {Key: "label", Value: d.Label}, {Key: "data", Value: d.Data}, {Key: "lifted", Value: true}}
+		return d.Rev, bson.D{
+			{Key: "v", Value: d.Version},
+			{Key: "label", Value: d.Label},
+			{Key: "data", Value: d.Data},
+			{Key: "lifted", Value: true},
+			{Key: "x", Value: d.Index},
+			{Key: "words", Value: d.Words},
+			{Key: "prefix", Value: d.Prefix},
+		}
 	})
 }
 
@@ -395,6 +393,7 @@ func (m *mongoStore) typesOf(ctx context.Context, home string, sc predicate.Filt
 func plainAll(ds []Document) []Document {
 	for i := range ds {
 		ds[i].Data = plainMap(ds[i].Data)
+		ds[i] = ds[i].bare()
 	}
 	return ds
 }

@@ -14,7 +14,7 @@ import (
 
 // Migrations brings stored documents to what this package reads.
 func Migrations() []store.Migration {
-	return []store.Migration{{ID: "0008_document_versions", Up: documentVersions}}
+	return []store.Migration{{ID: "0008_document_versions", Up: documentVersions}, {ID: "0009_document_prefixes", Up: documentPrefixes}}
 }
 
 // documentVersions gives documents the version of their schema and who made them, content types their names, and references the

@@ -31,6 +31,8 @@ func TestWhereAgreesWithMatch(t *testing.T) {
 		bson.D{{Key: "b", Value: int32(1)}},
 		bson.D{},
 	}
+	scalars := []any{"x", "xy", "$x", "", "y\x00z", "ü", 1.0, 2.5, true, false, nil}
+	lists := []any{bson.A{}, bson.A{"x"}, bson.A{"y", "x"}, bson.A{1.0, "xy"}, nil}
 	type doc struct {
 		ID   string
 		Attr map[string]any
@@ -49,7 +51,15 @@ func TestWhereAgreesWithMatch(t *testing.T) {
 		}
 		d.Attr["data"] = plain
 		docs = append(docs, d)
-		storetest.Insert(t, db, "things", bson.D{{Key: "_id", Value: d.ID}, {Key: "at", Value: d.Attr["at"]}, {Key: "data", Value: data}})
+		plainly := scalars[rnd.IntN(len(scalars))]
+		many := lists[rnd.IntN(len(lists))]
+		d.Attr["plain"], d.Attr["list"], d.Attr["made"] = plainly, unwrap(many), d.Attr["at"]
+		storetest.Insert(t, db, "things", bson.D{
+			{Key: "_id", Value: d.ID},
+			{Key: "at", Value: d.Attr["at"]},
+			{Key: "data", Value: data},
+			{Key: "x", Value: bson.D{{Key: "k0", Value: plainly}, {Key: "k1", Value: many}}},
+		})
 	}
 	column := func(path []string) (store.Column, bool) {
 		switch path[0] {
@@ -57,6 +67,12 @@ func TestWhereAgreesWithMatch(t *testing.T) {
 			return store.Column{Field: "_id", Scalar: true}, true
 		case "at":
 			return store.Column{Field: "at", Date: true}, true
+		case "made":
+			return store.Column{Field: "at", Date: true, Plain: true}, true
+		case "plain":
+			return store.Column{Field: "x.k0", Plain: true}, true
+		case "list":
+			return store.Column{Field: "x.k1", List: true}, true
 		}
 		return store.Column{Field: strings.Join(path, ".")}, path[0] == "data"
 	}
@@ -114,8 +130,11 @@ func drawFilter(rnd *rand.Rand, depth int) predicate.Filter {
 		a, b := drawFilter(rnd, depth-1), drawFilter(rnd, depth-1)
 		return []predicate.Filter{predicate.And(a, b), predicate.Or(a, b), predicate.Not(a), {Op: predicate.OpAnd, Sub: []predicate.Filter{a, b}}}[rnd.IntN(4)]
 	}
+	if rnd.IntN(3) == 0 {
+		return drawComparison(rnd, pick("data.a", "data.c.b", "plain", "list", "made", "id", "nowhere"))
+	}
 	constant := pick(`'x'`, `'y'`, `'$x'`, `''`, "1", "2", "2.5", "true", "false", "nil", "now", "user.id")
-	path := pick("object.data.a", "object.data.c", "object.data.a.b", "object.data.nope", "object.nowhere", "object.id", "object.at")
+	path := pick("object.data.a", "object.data.c", "object.data.a.b", "object.data.nope", "object.nowhere", "object.id", "object.at", "object.plain", "object.list", "object.made")
 	source := pick(
 		path+pick(" == ", " != ", " < ", " <= ", " > ", " >= ")+constant, path+" in ["+constant+", 'x']", constant+" in "+path, path, "object.at < now", "object.id in ['d001','d002']",
 	)
@@ -124,4 +143,16 @@ func drawFilter(rnd *rand.Rand, depth int) predicate.Filter {
 		panic(source + ": " + err.Error())
 	}
 	return e.Filter(predicate.Env{User: "d003", Now: time.Date(2026, 1, 4, 0, 0, 0, 0, time.UTC)})
+}
+
+// drawComparison makes what no expression can say.
+func drawComparison(rnd *rand.Rand, path string) predicate.Filter {
+	values := []any{"x", "y", "xy", "$x", "", "\x00", "ü", ".", 1, 2.5, true, nil, "2026-01-02T03:04:05.006Z", "2026-01-04T03:04:05.006Z", "d00"}
+	value := func() any { return values[rnd.IntN(len(values))] }
+	at := strings.Split(path, ".")
+	ops := []predicate.Op{predicate.OpStarts, predicate.OpContains, predicate.OpHas, predicate.OpEq, predicate.OpLt, predicate.OpLe, predicate.OpGt, predicate.OpGe}
+	if i := rnd.IntN(len(ops) + 2); i < len(ops) {
+		return predicate.Compare(ops[i], at, value())
+	}
+	return predicate.CompareAny([]predicate.Op{predicate.OpIn, predicate.OpHasAny}[rnd.IntN(2)], at, []any{value(), value()})
 }

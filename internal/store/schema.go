@@ -23,7 +23,7 @@ type Collection struct {
 // Index declares one index. Keys are field names in order, a leading "-" for descending, so "-at" sorts newest first.
 type Index struct {
 	Name    string
-	Keys    []string
+	Keys    []string // also "words:text", for the words of a text as they are
 	Unique  bool
 	Partial bson.D // partialFilterExpression; nil for none
 	Expires bool   // the server deletes a document some time after the date in the one key: against litter, never a decision
@@ -128,7 +128,7 @@ func (d *DB) reconcileIndexes(ctx context.Context, c Collection, exists, dryRun 
 		s, ok := have[ix.Name]
 		delete(have, ix.Name)
 		if ok {
-			if want, _ := bson.Marshal(ix.keys()); string(want) != string(s.KeysDocument) || ix.Unique != (s.Unique != nil && *s.Unique) {
+			if want, _ := bson.Marshal(ix.keys()); !ix.text() && string(want) != string(s.KeysDocument) || ix.Unique != (s.Unique != nil && *s.Unique) {
 				r.Warnings = append(r.Warnings, fmt.Sprintf("%s.%s differs from its declaration; drop it by hand, then migrate", c.Name, ix.Name))
 			}
 			continue
@@ -152,7 +152,9 @@ func (d *DB) reconcileIndexes(ctx context.Context, c Collection, exists, dryRun 
 func (ix Index) keys() bson.D {
 	keys := make(bson.D, len(ix.Keys))
 	for i, k := range ix.Keys {
-		if k[0] == '-' {
+		if field, ok := strings.CutSuffix(k, ":text"); ok {
+			keys[i] = bson.E{Key: field, Value: "text"}
+		} else if k[0] == '-' {
 			keys[i] = bson.E{Key: k[1:], Value: int32(-1)}
 		} else {
 			keys[i] = bson.E{Key: k, Value: int32(1)}
@@ -161,10 +163,18 @@ func (ix Index) keys() bson.D {
 	return keys
 }
 
+// text reports whether it is an index of words, which the server keeps with other keys than those it was given.
+func (ix Index) text() bool {
+	return slices.ContainsFunc(ix.Keys, func(k string) bool { return strings.HasSuffix(k, ":text") })
+}
+
 func (ix Index) model() mongo.IndexModel {
 	opts := options.Index().SetName(ix.Name)
 	if ix.Unique {
 		opts.SetUnique(true)
+	}
+	if ix.text() {
+		opts.SetDefaultLanguage("none").SetLanguageOverride("none")
 	}
 	if ix.Expires {
 		opts.SetExpireAfterSeconds(0)

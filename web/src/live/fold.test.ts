@@ -38,10 +38,16 @@ function delta(points: ReportPoint[], rest: Partial<Delta> = {}): Delta {
 }
 
 type Change = Extract<NonNullable<LiveMessage['data']>, { __typename: 'DocumentListDelta' }>['changes'][number];
-function changes(...made: [op: Change['op'], id: string, index: number, rev?: number][]): LiveMessage['data'] {
+function changes(...made: [op: Change['op'], id: string, index: number, rev?: number, from?: number][]): LiveMessage['data'] {
   return {
     __typename: 'DocumentListDelta',
-    changes: made.map(([op, id, index, rev]) => ({ op, id, index, document: op === 'LEAVE' ? null : listed(id, rev) })),
+    changes: made.map(([op, id, index, rev, from = null]) => ({
+      op,
+      id,
+      index,
+      from,
+      document: op === 'LEAVE' ? null : listed(id, rev),
+    })),
   };
 }
 
@@ -173,6 +179,23 @@ describe('lists', () => {
     const { channel } = after(changes(['UPDATE', 'b', 1, 2]));
     expect(ids(channel)).toEqual(['a', 'b', 'c']);
     expect(channel.data).toMatchObject({ documents: [{ rev: 1 }, { id: 'b', rev: 2 }, { rev: 1 }] });
+  });
+
+  test.each([
+    ['up', changes(['MOVE', 'c', 0, 2, 2]), ['c', 'a', 'b']],
+    ['down', changes(['MOVE', 'a', 2, 2, 0]), ['b', 'c', 'a']],
+    ['and another leaves', changes(['LEAVE', 'b', -1], ['MOVE', 'c', 0, 2, 1]), ['c', 'a']],
+  ])('a document moves %s', (_, data, want) => {
+    const { channel, lost } = after(data);
+    expect(lost).toBe(false);
+    expect(ids(channel)).toEqual(want);
+  });
+
+  test.each([
+    ['is not there', changes(['MOVE', 'x', 0, 2, 1])],
+    ['is elsewhere', changes(['MOVE', 'c', 0, 2, 1])],
+  ])('a move of a document that %s is lost', (_, data) => {
+    expect(after(data).lost).toBe(true);
   });
 
   test('an update of a document that is not there is lost', () => {

@@ -86,13 +86,13 @@ function applyReport(report: Report, delta: ReportDelta): Report {
 
 function applyList(list: DocumentList, delta: DocumentListDelta): DocumentList | null {
   const documents = [...list.documents];
-  for (const { op, id, index, document } of delta.changes) {
+  for (const { op, id, index, from, document } of delta.changes) {
     const here = documents.findIndex((d) => d.id === id);
     if (op === 'LEAVE') {
       if (here >= 0) documents.splice(here, 1);
       continue;
     }
-    if (!document || (op === 'UPDATE' && here < 0)) return null;
+    if (!document || (op === 'UPDATE' && here < 0) || (op === 'MOVE' && here !== from)) return null;
     if (here >= 0) documents.splice(here, 1);
     documents.splice(op === 'UPDATE' ? here : index, 0, document);
   }

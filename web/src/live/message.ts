@@ -18,7 +18,7 @@ export const LIVE = graphql(
           ... on Report { metric aggregate step from to through points { at key value count } }
           ... on ReportDelta { from to through dropped points { at key value count } }
           ... on DocumentList { documents { id rev label data createdAt updatedAt } }
-          ... on DocumentListDelta { changes { op id index document { id rev label data createdAt updatedAt } } }
+          ... on DocumentListDelta { changes { op id index from document { id rev label data createdAt updatedAt } } }
           ... on SessionList { sessions { ...SessionFields } }
           ... on SecurityEventList { events { ...SecurityEventFields } }
           ... on EntitlementList { membership { ...MembershipFields } entitlements { ...EntitlementFields } }
