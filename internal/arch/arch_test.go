@@ -66,6 +66,7 @@ var rows = map[string]row{
 	"internal/ticket":         {tier: 2, uses: []int{0, 1}, outside: []string{driver}, onlyHere: "store*.go"},
 	"internal/payment":        {tier: 2, uses: []int{0, 1}, outside: []string{driver}, onlyHere: "store*.go"},
 	"internal/payment/stripe": {tier: 2, uses: []int{0}, also: []string{"internal/payment"}},
+	"internal/job":            {tier: 2, uses: []int{0, 1}, outside: []string{driver}, onlyHere: "store*.go"},
 	"internal/blob":           {tier: 2, uses: []int{0, 1}, outside: []string{driver}},
 
 	"internal/account":   domain,

@@ -33,6 +33,7 @@ const (
 	ContentType = "content_type"
 	Document    = "document"
 	Metric      = "metric"
+	Job         = "job"
 	System      = "system" // the server itself; its id is System too
 )
 
