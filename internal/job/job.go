@@ -3,11 +3,13 @@ package job
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/store"
 )
 
 // Permissions of this package.
@@ -114,10 +116,6 @@ func passes(err error) bool {
 	if !errors.As(err, &f) {
 		return true
 	}
-	switch f.Kind {
-	case fault.Internal, fault.Timeout, fault.Unavailable, fault.Canceled:
-		return true
-	default:
-		return f.Code == "CONTENDED"
-	}
+	again := []fault.Kind{fault.Internal, fault.Timeout, fault.Unavailable, fault.Canceled}
+	return slices.Contains(again, f.Kind) || errors.Is(err, store.ErrContended)
 }

@@ -229,7 +229,9 @@ func (m *Manager) rest(ctx context.Context) {
 
 // run does steps of a claimed job until it ends, fails, is lost or has had its turn.
 func (m *Manager) run(ctx context.Context, j Job) {
-	for end := time.Now().Add(m.pace.turn); time.Now().Before(end) && ctx.Err() == nil; {
+	turn, cancel := context.WithTimeout(ctx, m.pace.turn)
+	defer cancel()
+	for turn.Err() == nil {
 		after, err := m.step(ctx, j)
 		switch {
 		case err == nil && after.State.Ended():
