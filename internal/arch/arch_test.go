@@ -54,6 +54,7 @@ var rows = map[string]row{
 	"internal/predicate": {tier: 0},
 	"internal/invoice":   {tier: 0},
 	"internal/diagram":   {tier: 0},
+	"internal/table":     {tier: 0, uses: []int{0}},
 
 	"web":    {tier: 0},
 	"schema": {tier: 0},

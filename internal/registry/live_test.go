@@ -23,13 +23,13 @@ import (
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
 
-// table is the documents of one type as a database would hold them, and the log of their changes.
-type table struct {
+// listTable is the documents of one type as a database would hold them, and the log of their changes.
+type listTable struct {
 	docs map[string]Document
 	log  []DocumentChange
 }
 
-func (x *table) newest(_ context.Context, n int) ([]Document, error) {
+func (x *listTable) newest(_ context.Context, n int) ([]Document, error) {
 	all := make([]Document, 0, len(x.docs))
 	for _, d := range x.docs {
 		all = append(all, d)
@@ -38,13 +38,13 @@ func (x *table) newest(_ context.Context, n int) ([]Document, error) {
 	return all[:min(n, len(all))], nil
 }
 
-func (x *table) create(id string) {
+func (x *listTable) create(id string) {
 	d := Document{ID: id, Type: "t", Rev: 1, Data: m{"rev": int64(1)}}
 	x.docs[id] = d
 	x.log = append(x.log, DocumentChange{Type: "t", ID: id, Rev: 1, Document: &d, Created: true})
 }
 
-func (x *table) update(id string) {
+func (x *listTable) update(id string) {
 	d := x.docs[id]
 	d.Rev++
 	d.Data = m{"rev": int64(d.Rev)}
@@ -52,7 +52,7 @@ func (x *table) update(id string) {
 	x.log = append(x.log, DocumentChange{Type: "t", ID: id, Rev: d.Rev, Document: &d})
 }
 
-func (x *table) delete(id string) {
+func (x *listTable) delete(id string) {
 	rev := x.docs[id].Rev + 1
 	delete(x.docs, id)
 	x.log = append(x.log, DocumentChange{Type: "t", ID: id, Rev: rev})
@@ -88,7 +88,7 @@ func follow(t interface{ Fatalf(string, ...any) }, list []Document, delta any) [
 func TestListSourceEqualsFreshLoad(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		x := &table{docs: map[string]Document{}}
+		x := &listTable{docs: map[string]Document{}}
 		first := rapid.IntRange(1, 6).Draw(t, "first")
 		capacity := first + minReserve
 		for range rapid.IntRange(0, 2*capacity).Draw(t, "before") {
@@ -186,7 +186,7 @@ func TestListSourceEqualsFreshLoad(t *testing.T) {
 
 func TestListSourceApply(t *testing.T) {
 	t.Parallel()
-	x := &table{docs: map[string]Document{}}
+	x := &listTable{docs: map[string]Document{}}
 	var ids []string
 	for range 30 {
 		ids = append(ids, ref.NewID())
