@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -12,13 +13,16 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/bag"
+	"github.com/backendbook/backendbook/internal/blob"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/demo"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/keyring"
 	"github.com/backendbook/backendbook/internal/mail"
 	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/place"
@@ -65,6 +69,9 @@ type core struct {
 	analytics *analytics.Service
 	auth      *webauth.Service
 	demo      *demo.Demo
+
+	attachments *attachment.Service
+	blobs       io.Closer // nil where nothing is to be closed
 }
 
 // openCore connects, brings the database to the plan of this version and makes the services. Nothing runs yet.
@@ -122,6 +129,7 @@ func schema() store.Plan {
 	for _, of := range []func() []store.Collection{
 		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections, bag.Collections,
 		factor.Collections, social.Collections, rbac.Collections, plan.Collections, payment.Collections, registry.Collections, analytics.Collections,
+		blob.Collections, attachment.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
@@ -169,7 +177,14 @@ func (c *core) assemble(opts Options) error {
 	})
 	c.roles.RegisterObject(ref.Document, c.documents.Attributes)
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
-	if err := c.assembleAuth(policies); err != nil {
+	ring, err := openRing(c.cfg)
+	if err != nil {
+		return fmt.Errorf("secret-keys: %w", err)
+	}
+	if err := c.assembleAuth(policies, ring); err != nil {
+		return err
+	}
+	if err := c.assembleAttachments(ring); err != nil {
 		return err
 	}
 	c.demo = demo.New(demo.Deps{
@@ -181,11 +196,7 @@ func (c *core) assemble(opts Options) error {
 }
 
 // assembleAuth makes the ways in. What is wrong with a file they read keeps the server from starting.
-func (c *core) assembleAuth(policies webauth.Policies) error {
-	ring, err := openRing(c.cfg)
-	if err != nil {
-		return fmt.Errorf("secret-keys: %w", err)
-	}
+func (c *core) assembleAuth(policies webauth.Policies, ring *keyring.Ring) (err error) {
 	if c.mail, err = mail.New(c.db, c.now, c.log, ring, c.cfg.ForMail()); err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
@@ -256,6 +267,11 @@ func (c *core) close(ctx context.Context) error {
 		c.db.Close(ctx)
 	}
 	c.places.Close()
+	if c.blobs != nil {
+		if err := c.blobs.Close(); err != nil {
+			c.log.DebugContext(ctx, "blobs_close_failed", "error", err.Error())
+		}
+	}
 	if c.mongod != nil {
 		return c.mongod.Stop(ctx)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 
 )
@@ -69,8 +70,8 @@ func (m mongoStore) byKeys(ctx context.Context, keys []string) ([]kept, error) {
 }
 
 // newestOf reads the newest of an owner.
-func (m mongoStore) newestOf(ctx context.Context, owner bson.D, n int) ([]kept, error) {
-	return store.Find[kept](ctx, m.all, owner, options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(n)))
+func (m mongoStore) newestOf(ctx context.Context, owner ref.Ref, n int) ([]kept, error) {
+	return store.Find[kept](ctx, m.all, store.Points("owner", owner), options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(n)))
 }
 
 // Follower hears of documents that are gone and lets [Service.Run] remove their content. Every node hears of it; one does it.

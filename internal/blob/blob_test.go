@@ -149,6 +149,11 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errBroken }
 
+// cut ends as the body of a request whose sender is gone.
+type cut struct{}
+
+func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
 func testBroken(t *testing.T, s blob.Store) {
 	for _, n := range []int{0, 1000, 9 << 20} {
 		_, err := s.Put(t.Context(), "aa/broken", io.MultiReader(bytes.NewReader(content(n)), broken{}), blob.Meta{Size: -1})
@@ -156,8 +161,14 @@ func testBroken(t *testing.T, s blob.Store) {
 			t.Errorf("after %d bytes: %v", n, err)
 		}
 	}
+	if _, err := s.Put(t.Context(), "aa/broken", io.MultiReader(strings.NewReader("cut"), cut{}), blob.Meta{Size: -1}); !errors.Is(err, blob.ErrShort) {
+		t.Errorf("a body that was cut off: %v", err)
+	}
 	if _, err := s.Put(t.Context(), "aa/broken", strings.NewReader("short"), blob.Meta{Size: 10}); err == nil {
 		t.Error("less than was said is kept")
+	}
+	if _, err := s.Put(t.Context(), "aa/broken", strings.NewReader("longer"), blob.Meta{Size: 3}); !errors.Is(err, blob.ErrShort) {
+		t.Errorf("more than was said: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

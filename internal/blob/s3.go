@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -71,19 +72,28 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, m Meta) (Info, er
 		return Info{}, err
 	}
 	in := meter(r)
-	up, err := s.client.PutObject(ctx, s.bucket, s.prefix+key, in, m.Size, minio.PutObjectOptions{ContentType: m.ContentType, PartSize: partBytes})
+	body, size := bufio.NewReader(in), m.Size
+	if _, err := body.Peek(1); errors.Is(err, io.EOF) && size < 0 {
+		size = 0 // nothing has no parts to be sent in
+	}
+	_, err := s.client.PutObject(ctx, s.bucket, s.prefix+key, body, size, minio.PutObjectOptions{
+		ContentType: m.ContentType, PartSize: partBytes, SendContentMd5: true, DisableContentSha256: true, // TLS keeps it from being changed
+	})
 	if err != nil {
 		return Info{}, translate(err)
 	}
-	at := up.LastModified
-	if at.IsZero() {
-		stat, err := s.Stat(ctx, key)
-		if err != nil {
-			return Info{}, err
-		}
-		at = stat.ModifiedAt
+	stat, err := s.Stat(ctx, key)
+	if err != nil {
+		return Info{}, err
 	}
-	return in.info(key, m, at)
+	if _, err := body.Peek(1); !errors.Is(err, io.EOF) {
+		return Info{}, errors.Join(ErrShort, s.Delete(ctx, key))
+	}
+	info, err := in.info(key, m, stat.ModifiedAt)
+	if err != nil {
+		return Info{}, errors.Join(err, s.Delete(ctx, key))
+	}
+	return info, nil
 }
 
 func (s *S3) info(o minio.ObjectInfo) Info {

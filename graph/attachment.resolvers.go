@@ -1,0 +1,27 @@
+package graph
+
+import (
+	"context"
+	"time"
+
+	"github.com/backendbook/backendbook/graph/model"
+	"github.com/backendbook/backendbook/internal/attachment"
+	"github.com/backendbook/backendbook/internal/ref"
+)
+
+// AttachmentLink is the resolver for the attachmentLink field.
+func (r *queryResolver) AttachmentLink(ctx context.Context, input model.AttachmentLinkInput) (*attachment.Link, error) {
+	id, err := ref.ParseAs(ref.Document, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	ttl := time.Duration(0)
+	if input.TTL != nil {
+		ttl = max(min(time.Duration(*input.TTL), 1<<30), -1) * time.Second
+		if ttl == 0 {
+			ttl = -1 // no time at all is no wish for the usual one
+		}
+	}
+	link, err := r.Attachments.Link(ctx, id, input.Thumbnail, ttl)
+	return &link, err
+}
