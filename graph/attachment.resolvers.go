@@ -11,9 +11,8 @@ import (
 
 // AttachmentLink is the resolver for the attachmentLink field.
 func (r *queryResolver) AttachmentLink(ctx context.Context, input model.AttachmentLinkInput) (*attachment.Link, error) {
-	id, err := ref.ParseAs(ref.Document, input.ID)
-	if err != nil {
-		return nil, err
+	if input.ID.Type != ref.Document {
+		return nil, ref.ErrID
 	}
 	ttl := time.Duration(0)
 	if input.TTL != nil {
@@ -22,6 +21,6 @@ func (r *queryResolver) AttachmentLink(ctx context.Context, input model.Attachme
 			ttl = -1 // no time at all is no wish for the usual one
 		}
 	}
-	link, err := r.Attachments.Link(ctx, id, input.Thumbnail, ttl)
+	link, err := r.Attachments.Link(ctx, input.ID.ID, input.Thumbnail, ttl)
 	return &link, err
 }

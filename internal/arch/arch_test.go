@@ -80,8 +80,8 @@ var rows = map[string]row{
 	"internal/throttle":  domain,
 	"internal/bag":       domain,
 
-	"internal/webauth": {tier: 4, uses: []int{0, 1, 2, 3}},
-	"internal/demo":    {tier: 4, uses: []int{0, 1, 2, 3}},
+	"internal/webauth":    {tier: 4, uses: []int{0, 1, 2, 3}},
+	"internal/demo":       {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/attachment": {tier: 4, uses: []int{0, 1, 2, 3}, outside: []string{driver}, onlyHere: "store*.go"},
 
 	"graph":            {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/generated", "graph/model", "graph/scalar", "graph/loader", "internal/payment"}, outside: []string{gqlgen, gqlparser}},

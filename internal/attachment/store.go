@@ -12,7 +12,6 @@ import (
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
-
 )
 
 const collection = "attachments"

@@ -126,21 +126,33 @@ func agrees(found *mimetype.MIME, declared string) bool {
 	return found.Is("text/plain") && strings.HasPrefix(typ, "text/") && !isActive(typ)
 }
 
-// fits reports whether the extension of a name is one of the type that was found.
+// fits reports whether the extension of a name may stand on the type that was found.
 func fits(found *mimetype.MIME, name string) bool {
 	ext := strings.ToLower(path.Ext(name))
-	known := mime.TypeByExtension(ext)
-	if ext == "" || ext == found.Extension() || known == "" {
-		return !slices.Contains(dangerous, ext)
+	if slices.Contains(dangerous, ext) {
+		return false
 	}
-	return agrees(found, known)
+	typ, known := extensions[ext]
+	return !known || ext == found.Extension() || agrees(found, typ)
+}
+
+// extensions are those that say what a file is; the table of the machine may say anything.
+var extensions = map[string]string{
+	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".bmp": "image/bmp",
+	".svg": "image/svg+xml", ".avif": "image/avif", ".heic": "image/heic", ".tif": "image/tiff", ".tiff": "image/tiff", ".ico": "image/x-icon",
+	".pdf": "application/pdf", ".zip": "application/zip", ".gz": "application/gzip", ".7z": "application/x-7z-compressed", ".rar": "application/x-rar-compressed",
+	".txt": "text/plain", ".csv": "text/csv", ".md": "text/markdown", ".htm": "text/html", ".html": "text/html", ".xhtml": "application/xhtml+xml", ".xml": "text/xml",
+	".json": "application/json", ".mp3": "audio/mpeg", ".mp4": "video/mp4", ".webm": "video/webm", ".wav": "audio/wav", ".ogg": "audio/ogg",
+	".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
 
 // isActive reports whether a browser runs what is in it.
 func isActive(typ string) bool { return typ == "text/html" || typ == "text/javascript" || typ == "text/xml" }
 
 // dangerous extensions are run by machines that do not look inside.
-var dangerous = []string{".exe", ".bat", ".cmd", ".com", ".scr", ".js", ".vbs", ".ps1", ".msi", ".jar", ".hta", ".lnk"}
+var dangerous = []string{".exe", ".bat", ".cmd", ".com", ".scr", ".js", ".mjs", ".vbs", ".ps1", ".msi", ".jar", ".hta", ".lnk"}
 
 // limited fails when there is more than there may be.
 type limited struct {

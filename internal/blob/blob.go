@@ -88,7 +88,7 @@ func meter(r io.Reader) *metered { return &metered{r: r, sum: sha256.New()} }
 func (m *metered) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.n += int64(n)
-	_, _ = m.sum.Write(p[:n])           // a hash never fails
+	_, _ = m.sum.Write(p[:n])       // a hash never fails
 	if err == io.ErrUnexpectedEOF { //nolint:errorlint // this very value: who fills a buffer takes it for a good end
 		err = ErrShort
 	}
