@@ -5,6 +5,7 @@ package graph
 import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/place"
@@ -27,4 +28,6 @@ type Resolver struct {
 	Documents *registry.Service
 	Analytics *analytics.Service
 	Lives     *live.Hub
+
+	Attachments *attachment.Service
 }

@@ -93,6 +93,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApplyCatalogueInput", graphql.BindUnmarshaler(ec, unmarshalInputApplyCatalogueInput)),
 			graphql.NewInputUnmarshaler("ApproveObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputApproveObjectGrantInput)),
 			graphql.NewInputUnmarshaler("ArgInput", graphql.BindUnmarshaler(ec, unmarshalInputArgInput)),
+			graphql.NewInputUnmarshaler("AttachmentLinkInput", graphql.BindUnmarshaler(ec, unmarshalInputAttachmentLinkInput)),
 			graphql.NewInputUnmarshaler("BacklinksChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputBacklinksChannelInput)),
 			graphql.NewInputUnmarshaler("BeginProviderInput", graphql.BindUnmarshaler(ec, unmarshalInputBeginProviderInput)),
 			graphql.NewInputUnmarshaler("CancelMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelMembershipInput)),
@@ -602,6 +603,32 @@ extend type Query {
 extend type Mutation {
   "Store events. All of the batch is checked before any of it is stored. Errors: EVENT_INVALID (with the index)."
   track(input: TrackInput!): TrackPayload! @access(rule: PERMISSION, permission: "analytics.event.track")
+}
+`, BuiltIn: false},
+	{Name: "../../schema/attachment.graphqls", Input: `"Which link to an attachment is asked for."
+input AttachmentLinkInput {
+  "Global id of the attachment's document."
+  id: ID!
+  "Whether the link is to lead to the thumbnail instead of the file."
+  thumbnail: Boolean! = false
+  "How many seconds it is to be good; null for the longest time the server gives."
+  ttl: Int
+}
+
+"A link to a file. Whoever has it may fetch the file, without signing in, until it expires."
+type AttachmentLink {
+  "Path and query, from the root of the server."
+  url: String!
+  "When it ends to be good."
+  expiresAt: Time!
+}
+
+extend type Query {
+  """
+  A link to the file of an attachment, for whoever may read its document. Files are sent by plain HTTP: see docs/attachments.md.
+  Errors: NOT_FOUND, BAD_ID, BAD_USER_INPUT.
+  """
+  attachmentLink(input: AttachmentLinkInput!): AttachmentLink! @access(rule: PERMISSION, permission: "registry.document.read")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/base.graphqls", Input: `"""
@@ -4826,6 +4853,16 @@ func childFields_ApproveObjectGrantPayload(ctx context.Context, ec *executionCon
 		return fieldContext_ApproveObjectGrantPayload_objectGrant(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApproveObjectGrantPayload", field.Name)
+}
+
+func childFields_AttachmentLink(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return fieldContext_AttachmentLink_url(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_AttachmentLink_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AttachmentLink", field.Name)
 }
 
 func childFields_AuthProvider(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

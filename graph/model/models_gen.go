@@ -137,6 +137,16 @@ type ArgInput struct {
 	Value string `json:"value"`
 }
 
+// Which link to an attachment is asked for.
+type AttachmentLinkInput struct {
+	// Global id of the attachment's document.
+	ID ref.Ref `json:"id"`
+	// Whether the link is to lead to the thumbnail instead of the file.
+	Thumbnail bool `json:"thumbnail"`
+	// How many seconds it is to be good; null for the longest time the server gives.
+	TTL *int `json:"ttl,omitempty"`
+}
+
 // What one may do here before signing in, for pages to show the right buttons.
 type AuthSettings struct {
 	// Who may register.

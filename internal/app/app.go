@@ -14,7 +14,9 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/cli"
 	"github.com/backendbook/backendbook/internal/config"
+	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/store"
@@ -70,6 +72,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.roles.Run(life) })
 	a.workers.Go(func() { a.plans.Run(life) })
 	a.workers.Go(func() { a.jobs.Run(life) })
+	a.workers.Go(func() { a.attachments.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })
@@ -95,8 +98,14 @@ func (a *App) follow() {
 	a.tail.Follow(a.roles.Follower())
 	a.tail.Follow(a.documents.Follower(a.hub.Publish))
 	a.tail.Follow(a.analytics.Follower(a.hub.Publish))
+	a.tail.Follow(event.Follower{Name: "job", Collection: job.Collections()[0].Name, OnChange: func(_ context.Context, c event.Change) {
+		id, _ := c.Key.StringValueOK()
+		a.hub.Publish(job.Topic(id), job.Changed{})
+		a.jobs.Wake()
+	}})
 	a.tail.Follow(a.auth.Follower(a.hub.Publish))
 	a.tail.Follow(a.plans.Follower(a.hub.Publish))
+	a.tail.Follow(a.attachments.Follower())
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
 	a.roles.OnChange(a.auth.RightsChanged)
@@ -107,7 +116,7 @@ func (a *App) follow() {
 func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
-		Documents: a.documents, Analytics: a.analytics, Lives: a.hub,
+		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Attachments: a.attachments,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now
@@ -129,7 +138,7 @@ func (a *App) serveGraph() error {
 	}
 	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
-		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil

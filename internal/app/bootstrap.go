@@ -7,6 +7,7 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/cli"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/page"
@@ -18,6 +19,9 @@ import (
 
 // freeDocuments is how many documents a user of the default plan may own.
 const freeDocuments = 20
+
+// freeBytes is how many bytes of attachments they may own.
+const freeBytes = 100 << 20
 
 // bootstrap makes what no database of ours is without: the role of administrators, the role every user has, and the
 // default plan. What is there already stays as an administrator left it, but for the administrators' role, which always
@@ -44,7 +48,7 @@ func (c *core) bootstrap(ctx context.Context) error {
 	}
 	_, err := c.plans.Apply(ctx, plan.ApplyCmd{Book: plan.Book{Plans: []plan.BookPlan{{
 		Key: "free", Name: "Free", Default: true,
-		Features: []plan.Rule{{Feature: registry.FeatureDocuments, Limit: new(int64(freeDocuments))}, {Feature: featureKeys, On: true}},
+		Features: []plan.Rule{{Feature: registry.FeatureDocuments, Limit: new(int64(freeDocuments))}, {Feature: attachment.FeatureBytes, Limit: new(int64(freeBytes))}, {Feature: featureKeys, On: true}},
 	}}}})
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -12,7 +13,9 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/bag"
+	"github.com/backendbook/backendbook/internal/blob"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/demo"
@@ -20,6 +23,7 @@ import (
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/job"
+	"github.com/backendbook/backendbook/internal/keyring"
 	"github.com/backendbook/backendbook/internal/mail"
 	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/place"
@@ -67,6 +71,9 @@ type core struct {
 	analytics *analytics.Service
 	auth      *webauth.Service
 	demo      *demo.Demo
+
+	attachments *attachment.Service
+	blobs       io.Closer // nil where nothing is to be closed
 }
 
 // openCore connects, brings the database to the plan of this version and makes the services. Nothing runs yet.
@@ -124,6 +131,7 @@ func schema() store.Plan {
 	for _, of := range []func() []store.Collection{
 		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections, bag.Collections,
 		factor.Collections, social.Collections, rbac.Collections, plan.Collections, payment.Collections, registry.Collections, analytics.Collections,
+		blob.Collections, attachment.Collections, job.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
@@ -135,7 +143,7 @@ func schema() store.Plan {
 func permissions() map[string]string {
 	all := map[string]string{}
 	for _, of := range []func() map[string]string{
-		account.Permissions, rbac.Permissions, plan.Permissions, registry.Permissions, analytics.Permissions,
+		account.Permissions, rbac.Permissions, plan.Permissions, registry.Permissions, analytics.Permissions, job.Permissions,
 	} {
 		maps.Copy(all, of())
 	}
@@ -177,7 +185,14 @@ func (c *core) assemble(opts Options) error {
 	}
 	c.roles.OnDelete(c.documents.TargetDeleted)
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
-	if err := c.assembleAuth(policies); err != nil {
+	ring, err := openRing(c.cfg)
+	if err != nil {
+		return fmt.Errorf("secret-keys: %w", err)
+	}
+	if err := c.assembleAuth(policies, ring); err != nil {
+		return err
+	}
+	if err := c.assembleAttachments(ring); err != nil {
 		return err
 	}
 	c.demo = demo.New(demo.Deps{
@@ -190,11 +205,7 @@ func (c *core) assemble(opts Options) error {
 }
 
 // assembleAuth makes the ways in. What is wrong with a file they read keeps the server from starting.
-func (c *core) assembleAuth(policies webauth.Policies) error {
-	ring, err := openRing(c.cfg)
-	if err != nil {
-		return fmt.Errorf("secret-keys: %w", err)
-	}
+func (c *core) assembleAuth(policies webauth.Policies, ring *keyring.Ring) (err error) {
 	if c.mail, err = mail.New(c.db, c.now, c.log, ring, c.cfg.ForMail()); err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
@@ -265,6 +276,11 @@ func (c *core) close(ctx context.Context) error {
 		c.db.Close(ctx)
 	}
 	c.places.Close()
+	if c.blobs != nil {
+		if err := c.blobs.Close(); err != nil {
+			c.log.DebugContext(ctx, "blobs_close_failed", "error", err.Error())
+		}
+	}
 	if c.mongod != nil {
 		return c.mongod.Stop(ctx)
 	}

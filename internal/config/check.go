@@ -47,6 +47,7 @@ func (c *Config) check(broken bool) []string {
 	add(c.GraphQL.Timeout <= c.GraphQL.MaxTimeout, "graphql.timeout must not be longer than graphql.max-timeout")
 	add(c.Plans.Payments != "stripe" || c.Plans.StripeKey != "" && c.Plans.StripeWebhookSecret != "",
 		"plans.payments: stripe needs plans.stripe-key and plans.stripe-webhook-secret")
+	problems = append(problems, c.Attachments.check()...)
 	if c.IsProduction() {
 		problems = append(problems, c.checkProduction()...)
 	}
@@ -78,7 +79,36 @@ func (c *Config) checkProduction() []string {
 	add(c.Mail.TLS != "none" || c.Mail.User == "", "mail.tls must not be none with a user: the password would cross the network in the clear")
 	add(c.hashCost().Acceptable(), "auth.hash-memory and auth.hash-passes are too low: at least 19456 with 2, or 47104 with 1 (OWASP)")
 	add(c.Plans.Payments != "test", "plans.payments must not be test: nobody would pay")
+	add(c.Attachments.Storage != "s3" || !strings.HasPrefix(c.Attachments.S3Endpoint, "http://"),
+		"attachments.s3-endpoint must be https://: files and their keys would cross the network in the clear")
 	add(!c.Demo.Enabled, "demo.enabled must be false: its users have known passwords")
+	return problems
+}
+
+// check looks at the settings of attachments together.
+func (a Attachments) check() []string {
+	var problems []string
+	add := func(ok bool, problem string) {
+		if !ok {
+			problems = append(problems, problem)
+		}
+	}
+	if a.Storage == "s3" {
+		add(a.S3Endpoint != "" && a.S3Bucket != "" && a.S3AccessKey != "" && a.S3SecretKey != "",
+			"attachments.storage: s3 needs attachments.s3-endpoint, s3-bucket, s3-access-key and s3-secret-key")
+		add(a.S3Endpoint == "" || isOrigin(a.S3Endpoint), "attachments.s3-endpoint must be https://host[:port]")
+	} else {
+		add(a.S3Endpoint == "" && a.S3Bucket == "", "attachments.s3-endpoint and s3-bucket are for attachments.storage: s3")
+	}
+	add(a.Dir == "" || a.Storage == "files", "attachments.dir is for attachments.storage: files")
+	for _, t := range a.Types {
+		family, kind, _ := strings.Cut(t, "/")
+		add(family != "" && family != "*" && kind != "", "attachments.types: "+t+" is no media type, such as image/png or image/*")
+	}
+	if a.Clamd != "" && !strings.HasPrefix(a.Clamd, "/") {
+		_, port, err := net.SplitHostPort(a.Clamd)
+		add(err == nil && port != "", "attachments.clamd must be host:port or the path of a socket")
+	}
 	return problems
 }
 

@@ -36,6 +36,8 @@ type Config struct {
 	Mail    Mail    `embed:"" prefix:"mail-" group:"Mail"`
 	Plans   Plans   `embed:"" prefix:"plans-" group:"Plans"`
 	Demo    Demo    `embed:"" prefix:"demo-" group:"Demo"`
+
+	Attachments Attachments `embed:"" prefix:"attachments-" group:"Attachments"`
 }
 
 // Log is how the server logs.
@@ -143,6 +145,22 @@ type Demo struct {
 	Enabled bool    `type:"switch" aliases:"demo" def:"false" help:"Seed the demo at start and replay its flights as live events."`
 	DataDir string  `type:"setting" help:"Folder with the tables of vega-datasets. Empty: web/node_modules/vega-datasets/data."`
 	Speed   float64 `type:"setting" def:"900" min:"1" max:"100000" help:"How much faster than in the tables the flights go: 900 is about two a second."`
+}
+
+// Attachments is where uploaded files are kept, and which are taken.
+type Attachments struct {
+	Storage     string        `type:"setting" def:"auto" oneof:"auto,files,gridfs,s3" help:"Where the content of files is kept: a folder, the database or a bucket. auto: gridfs."`
+	Dir         string        `type:"setting" help:"The folder, for files; all nodes must see the same. Empty: attachments in data-dir."`
+	S3Endpoint  string        `type:"setting" name:"s3-endpoint" help:"Server of the bucket: https://host[:port], or http:// for tests."`
+	S3Bucket    string        `type:"setting" name:"s3-bucket" help:"Name of the bucket, which must be there and not be public."`
+	S3Region    string        `type:"setting" name:"s3-region" help:"Region of the bucket. Empty: the server of the bucket is asked."`
+	S3AccessKey string        `type:"setting" name:"s3-access-key" help:"Name of the key for the bucket."`
+	S3SecretKey string        `type:"setting" name:"s3-secret-key" secret:"" help:"The key for the bucket."`
+	S3Prefix    string        `type:"setting" name:"s3-prefix" help:"What the names of all objects begin with, such as book/."`
+	MaxBytes    int           `type:"setting" def:"26214400" min:"1" max:"5368709120" help:"Largest file, in bytes."`
+	Types       []string      `type:"setting" def:"image/png,image/jpeg,image/gif,image/webp,application/pdf,text/plain,text/csv,application/zip" help:"Media types that are taken, told by the content; image/* means all images. Beware of what browsers run, such as text/html and image/svg+xml."`
+	LinkTTL     time.Duration `type:"setting" name:"link-ttl" def:"15m" min:"10s" max:"168h" help:"How long a link to a file is good, at most."`
+	Clamd       string        `type:"setting" help:"The clamd that scans uploads for malware: host:port or the path of its socket. Nothing is taken while it does not answer. Empty: nothing is scanned."`
 }
 
 // HasInternal reports whether there is to be an internal listener. An empty variable means the default, so there is a word.

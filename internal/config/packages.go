@@ -7,6 +7,8 @@ import (
 
 	"github.com/backendbook/backendbook/graph"
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/attachment"
+	"github.com/backendbook/backendbook/internal/blob"
 	"github.com/backendbook/backendbook/internal/demo"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
@@ -127,4 +129,23 @@ func (c *Config) ForSockets() graph.SocketConfig {
 // ForDemo is the Config of package demo.
 func (c *Config) ForDemo() demo.Config {
 	return demo.Config{DataDir: c.Demo.DataDir, Speed: c.Demo.Speed}
+}
+
+// ForAttachment is the Config of package attachment.
+func (c *Config) ForAttachment() attachment.Config {
+	return attachment.Config{MaxBytes: int64(c.Attachments.MaxBytes), Types: c.Attachments.Types, LinkTTL: c.Attachments.LinkTTL}
+}
+
+// ForS3 is the bucket of attachments.
+func (c *Config) ForS3() blob.S3Config {
+	a := c.Attachments
+	return blob.S3Config{Endpoint: a.S3Endpoint, Bucket: a.S3Bucket, Region: a.S3Region, AccessKey: a.S3AccessKey, SecretKey: a.S3SecretKey, Prefix: a.S3Prefix}
+}
+
+// AttachmentsDir is the folder of attachments, for those in one.
+func (c *Config) AttachmentsDir() string {
+	if c.Attachments.Dir != "" {
+		return c.Attachments.Dir
+	}
+	return filepath.Join(c.DataDir, "attachments")
 }

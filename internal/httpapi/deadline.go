@@ -22,8 +22,11 @@ func (s *Server) deadline(next http.Handler) http.Handler {
 			return
 		}
 		most := routeTime
-		if r.URL.Path == "/graphql" {
+		switch {
+		case r.URL.Path == "/graphql":
 			most = maxRequestTime
+		case isTransfer(r):
+			most = transferTime
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/social"
 )
@@ -42,6 +43,7 @@ type Deps struct {
 	Providers    Providers
 	Invoices     Invoices
 	Payments     Payments
+	Attachments  Attachments
 	Health       *Health
 	Metrics      *Metrics
 	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
@@ -97,6 +99,8 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET "+social.CallbackPath+"{provider}", wrap(http.HandlerFunc(s.serveProvider), s.personal()...))
 	mux.Handle("GET /invoices/{file}", wrap(http.HandlerFunc(s.serveInvoice), s.personal()...))
 	mux.HandleFunc("POST "+noticePath, s.serveNotice)
+	mux.Handle("POST "+uploadPath, wrap(http.HandlerFunc(s.serveUpload), s.personal()...))
+	mux.HandleFunc("GET "+attachment.Path+"{id}", s.serveAttachment)
 	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
 	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
 	mux.Handle("/", newConsole(s.deps.Console))

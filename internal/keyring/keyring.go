@@ -3,7 +3,7 @@
 //
 // A sealed value is AES-256-GCM with a random nonce: version, length and id of the key, nonce, ciphertext. It is bound to
 // its place, such as "factors/<id>/seed", so that it cannot be moved to another record. A ring has one key that seals and
-// any number that still open, which is how a key is replaced.
+// any number that still open, which is how a key is replaced. A ring also signs what it need not hide: see [Ring.Sign].
 package keyring
 
 import (
@@ -32,6 +32,7 @@ const (
 type Ring struct {
 	first string // id of the key that seals
 	keys  map[string]cipher.AEAD
+	signs map[string][]byte
 }
 
 var keyID = regexp.MustCompile(`^[a-z0-9-]{1,16}$`)
@@ -40,7 +41,7 @@ var keyID = regexp.MustCompile(`^[a-z0-9-]{1,16}$`)
 //
 // Errors: ErrKeys.
 func Parse(text string) (*Ring, error) {
-	r := &Ring{keys: map[string]cipher.AEAD{}}
+	r := &Ring{keys: map[string]cipher.AEAD{}, signs: map[string][]byte{}}
 	for part := range strings.SplitSeq(text, ",") {
 		id, b64, _ := strings.Cut(strings.TrimSpace(part), ":")
 		key, err := base64.StdEncoding.DecodeString(b64)
@@ -81,6 +82,7 @@ func (r *Ring) add(id string, key []byte) {
 		r.first = id
 	}
 	r.keys[id] = aead
+	r.signs[id] = signKey(key)
 }
 
 // Seal encrypts plain for a place.

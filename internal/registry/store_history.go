@@ -163,3 +163,24 @@ func (m *mongoStore) trashPage(ctx context.Context, sc predicate.Filter, typ str
 	}
 	return all, err
 }
+
+// there tells which documents of a home are there, or in the trash.
+func (m *mongoStore) there(ctx context.Context, home string, ids []string) (map[string]bool, error) {
+	types, err := m.typeOfDocuments(ctx, home, predicate.All(), ids)
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]ref.Ref, len(ids))
+	for i, id := range ids {
+		refs[i] = ref.New(home, id)
+	}
+	all, err := store.Find[Trashed](ctx, m.trash, bson.D{in("_id", refs)}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	found := make(map[string]bool, len(types)+len(all))
+	for id := range types {
+		found[id] = true
+	}
+	for _, t := range all {
+		found[t.Of.ID] = true
+	}
+	return found, err
+}

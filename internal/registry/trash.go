@@ -57,6 +57,12 @@ func (s *Service) Trash(ctx context.Context, typeKey string, args page.Args) (pa
 	return page.Fold(w, read, func(x Trashed) page.Cursor { return page.Cursor{x.Document.ID} }), nil
 }
 
+// There tells which documents of a home are there, or in the trash. It asks nobody's leave: what it tells is for the code. Cost: 2
+// reads.
+func (s *Service) There(ctx context.Context, home string, ids []string) (map[string]bool, error) {
+	return s.store.there(ctx, home, ids)
+}
+
 // Restore brings a document back from the trash, with all that was deleted along with it, as new revisions. What was deleted
 // along must come back with what it hung on. Fields that were removed from other documents (SET_NULL) and grants on the documents stay
 // away; references that led here (KEEP) lead here again. It uses the owners' quota. Needs registry.document.restore. The event
