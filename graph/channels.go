@@ -36,6 +36,9 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 			return channel(r.Documents.BacklinksChannel(ctx, b.To, b.First))
 		})
 	}
+	if j := in.Job; j != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Jobs.Channel(ctx, j.ID)) })
+	}
 	if l := in.MySessions; l != nil {
 		given = append(given, func(ctx context.Context) (live.Channel, error) {
 			return inWords(channel(r.Auth.MySessionsChannel(ctx, l.First)))

@@ -6,10 +6,21 @@ import (
 	"github.com/backendbook/backendbook/graph/generated"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 )
+
+// Result is the resolver for the result field.
+func (r *jobProgressResolver) Result(ctx context.Context, obj *job.Progress) (map[string]any, error) {
+	return jobResult(obj.Job, false)
+}
+
+// ErrorCode is the resolver for the errorCode field.
+func (r *jobProgressResolver) ErrorCode(ctx context.Context, obj *job.Progress) (*string, error) {
+	return jobError(obj.Job), nil
+}
 
 // FromType is the resolver for the fromType field.
 func (r *listedReferenceResolver) FromType(ctx context.Context, obj *registry.Reference) (*ref.Ref, error) {
@@ -34,9 +45,15 @@ func (r *subscriptionResolver) Live(ctx context.Context, channels []model.Channe
 	return subscribe(ctx, r.Lives, reqs)
 }
 
+// JobProgress returns generated.JobProgressResolver implementation.
+func (r *Resolver) JobProgress() generated.JobProgressResolver { return &jobProgressResolver{r} }
+
 // ListedReference returns generated.ListedReferenceResolver implementation.
 func (r *Resolver) ListedReference() generated.ListedReferenceResolver {
 	return &listedReferenceResolver{r}
 }
 
-type listedReferenceResolver struct{ *Resolver }
+type (
+	jobProgressResolver     struct{ *Resolver }
+	listedReferenceResolver struct{ *Resolver }
+)

@@ -41,6 +41,8 @@ func (r *Resolver) findNodes(ctx context.Context, typ string, ids []string) (map
 		return asNodes(r.Plans.MembershipsByIDs(ctx, ids))
 	case ref.ContentType:
 		return asNodes(r.Documents.TypesByIDs(ctx, ids))
+	case ref.Job:
+		return asNodes(r.Jobs.ByIDs(ctx, ids))
 	case ref.Document:
 		return asNodes(r.Documents.ByIDs(ctx, typ, ids))
 	case ref.Note, ref.Task, ref.Comment, ref.Tag, ref.Attachment, ref.Bookmark:

@@ -10,6 +10,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/backendbook/backendbook/internal/app/apptest"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/social"
@@ -48,7 +49,7 @@ func (w *world) objects(owner *apptest.Client) map[string]string {
 		"Document": w.text(doc, "createDocument", "document", "id"),
 		"Note":     w.native(owner, "core.note", m{"title": "n"}), "Task": w.native(owner, "core.task", m{"title": "t", "status": "TODO"}),
 		"Comment": w.native(owner, "core.comment", m{"text": "c", "on": user}), "Tag": w.native(owner, "core.tag", m{"name": "t"}),
-		"Bookmark": w.native(owner, "core.bookmark", m{"on": user}), "Attachment": w.file(user),
+		"Bookmark": w.native(owner, "core.bookmark", m{"on": user}), "Attachment": w.file(user), "Job": w.job(user),
 	}
 }
 
@@ -58,6 +59,17 @@ type m = map[string]any
 func (w *world) native(owner *apptest.Client, key string, data m) (id string) {
 	made := owner.Must(`mutation ($in: CreateDocumentInput!) { createDocument(input: $in) { document { id } } }`, m{"in": m{"type": key, "data": data}})
 	return w.text(made, "createDocument", "document", "id")
+}
+
+// job stores a job that has ended, of that user.
+func (w *world) job(owner string) string {
+	of, err := ref.Parse(owner)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j := job.Job{ID: ref.NewID(), Kind: "test", State: job.Done, By: of, CreatedAt: time.Now(), UpdatedAt: time.Now()}
+	storetest.Insert(w.t, w.DB(), "jobs", j)
+	return j.Ref().String()
 }
 
 // file stores an attachment as if it had been uploaded.
@@ -116,7 +128,7 @@ func TestNodes(t *testing.T) {
 		"User": {owner, w.admin, stranger}, "Session": {owner}, "Device": {owner}, "AccessKey": {owner}, "Factor": {owner}, "Identity": {owner}, "Membership": {owner, w.admin}, "Plan": {owner, w.admin, stranger, nobody},
 		"Role": {w.admin}, "Grant": {w.admin}, "ContentType": {owner, w.admin, stranger}, "Document": {owner, w.admin, stranger},
 		"Note": {owner, w.admin, stranger}, "Task": {owner, w.admin, stranger}, "Comment": {owner, w.admin, stranger}, "Tag": {owner, w.admin, stranger},
-		"Bookmark": {owner, w.admin, stranger}, "Attachment": {owner, w.admin, stranger},
+		"Bookmark": {owner, w.admin, stranger}, "Attachment": {owner, w.admin, stranger}, "Job": {owner, w.admin},
 	}
 	names := map[*apptest.Client]string{owner: "its owner", w.admin: "the administrator", stranger: "a stranger", nobody: "nobody"}
 	const query = `($id: ID!, $ids: [ID!]!) { node(id: $id) { __typename id } nodes(ids: $ids) { __typename id } }`

@@ -7,6 +7,7 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/bag"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/place"
 	"github.com/backendbook/backendbook/internal/plan"
@@ -24,6 +25,7 @@ type Resolver struct {
 	Bag       *bag.Service
 	Places    *place.Finder // nil where none are known
 	Rights    *rbac.Service
+	Jobs      *job.Manager
 	Plans     *plan.Service
 	Documents *registry.Service
 	Analytics *analytics.Service

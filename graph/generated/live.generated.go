@@ -14,6 +14,7 @@ import (
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
@@ -25,6 +26,10 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type JobProgressResolver interface {
+	Result(ctx context.Context, obj *job.Progress) (map[string]any, error)
+	ErrorCode(ctx context.Context, obj *job.Progress) (*string, error)
+}
 type ListedReferenceResolver interface {
 	FromType(ctx context.Context, obj *registry.Reference) (*ref.Ref, error)
 }
@@ -163,6 +168,144 @@ func fieldContext_DocumentState_document(_ context.Context, ec *executionContext
 		},
 	}
 	return fc, nil
+}
+
+func _JobProgress_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_JobProgress_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ref(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_JobProgress_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobProgress", field, true, false, "ID")
+}
+
+func _JobProgress_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_JobProgress_state(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v job.State) graphql.Marshaler {
+			return marshalNJobState2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋjobᚐState(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_JobProgress_state(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobProgress", field, false, false, "JobState")
+}
+
+func _JobProgress_done(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_JobProgress_done(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Done, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_JobProgress_done(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobProgress", field, false, false, "Int")
+}
+
+func _JobProgress_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_JobProgress_total(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_JobProgress_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobProgress", field, false, false, "Int")
+}
+
+func _JobProgress_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_JobProgress_result(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.JobProgress().Result(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return marshalOJSON2map(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_JobProgress_result(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobProgress", field, true, true, "JSON")
+}
+
+func _JobProgress_errorCode(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_JobProgress_errorCode(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.JobProgress().ErrorCode(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_JobProgress_errorCode(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobProgress", field, true, true, "String")
 }
 
 func _ListChange_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
@@ -968,7 +1111,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "documents", "document", "backlinks", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
+	fieldsInOrder := [...]string{"key", "report", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1010,6 +1153,13 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Backlinks = data
+		case "job":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("job"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Job = data
 		case "mySessions":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mySessions"))
 			data, err := unmarshalOOwnListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐOwnListInput(ctx, ec, v)
@@ -1281,6 +1431,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _PermissionList(ctx, ec, sel, obj)
+	case job.Progress:
+		return _JobProgress(ctx, ec, sel, &obj)
+	case *job.Progress:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _JobProgress(ctx, ec, sel, obj)
 	case plan.EntitlementList:
 		return _EntitlementList(ctx, ec, sel, &obj)
 	case *plan.EntitlementList:
@@ -1444,6 +1601,66 @@ func _DocumentState(ctx context.Context, ec *executionContext, sel ast.Selection
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var jobProgressImplementors = []string{"JobProgress", "LiveData"}
+
+func _JobProgress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *job.Progress) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, jobProgressImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("JobProgress")
+		case "id":
+			out.Values[i] = _JobProgress_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = _JobProgress_state(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "done":
+			out.Values[i] = _JobProgress_done(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "total":
+			out.Values[i] = _JobProgress_total(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "result":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _JobProgress_result(ctx, ec, field, obj)
+				})
+		case "errorCode":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _JobProgress_errorCode(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

@@ -39,6 +39,8 @@ type ResolverRoot interface {
 	FeatureUsage() FeatureUsageResolver
 	FieldRule() FieldRuleResolver
 	Grant() GrantResolver
+	Job() JobResolver
+	JobProgress() JobProgressResolver
 	LedgerEntry() LedgerEntryResolver
 	ListedReference() ListedReferenceResolver
 	Membership() MembershipResolver
@@ -96,6 +98,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AttachmentLinkInput", graphql.BindUnmarshaler(ec, unmarshalInputAttachmentLinkInput)),
 			graphql.NewInputUnmarshaler("BacklinksChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputBacklinksChannelInput)),
 			graphql.NewInputUnmarshaler("BeginProviderInput", graphql.BindUnmarshaler(ec, unmarshalInputBeginProviderInput)),
+			graphql.NewInputUnmarshaler("CancelJobInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelJobInput)),
 			graphql.NewInputUnmarshaler("CancelMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelMembershipInput)),
 			graphql.NewInputUnmarshaler("ChallengeInput", graphql.BindUnmarshaler(ec, unmarshalInputChallengeInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
@@ -887,6 +890,93 @@ extend type Mutation {
   revokeInvitation(input: RevokeInvitationInput!): RevokeInvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
 }
 `, BuiltIn: false},
+	{Name: "../../schema/job.graphqls", Input: `"Work that goes on after its request: an import, a migration, a large deletion."
+type Job implements Node {
+  "Global id."
+  id: ID!
+  "What it does, such as ` + "`" + `registry.import` + "`" + `."
+  kind: String!
+  "Global id of what it is about; null for nothing in particular."
+  on: ID
+  "How far it is."
+  state: JobState!
+  "How much of ` + "`" + `total` + "`" + ` is done, in what the kind counts: bytes of an import, documents of a migration."
+  done: Int!
+  "How much there is to do; 0 when nobody knows."
+  total: Int!
+  """
+  What came of it so far, as an object: ` + "`" + `counts` + "`" + ` by what is counted; ` + "`" + `refused` + "`" + `, the code of what has ended it early; ` + "`" + `problems` + "`" + `, the
+  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `.
+  """
+  result: JSON
+  "Code of what went wrong at the last try; null when nothing did."
+  errorCode: String
+  "Who asked for it; null when the server did."
+  startedBy: User
+  "When it was asked for."
+  createdAt: Time!
+  "When it last changed."
+  updatedAt: Time!
+  "When it ended."
+  finishedAt: Time
+}
+
+"How far a job is."
+enum JobState {
+  "It has not begun."
+  WAITING
+  "It has begun; also while it waits for another try."
+  RUNNING
+  "It has ended well."
+  DONE
+  "It has ended for what ` + "`" + `errorCode` + "`" + ` says."
+  FAILED
+  "Somebody has ended it."
+  CANCELED
+}
+
+"One page of jobs."
+type JobConnection {
+  "The jobs with their cursors."
+  edges: [JobEdge!]!
+  "The jobs alone."
+  nodes: [Job!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A job in a list."
+type JobEdge {
+  "Position of this job in the list."
+  cursor: String!
+  "The job."
+  node: Job!
+}
+
+"Input of ` + "`" + `cancelJob` + "`" + `."
+input CancelJobInput {
+  "Global id of the job."
+  id: ID!
+}
+
+"Answer of ` + "`" + `cancelJob` + "`" + `."
+type CancelJobPayload {
+  "The job."
+  job: Job!
+}
+
+extend type Query {
+  "A job of the caller's; that of another needs ` + "`" + `job.read` + "`" + `. Errors: JOB_NOT_FOUND, FORBIDDEN."
+  job(id: ID!): Job! @access(rule: USER)
+  "Jobs, the newest first: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
+  jobs(everybody: Boolean! = false, on: ID, first: Int, after: String, last: Int, before: String): JobConnection! @access(rule: USER)
+}
+
+extend type Mutation {
+  "End a job: what its steps have done stays. That of another needs ` + "`" + `job.cancel` + "`" + `. Errors: JOB_NOT_FOUND, JOB_ENDED, FORBIDDEN."
+  cancelJob(input: CancelJobInput!): CancelJobPayload! @access(rule: USER)
+}
+`, BuiltIn: false},
 	{Name: "../../schema/key.graphqls", Input: `"A key with which a program uses the API as its owner, or as a service account: by ` + "`" + `Authorization: Bearer …` + "`" + `."
 type AccessKey implements Node {
   "Global id."
@@ -997,6 +1087,8 @@ input ChannelInput {
   document: DocumentChannelInput
   "What leads to an object."
   backlinks: BacklinksChannelInput
+  "A job, by its global id: its state, each time it changes."
+  job: ID
   "Where the caller is signed in, as ` + "`" + `mySessions` + "`" + `."
   mySessions: OwnListInput
   "What happened to the caller's account, as ` + "`" + `mySecurityEvents` + "`" + `."
@@ -1082,7 +1174,7 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentState | BacklinkList | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList
+union LiveData = Report | ReportDelta | DocumentState | BacklinkList | JobProgress | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList
 
 "The newest live sessions of the caller. Each message brings the whole list."
 type SessionList {
@@ -1143,6 +1235,22 @@ type ListedReference @shareable {
   fromType: ID!
   "Where in its data: a JSON Pointer."
   path: String!
+}
+
+"How far a job is. Each message brings all of it."
+type JobProgress @shareable {
+  "Global id of the job."
+  id: ID!
+  "How far it is."
+  state: JobState!
+  "How much of ` + "`" + `total` + "`" + ` is done."
+  done: Int!
+  "How much there is to do; 0 when nobody knows."
+  total: Int!
+  "As ` + "`" + `Job.result` + "`" + `, without ` + "`" + `problems` + "`" + `."
+  result: JSON
+  "Code of what went wrong at the last try; null when nothing did."
+  errorCode: String
 }
 
 "The newest references that lead to an object. Each message brings the whole list."
@@ -4987,6 +5095,14 @@ func childFields_BoughtAddon(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type BoughtAddon", field.Name)
 }
 
+func childFields_CancelJobPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return fieldContext_CancelJobPayload_job(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelJobPayload", field.Name)
+}
+
 func childFields_CancelMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "membership":
@@ -5889,6 +6005,58 @@ func childFields_InvoiceLine(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_InvoiceLine_amountMinor(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InvoiceLine", field.Name)
+}
+
+func childFields_Job(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Job_id(ctx, ec, field)
+	case "kind":
+		return fieldContext_Job_kind(ctx, ec, field)
+	case "on":
+		return fieldContext_Job_on(ctx, ec, field)
+	case "state":
+		return fieldContext_Job_state(ctx, ec, field)
+	case "done":
+		return fieldContext_Job_done(ctx, ec, field)
+	case "total":
+		return fieldContext_Job_total(ctx, ec, field)
+	case "result":
+		return fieldContext_Job_result(ctx, ec, field)
+	case "errorCode":
+		return fieldContext_Job_errorCode(ctx, ec, field)
+	case "startedBy":
+		return fieldContext_Job_startedBy(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Job_createdAt(ctx, ec, field)
+	case "updatedAt":
+		return fieldContext_Job_updatedAt(ctx, ec, field)
+	case "finishedAt":
+		return fieldContext_Job_finishedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Job", field.Name)
+}
+
+func childFields_JobConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_JobConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_JobConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_JobConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type JobConnection", field.Name)
+}
+
+func childFields_JobEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_JobEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_JobEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type JobEdge", field.Name)
 }
 
 func childFields_LedgerConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

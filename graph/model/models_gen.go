@@ -13,6 +13,7 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/factor"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
@@ -217,6 +218,18 @@ type BeginTotpPayload struct {
 	QRText string `json:"qrText"`
 }
 
+// Input of `cancelJob`.
+type CancelJobInput struct {
+	// Global id of the job.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `cancelJob`.
+type CancelJobPayload struct {
+	// The job.
+	Job job.Job `json:"job"`
+}
+
 // Input of `cancelMembership`.
 type CancelMembershipInput struct {
 	// At once, with nothing given back; else at the end of the period.
@@ -283,6 +296,8 @@ type ChannelInput struct {
 	Document *DocumentChannelInput `json:"document,omitempty"`
 	// What leads to an object.
 	Backlinks *BacklinksChannelInput `json:"backlinks,omitempty"`
+	// A job, by its global id: its state, each time it changes.
+	Job *ref.Ref `json:"job,omitempty"`
 	// Where the caller is signed in, as `mySessions`.
 	MySessions *OwnListInput `json:"mySessions,omitempty"`
 	// What happened to the caller's account, as `mySecurityEvents`.
@@ -865,6 +880,24 @@ type InviteInput struct {
 	Plan *string `json:"plan,omitempty"`
 	// Days it is good for, 1 to 90.
 	Days int `json:"days"`
+}
+
+// One page of jobs.
+type JobConnection struct {
+	// The jobs with their cursors.
+	Edges []JobEdge `json:"edges"`
+	// The jobs alone.
+	Nodes []job.Job `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A job in a list.
+type JobEdge struct {
+	// Position of this job in the list.
+	Cursor string `json:"cursor"`
+	// The job.
+	Node job.Job `json:"node"`
 }
 
 // A page of the ledger.

@@ -116,7 +116,7 @@ func (a *App) follow() {
 func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
-		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Attachments: a.attachments,
+		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Attachments: a.attachments,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now
@@ -138,7 +138,7 @@ func (a *App) serveGraph() error {
 	}
 	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
-		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil

@@ -13,12 +13,8 @@ import (
 
 // assembleAttachments makes the files that belong to content, and the place where they are kept.
 func (c *core) assembleAttachments(ring *keyring.Ring) error {
-	blobs, err := c.openBlobs()
-	if err != nil {
-		return fmt.Errorf("attachments.storage: %w", err)
-	}
 	deps := attachment.Deps{
-		DB: c.db, Blobs: blobs, Authz: c.roles, Documents: c.documents, Quota: c.plans, Named: c.filesThere, Ring: ring, Now: c.now, Log: c.log,
+		DB: c.db, Blobs: c.content, Authz: c.roles, Documents: c.documents, Quota: c.plans, Named: c.filesThere, Ring: ring, Now: c.now, Log: c.log,
 	}
 	if to := c.cfg.Attachments.Clamd; to != "" {
 		deps.Scanner = attachment.NewClamd(to)
@@ -30,19 +26,23 @@ func (c *core) assembleAttachments(ring *keyring.Ring) error {
 	return nil
 }
 
-func (c *core) openBlobs() (blob.Store, error) {
+// openContent opens the place where files are kept.
+func (c *core) openContent() (err error) {
 	switch c.cfg.Attachments.Storage {
 	case "files":
 		files, err := blob.NewFiles(c.cfg.AttachmentsDir())
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("attachments.storage: %w", err)
 		}
-		c.blobs = files
-		return files, nil
+		c.blobs, c.content = files, files
 	case "s3":
-		return blob.NewS3(c.cfg.ForS3())
+		if c.content, err = blob.NewS3(c.cfg.ForS3()); err != nil {
+			return fmt.Errorf("attachments.storage: %w", err)
+		}
+	default:
+		c.content = blob.NewGridFS(c.db)
 	}
-	return blob.NewGridFS(c.db), nil
+	return nil
 }
 
 // SweepAttachments removes what belongs to no document, for tests; the server does it by itself each hour.

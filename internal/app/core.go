@@ -68,6 +68,7 @@ type core struct {
 	plans     *plan.Service
 	documents *registry.Service
 	jobs      *job.Manager
+	content   blob.Store // files
 	analytics *analytics.Service
 	auth      *webauth.Service
 	demo      *demo.Demo
@@ -174,7 +175,10 @@ func (c *core) assemble(opts Options) error {
 	if err := c.assemblePlans(); err != nil {
 		return err
 	}
-	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{Jobs: c.startJob, Log: c.log})
+	if err := c.openContent(); err != nil {
+		return err
+	}
+	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{Jobs: c.startJob, Files: importFiles{c.content}, Log: c.log})
 	c.plans.RegisterObjects(registry.FeatureDocuments, func(ctx context.Context, owner ref.Ref, _ int64, n int) ([]ref.Ref, error) {
 		return c.documents.NewestOwned(ctx, owner, n)
 	})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 
+	"github.com/backendbook/backendbook/internal/blob"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -16,6 +18,9 @@ func (c *core) registerJobs() {
 		registry.JobDelete: c.documents.DeleteStep,
 		registry.JobMigrate: func(ctx context.Context, on ref.Ref, _ map[string]string, p *registry.Progress) (bool, error) {
 			return c.documents.MigrateStep(ctx, on, p)
+		},
+		registry.JobImport: func(ctx context.Context, _ ref.Ref, args map[string]string, p *registry.Progress) (bool, error) {
+			return c.documents.ImportStep(ctx, args, p)
 		},
 		registry.JobVerify: func(ctx context.Context, _ ref.Ref, args map[string]string, p *registry.Progress) (bool, error) {
 			return c.documents.VerifyStep(ctx, args, p)
@@ -31,16 +36,24 @@ func (c *core) startJob(ctx context.Context, kind string, on ref.Ref, args map[s
 	return j.ID, err
 }
 
+// progressNote is how far a job of package registry is, and what came of it, as it is kept and shown.
+type progressNote struct {
+	Counts   map[string]int64      `json:"counts,omitempty"`
+	Refused  string                `json:"refused,omitempty"`
+	Problems []registry.RowProblem `json:"problems,omitempty"`
+}
+
 // documentStep takes one step of a job of package registry, in the words of that.
 func documentStep(
 	ctx context.Context, j *job.Job, step func(ctx context.Context, on ref.Ref, args map[string]string, p *registry.Progress) (bool, error),
 ) (finished bool, err error) {
 	p := registry.Progress{Done: j.Done, Total: j.Total}
 	var args map[string]string
+	var note progressNote
 	for _, part := range []struct {
 		text []byte
 		into any
-	}{{j.Args, &args}, {j.Cursor, &p.Cursor}, {j.Result, &p.Counts}} {
+	}{{j.Args, &args}, {j.Cursor, &p.Cursor}, {j.Result, &note}} {
 		if len(part.text) == 0 {
 			continue
 		}
@@ -48,6 +61,7 @@ func documentStep(
 			return false, fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
+	p.Counts, p.Refused, p.Problems = note.Counts, note.Refused, note.Problems
 	if finished, err = step(ctx, j.On, args, &p); err != nil {
 		return false, err
 	}
@@ -55,13 +69,21 @@ func documentStep(
 	if j.Cursor, err = json.Marshal(p.Cursor); err != nil {
 		return false, err
 	}
-	result := map[string]any{}
-	for what, n := range p.Counts {
-		result[what] = n
-	}
-	if p.Refused != "" {
-		result["refused"] = p.Refused
-	}
-	j.Result, err = json.Marshal(result)
+	j.Result, err = json.Marshal(progressNote{p.Counts, p.Refused, p.Problems})
 	return finished, err
+}
+
+// importFiles keeps tables in the place of attachments.
+type importFiles struct{ blob.Store }
+
+// Put implements [registry.Files].
+func (f importFiles) Put(ctx context.Context, key string, r io.Reader) (int64, error) {
+	info, err := f.Store.Put(ctx, key, r, blob.Meta{ContentType: "application/octet-stream", Size: -1})
+	return info.Size, err
+}
+
+// Open implements [registry.Files].
+func (f importFiles) Open(ctx context.Context, key string, offset int64) (io.ReadCloser, error) {
+	r, _, err := f.Store.Open(ctx, key, offset, -1)
+	return r, err
 }

@@ -87,13 +87,13 @@ var rows = map[string]row{
 	"internal/demo":       {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/attachment": {tier: 4, uses: []int{0, 1, 2, 3}, outside: []string{driver}, onlyHere: "store*.go"},
 
-	"graph":            {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/generated", "graph/model", "graph/scalar", "graph/loader", "internal/payment"}, outside: []string{gqlgen, gqlparser}},
-	"graph/generated":  {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/model", "graph/scalar", "internal/payment"}, outside: []string{gqlgen, gqlparser}},
-	"graph/model":      {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/scalar", "internal/payment"}, outside: []string{gqlgen}},
+	"graph":            {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/generated", "graph/model", "graph/scalar", "graph/loader", "internal/payment", "internal/job"}, outside: []string{gqlgen, gqlparser}},
+	"graph/generated":  {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/model", "graph/scalar", "internal/payment", "internal/job"}, outside: []string{gqlgen, gqlparser}},
+	"graph/model":      {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/scalar", "internal/payment", "internal/job"}, outside: []string{gqlgen}},
 	"graph/scalar":     {tier: 5, uses: []int{0}, outside: []string{gqlgen}},
 	"graph/loader":     {tier: 5, uses: []int{0, 3, 4}},
 	"internal/httpapi": {tier: 5, uses: []int{0, 3, 4}},
-	"internal/cli":     {tier: 5, uses: []int{0, 3, 4}, outside: []string{kong}},
+	"internal/cli":     {tier: 5, uses: []int{0, 3, 4}, also: []string{"internal/job"}, outside: []string{kong}},
 
 	"internal/config":      {tier: 6, uses: []int{0, 1, 2, 3, 4, 5}, never: []string{"internal/cli"}, outside: []string{kong}},
 	"internal/app":         {tier: 6, uses: all},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -44,6 +45,16 @@ type Commands struct {
 		Apply   PlanApplyCmd   `cmd:"" help:"Make the catalogue as a YAML file says, all or nothing, and print the difference."`
 		Migrate PlanMigrateCmd `cmd:"" help:"Move the members of old versions of a plan to the current one."`
 	} `cmd:"" help:"Plans."`
+	Registry struct {
+		Import RegistryImportCmd `cmd:"" help:"Make documents of the rows of a CSV or JSON file."`
+		Export RegistryExportCmd `cmd:"" help:"Print documents as CSV or JSON."`
+		Verify RegistryVerifyCmd `cmd:"" help:"Check that references and the documents that hold them agree."`
+	} `cmd:"" help:"Documents."`
+	Job struct {
+		List   JobListCmd   `cmd:"" help:"List the newest jobs."`
+		Show   JobShowCmd   `cmd:"" help:"Tell how far a job is, and what came of it."`
+		Cancel JobCancelCmd `cmd:"" help:"End a job."`
+	} `cmd:"" help:"Work in the background."`
 	Ingest IngestCmd `cmd:"" help:"Store the rows of a JSON file as events."`
 	Report ReportCmd `cmd:"" help:"Compute a report and print it."`
 	Mail   struct {
@@ -73,6 +84,7 @@ type Services struct {
 	Plans     *plan.Service
 	Analytics *analytics.Service
 	Documents *registry.Service
+	Jobs      *job.Manager
 }
 
 // Env is what a command works with.
@@ -131,8 +143,8 @@ func (e usageError) Error() string { return e.msg }
 // Is makes it one of its class.
 func (e usageError) Is(target error) bool { return target == errUsage }
 
-// table writes rows in columns.
-func table(w io.Writer, rows [][]string) error {
+// printTable writes rows in columns.
+func printTable(w io.Writer, rows [][]string) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, row := range rows {
 		for i, cell := range row {

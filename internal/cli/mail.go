@@ -32,7 +32,7 @@ func (c *MailDeadCmd) Run(ctx context.Context, env *Env) error {
 	for _, l := range dead {
 		cells = append(cells, []string{l.ID, l.To, l.Template, strconv.Itoa(l.Tries), l.DeadAt.Format(time.DateTime), l.Error})
 	}
-	return table(env.Out, cells)
+	return printTable(env.Out, cells)
 }
 
 // MailRetryCmd sends a mail that was given up after all.

@@ -168,7 +168,7 @@ func (c *UserListCmd) Run(ctx context.Context, env *Env) error {
 	for _, r := range rows {
 		cells = append(cells, []string{r.ID, r.Email, r.Name, r.CreatedAt.Format(time.DateOnly)})
 	}
-	return table(env.Out, cells)
+	return printTable(env.Out, cells)
 }
 
 // pages reads a list to its end.

@@ -52,7 +52,7 @@ func (c *PlanListCmd) Run(ctx context.Context, env *Env) error {
 		}
 		cells = append(cells, []string{key, strconv.Itoa(p.Version), p.Name, strings.Join(prices, ", "), strings.Join(rules, " ")})
 	}
-	return table(env.Out, cells)
+	return printTable(env.Out, cells)
 }
 
 // inShort is what a plan says of a feature.
@@ -157,7 +157,7 @@ func (c *PlanMigrateCmd) Run(ctx context.Context, env *Env) error {
 		}
 		cells = append(cells, []string{m.Subject.String(), strings.Join(over, ", ")})
 	}
-	return table(env.Out, cells)
+	return printTable(env.Out, cells)
 }
 
 // PlanShowCmd tells where a user is.
@@ -200,7 +200,7 @@ func (c *PlanShowCmd) Run(ctx context.Context, env *Env) error {
 	for _, e := range all {
 		cells = append(cells, []string{e.Feature, inShort(e.Rule), strconv.FormatInt(e.Used, 10), strings.Join(e.Why, "; ")})
 	}
-	return table(env.Out, cells)
+	return printTable(env.Out, cells)
 }
 
 // PlanPutCmd puts a user on a plan.

@@ -70,7 +70,7 @@ func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
 		}
 		cells = append(cells, []string{p.At.Format(time.RFC3339), p.Key, value, strconv.FormatInt(p.Count, 10)})
 	}
-	if err := table(env.Out, cells); err != nil {
+	if err := printTable(env.Out, cells); err != nil {
 		return err
 	}
 	note := "exact"

@@ -130,7 +130,7 @@ func (c *RoleListCmd) Run(ctx context.Context, env *Env) error {
 	for _, r := range roles {
 		cells = append(cells, []string{r.Key, r.Name, join(r.Permissions)})
 	}
-	return table(env.Out, cells)
+	return printTable(env.Out, cells)
 }
 
 // RoleExplainCmd explains a decision.
@@ -299,7 +299,7 @@ func (c *RoleSimulateCmd) Run(ctx context.Context, env *Env) error {
 	if !sim.Complete {
 		env.say("there are more than these %d users", len(sim.Diffs))
 	}
-	return table(env.Out, cells)
+	return printTable(env.Out, cells)
 }
 
 // memberOf is the user with a mail address, or the role of "role:key".

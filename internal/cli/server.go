@@ -72,7 +72,7 @@ func PrintSignIns(w io.Writer, made []SignIn) error {
 		rows = append(rows, []string{m.Email, m.Password, m.Role})
 	}
 	_, err := fmt.Fprintln(w, "New sign-ins. Their passwords are shown this once:")
-	return errors.Join(err, table(w, rows))
+	return errors.Join(err, printTable(w, rows))
 }
 
 // ConfigPrintCmd prints the settings.
@@ -185,7 +185,7 @@ func (c *DoctorCmd) Run(ctx context.Context, env *Env) error {
 			err = errSick
 		}
 	}
-	return errors.Join(table(env.Out, rows), err)
+	return errors.Join(printTable(env.Out, rows), err)
 }
 
 // VersionCmd prints the version.

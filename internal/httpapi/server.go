@@ -44,6 +44,7 @@ type Deps struct {
 	Invoices     Invoices
 	Payments     Payments
 	Attachments  Attachments
+	Tables       Tables
 	Health       *Health
 	Metrics      *Metrics
 	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
@@ -100,6 +101,8 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /invoices/{file}", wrap(http.HandlerFunc(s.serveInvoice), s.personal()...))
 	mux.HandleFunc("POST "+noticePath, s.serveNotice)
 	mux.Handle("POST "+uploadPath, wrap(http.HandlerFunc(s.serveUpload), s.personal()...))
+	mux.Handle("POST "+importPath, wrap(http.HandlerFunc(s.serveImport), s.personal()...))
+	mux.Handle("GET "+exportPath, wrap(http.HandlerFunc(s.serveExport), s.personal()...))
 	mux.HandleFunc("GET "+attachment.Path+"{id}", s.serveAttachment)
 	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
 	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)

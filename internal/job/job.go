@@ -119,9 +119,3 @@ func passes(err error) bool {
 	again := []fault.Kind{fault.Internal, fault.Timeout, fault.Unavailable, fault.Canceled}
 	return slices.Contains(again, f.Kind) || errors.Is(err, store.ErrContended)
 }
-
-// Topic is where it is told that a job has changed, as [Changed].
-func Topic(id string) string { return "job:" + id }
-
-// Changed says that a job is another.
-type Changed struct{}

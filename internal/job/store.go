@@ -56,6 +56,10 @@ func (m *mongoStore) get(ctx context.Context, id string) (Job, error) {
 	return j, err
 }
 
+func (m *mongoStore) byIDs(ctx context.Context, ids []string) (map[string]Job, error) {
+	return store.FindByIDs(ctx, m.jobs, ids, func(j Job) string { return j.ID })
+}
+
 // list reads the newest first.
 func (m *mongoStore) list(ctx context.Context, f Filter, w page.Window) ([]Job, error) {
 	where := bson.D{}

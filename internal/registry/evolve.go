@@ -422,6 +422,7 @@ type Progress struct {
 	Cursor      string
 	Counts      map[string]int64 // what came of it
 	Refused     string           // code of what has ended it early
+	Problems    []RowProblem     // of an import, at most 1,000
 }
 
 const migrateAtOnce = 500

@@ -45,6 +45,7 @@ type Field struct {
 	Name     string   // as clients write it: the path with dots, after "data." where a field that is no data has this name
 	Kind     FieldKind
 	List     bool // an array of such values
+	Time     bool // a date with a time of day
 	Indexed  bool // an index serves filters, the sort and facets of it
 	Searched bool // text search looks into it
 	Column   string
@@ -202,7 +203,7 @@ func (l *lookup) members(h *shape, path []string) {
 }
 
 func (l *lookup) member(h *shape, path []string) {
-	f := Field{Path: path, Name: strings.Join(path, "."), Indexed: h.marks.Index, Searched: h.marks.Search}
+	f := Field{Path: path, Name: strings.Join(path, "."), Indexed: h.marks.Index, Searched: h.marks.Search, Time: h.format == "date-time"}
 	if slices.ContainsFunc(metaFields, func(m Field) bool { return m.Name == f.Name }) || path[0] == "data" {
 		f.Name = "data." + f.Name
 	}

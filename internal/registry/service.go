@@ -52,6 +52,8 @@ type Config struct {
 	HistoryFor time.Duration
 	// Jobs starts a job of this package in the transaction of ctx and gives its id; nil for none, as in tests.
 	Jobs func(ctx context.Context, kind string, on ref.Ref, args map[string]string) (id string, err error)
+	// Files is where tables wait to be imported; nil for no imports.
+	Files Files
 	// Log gets what the follower cannot read; nil discards it.
 	Log *slog.Logger
 }
