@@ -16,7 +16,7 @@ func (r *queryResolver) AttachmentLink(ctx context.Context, input model.Attachme
 	}
 	ttl := time.Duration(0)
 	if input.TTL != nil {
-		ttl = max(min(time.Duration(*input.TTL), 1<<30), -1) * time.Second
+		ttl = time.Duration(max(min(*input.TTL, 1<<30), -1)) * time.Second
 		if ttl == 0 {
 			ttl = -1 // no time at all is no wish for the usual one
 		}

@@ -68,6 +68,7 @@ func (w *world) job(owner string) string {
 		w.t.Fatal(err)
 	}
 	j := job.Job{ID: ref.NewID(), Kind: "test", State: job.Done, By: of, CreatedAt: time.Now(), UpdatedAt: time.Now()}
+	j.Actor.User = of.ID
 	storetest.Insert(w.t, w.DB(), "jobs", j)
 	return j.Ref().String()
 }

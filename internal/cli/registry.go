@@ -124,7 +124,8 @@ func watch(ctx context.Context, env *Env, jobs *job.Manager, id string) (job.Job
 		stop()
 		<-done
 	}()
-	b := bar{w: env.Err, since: time.Now()}
+	now := clock.System()
+	b := bar{w: env.Err, now: now, since: now()}
 	for {
 		j, err := jobs.Get(ctx, id)
 		if err != nil {
@@ -144,6 +145,7 @@ func watch(ctx context.Context, env *Env, jobs *job.Manager, id string) (job.Job
 // bar is a progress bar; where nobody looks at a terminal it is a line now and then.
 type bar struct {
 	w     io.Writer
+	now   clock.Clock
 	since time.Time
 	last  time.Time
 	width int
@@ -156,7 +158,7 @@ func (b *bar) show(j job.Job) {
 		info, err := f.Stat()
 		terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
 	}
-	now := time.Now()
+	now := b.now()
 	if !terminal && now.Sub(b.last) < 5*time.Second {
 		return
 	}

@@ -1,20 +1,21 @@
-// Package plan is the levels of the product: a catalogue of plans, each subject's place in it, and how much of each
-// feature is used.
+// Package plan is the levels of the product: a catalogue of plans with prices, each subject's membership, what it may use, and how
+// much of it is used. docs/plans.md is the guide.
 //
-// A plan allows so many of each feature it names, and gives its members a role. A subject is a ref.Ref: a user today.
+// A subject is a ref.Ref: a user today. The catalogue has features, plans in versions, add-ons and coupons; it is edited as a whole
+// (book.go). A membership stores a contract; where it is at a time is a pure function of that ([Membership.spans], membership.go), from
+// which entitlements, roles, jobs and events follow. A deal (deal.go) is a change of a contract with what it costs; it is
+// previewed, then taken up by a token, stored as an intent before money is asked for (pay.go), and closed once. Jobs renew and tell
+// what has come by the clock (renew.go); any number of nodes runs them.
 //
-// Invariants:
-//   - Exactly one plan is the default: [Service.Put] refuses a catalogue without, a partial unique index a second one.
-//     Whoever has no membership is on the default plan.
-//   - A subject has at most one membership. It changes only from the version the caller saw.
-//   - The role of a plan is an ordinary grant whose source is "plan:" and the id of the membership. It is given and taken
-//     in the transaction that writes the membership.
-//   - Used never goes above the limit by a Consume, however many run at once, and never below zero. Moving to a smaller
-//     plan deletes nothing: it only refuses further use until enough is released.
+// Usage is counted in documents of their own, in the transaction of the caller where there is one (use.go); uses with names are
+// counted once, and those that wait for each other together (combine.go). Entitlements are answered from memory (entitlement.go,
+// members.go), which follows the change stream.
 //
-// Collections: plans {_id, key, name, rank, default, price{amountMinor,currency}, role, limits[{feature,limit}]};
-// memberships {_id, subject{type,id}, plan, since, v}; usage {_id: "type:id:feature", subject{type,id}, feature, used}.
+// Money is in whole numbers of the smallest unit. The ledger (ledger.go) is only added to.
 //
-// Events: plan.catalogue.changed with {before, after}; plan.membership.started with the membership;
-// plan.membership.changed with {subject, before, after, v}, where before and after are ids of plans.
+// Collections: plans, features, addons, coupons; memberships {subject, plan, price, …, dueAt}; usage, the counters, and
+// usage_events, named uses; plan_previews; plan_ledger; plan_numbers, the last number of invoices.
+//
+// Events: plan.catalogue.changed; plan.membership.*, plan.addon.*, plan.entitlement.*, plan.feature.turned_off, plan.payment.*,
+// plan.quota.* and plan.clock.advanced, all with the subject.
 package plan

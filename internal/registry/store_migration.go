@@ -52,7 +52,10 @@ func documentVersions(ctx context.Context, db *store.DB) error {
 	}
 	var server mongo.ServerError
 	err = db.Collection("references").Indexes().DropOne(ctx, "to_rule")
-	if err != nil && !(errors.As(err, &server) && server.HasErrorCode(27)) { // IndexNotFound
+	if errors.As(err, &server) && server.HasErrorCode(27) { // IndexNotFound
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("drop index to_rule: %w", store.Translate(err))
 	}
 	return nil
