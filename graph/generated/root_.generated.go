@@ -3032,7 +3032,7 @@ type ContentType implements Node {
   name: String!
   """
   JSON Schema of the data; formats are checked. A property with the keyword ` + "`" + `reference: {to: [...], onDelete: ...}` + "`" + ` holds the
-  global id of another object. A property with ` + "`" + `index: true` + "`" + ` can be filtered, sorted and counted, at most 16 of a type; a text with
+  global id of another object. A property with ` + "`" + `index: true` + "`" + ` can be filtered, sorted and counted, at most 12 of a type; a text with
   ` + "`" + `search: true` + "`" + ` takes part in text search. The keyword ` + "`" + `label` + "`" + ` at the top names the property that names a document.
   """
   schema: JSONSchema!

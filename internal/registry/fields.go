@@ -18,7 +18,7 @@ import (
 // Bounds of fields.
 const (
 	// MaxIndexed is how many fields of a content type may be indexed.
-	MaxIndexed = 16
+	MaxIndexed = 12
 
 	maxFields = 500      // of a content type that filters know
 	maxWords  = 16 << 10 // bytes of the text that is searched

@@ -27,7 +27,7 @@ func Collections() []store.Collection {
 			{Name: "names", Keys: []string{"names"}, Unique: true, Partial: bson.D{{Key: "names", Value: bson.D{{Key: "$exists", Value: true}}}}}, // the key and the aliases
 		}},
 		{Name: "content_type_versions"},
-		{Name: "documents", Indexes: documentIndexes(MaxIndexed)},
+		{Name: "documents", Indexes: documentIndexes()},
 		{Name: "references", Indexes: []store.Index{
 			{Name: "from_path", Keys: []string{"from.type", "from.id", "path"}, Unique: true},
 			{Name: "to_newest", Keys: []string{"to.type", "to.id", "-_id"}},
@@ -46,19 +46,27 @@ func Collections() []store.Collection {
 		}},
 	}
 	for _, n := range natives {
-		all = append(all, store.Collection{Name: n.Collection, Indexes: documentIndexes(len(nativeTypes[n.Type].Slots))})
+		all = append(all, store.Collection{Name: n.Collection, Indexes: nativeIndexes(nativeTypes[n.Type])})
 	}
 	return all
 }
 
-// documentIndexes are the indexes of every collection of documents, with so many slots.
-func documentIndexes(slots int) []store.Index {
+// documentIndexes are the indexes of the documents that are made at run time.
+func documentIndexes() []store.Index {
 	return append([]store.Index{
 		{Name: "type_newest", Keys: []string{"type", "-_id"}},
 		{Name: "type_version", Keys: []string{"type", "v", "_id"}},
 		{Name: "type_owner_newest", Keys: []string{"type", "owner.id", "-_id"}},
 		{Name: "owner_newest", Keys: []string{"owner.type", "owner.id", "-_id"}},
-	}, filterIndexes(slots)...)
+	}, filterIndexes(MaxIndexed, true)...)
+}
+
+// nativeIndexes are those of the documents of a type of the code. They are all of one type, so some are not needed.
+func nativeIndexes(t *compiled) []store.Index {
+	searched := slices.ContainsFunc(t.fields, func(f Field) bool { return f.Searched })
+	return append([]store.Index{
+		{Name: "owner_newest", Keys: []string{"owner.type", "owner.id", "-_id"}},
+	}, filterIndexes(len(t.Slots), searched)...)
 }
 
 // mongoStore is all this package says to MongoDB; references are in store_reference.go.

@@ -17,11 +17,13 @@ import (
 
 // filterIndexes are those of the slots, of the words and of the label. A server keeps 64 indexes of a collection, and all
 // content types share one: so they share the slots too.
-func filterIndexes(slots int) []store.Index {
+func filterIndexes(slots int, searched bool) []store.Index {
 	all := []store.Index{
 		{Name: "type_created", Keys: []string{"type", "createdAt", "_id"}},
 		{Name: "type_prefix", Keys: []string{"type", "prefix", "_id"}},
-		{Name: "type_words", Keys: []string{"type", "words:text"}},
+	}
+	if searched {
+		all = append(all, store.Index{Name: "type_words", Keys: []string{"type", "words:text"}})
 	}
 	for n := range slots {
 		column := slotColumn(n)
