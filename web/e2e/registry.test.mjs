@@ -27,7 +27,7 @@ describe('registry', { timeout: 12 * timeout }, () => {
     const form = page.getByTestId('create');
     await form.locator('input[name=title]').fill(title);
     if (next) {
-      await form.getByRole('combobox', { name: 'Object' }).fill(next);
+      await form.getByRole('combobox', { name: 'Object', exact: true }).fill(next);
       await page.getByRole('option', { name: next }).click();
     }
     await form.getByRole('button', { name: 'Create' }).click();
@@ -88,7 +88,7 @@ describe('registry', { timeout: 12 * timeout }, () => {
     await page.getByRole('button', { name: 'Edit', exact: true }).click();
     const form = page.getByTestId('edit');
     await form.locator('input[name=title]').fill('The very beginning');
-    await form.getByRole('combobox', { name: 'Object' }).fill('The end');
+    await form.getByRole('combobox', { name: 'Object', exact: true }).fill('The end');
     await page.getByRole('option', { name: 'The end' }).click();
     await screenshot(page, 'document-edit');
     await form.getByRole('button', { name: 'Save' }).click();
@@ -123,7 +123,7 @@ describe('registry', { timeout: 12 * timeout }, () => {
   });
 
   step('a schema is tried before it is changed', async (page) => {
-    await page.getByRole('link', { name: 'Content types' }).first().click();
+    await page.getByRole('link', { name: 'Types', exact: true }).click();
     await page.getByRole('button', { name: 'Change Chapter' }).click();
     const form = page.getByTestId('evolve');
     const text = form.locator('textarea[name=schema]');

@@ -40,7 +40,7 @@ export const pages: Page[] = [
   { path: '/documents', label: 'Documents', icon: 'documents', component: lazy(() => import('../documents/DocumentsPage')) },
   {
     path: '/types',
-    label: 'Content types',
+    label: 'Types',
     icon: 'documents',
     wants: ['registry.type.write'],
     component: lazy(() => import('../types/TypesPage')),

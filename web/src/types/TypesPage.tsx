@@ -1,4 +1,4 @@
-import { Badge, Box, Button, Group, Paper, Skeleton, Stack, Table, Text, TextInput, Title } from '@mantine/core';
+import { Anchor, Badge, Box, Button, Group, Paper, Skeleton, Stack, Table, Text, TextInput, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 
@@ -94,7 +94,7 @@ function TypeRow({ type: t, writes, onDo, onFailure }: RowProps) {
   const set = (state: ContentType['state']) => void run({ input: { type: t.key, state } }, onFailure);
   return (
     <Table.Tr data-testid={`type-${t.key}`}>
-      <Table.Td>{active ? <Link href={href('/documents', { type: t.key })}>{t.name}</Link> : t.name}</Table.Td>
+      <Table.Td>{active ? <Anchor component={Link} size="sm" href={href('/documents', { type: t.key })}>{t.name}</Anchor> : t.name}</Table.Td>
       <Table.Td>
         {t.key}
         {t.aliases.length > 0 && (
