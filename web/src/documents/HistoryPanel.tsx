@@ -158,7 +158,7 @@ function Differences({ rows }: { rows: ReturnType<typeof diffRows> }) {
             <Table.Tr key={r.path}>
               <Table.Td>{r.path}</Table.Td>
               <Table.Td>
-                <Badge variant="light" color={r.color} tt="none">
+                <Badge variant="light" color={r.color} tt="none" miw="max-content">
                   {r.word}
                 </Badge>
               </Table.Td>
