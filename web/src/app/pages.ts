@@ -39,6 +39,13 @@ export const pages: Page[] = [
   },
   { path: '/documents', label: 'Documents', icon: 'documents', component: lazy(() => import('../documents/DocumentsPage')) },
   {
+    path: '/types',
+    label: 'Types',
+    icon: 'documents',
+    wants: ['registry.type.write'],
+    component: lazy(() => import('../types/TypesPage')),
+  },
+  {
     path: '/model',
     label: 'Content model',
     icon: 'model',

@@ -1,30 +1,32 @@
-import { Anchor, Button, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Skeleton, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
-import { useClient } from 'urql';
+import { useClient, useQuery } from 'urql';
 
 import { type Problem, problemOf } from '../api/problem';
 import { href, Link } from '../app/router';
 import { humanize } from '../format/text';
 import { ProblemNote } from '../ui/ProblemNote';
-import { DOCUMENT, type OpenDocument } from './operations';
+import { type BacklinkPage, BACKLINKS, listed } from './operations';
 
-type Page = OpenDocument['backlinks'];
-
-/** What points at a document: the first page comes with it, more on demand. */
-export function Backlinks({ id, first }: { id: string; first: Page }) {
+/** What points at a document: a first page, more on demand. */
+export function Backlinks({ id }: { id: string }) {
   const client = useClient();
-  const [more, setMore] = useState<Page[]>([]);
+  const [{ data, error }, again] = useQuery({ query: BACKLINKS, variables: { to: id }, requestPolicy: 'cache-and-network', context: listed });
+  const [more, setMore] = useState<BacklinkPage[]>([]);
   const [loading, setLoading] = useState(false);
   const [failure, setFailure] = useState<Problem | null>(null);
-  const pages = [first, ...more];
-  const { hasNextPage, endCursor } = (more.at(-1) ?? first).pageInfo;
+  if (error && !data) return <ProblemNote problem={problemOf(error)} onRetry={again} />;
+  if (!data) return <Skeleton h={40} />;
+  const pages = [data.backlinks, ...more];
+  const { hasNextPage, endCursor } = (more.at(-1) ?? data.backlinks).pageInfo;
 
   const load = async () => {
     setLoading(true);
-    const { data, error } = await client.query(DOCUMENT, { id, after: endCursor }).toPromise();
+    const answer = await client.query(BACKLINKS, { to: id, after: endCursor }).toPromise();
     setLoading(false);
-    setFailure(error ? problemOf(error) : null);
-    if (data?.node?.__typename === 'Document') setMore([...more, data.node.backlinks]);
+    setFailure(answer.error ? problemOf(answer.error) : null);
+    const page = answer.data?.backlinks;
+    if (page) setMore([...more, page]);
   };
 
   const links = pages.flatMap((p) => p.nodes);

@@ -10,13 +10,12 @@ import { Empty } from '../ui/Empty';
 import { Icon } from '../ui/Icon';
 import { ProblemNote } from '../ui/ProblemNote';
 import classes from './DocumentsPage.module.css';
-import { type ContentType, type DocumentRow, DOCUMENTS } from './operations';
+import { type ContentType, type DocumentRow, DOCUMENTS, listed } from './operations';
 import { References } from './References';
 import { columns, type Field, fields } from './schema';
 import { Value } from './Value';
 
 const pageSize = 12;
-const listed = { additionalTypenames: ['Document'] };
 
 /** The documents of one type, newest first, page by page. */
 export function DocumentTable({ type }: { type: ContentType }) {
@@ -29,7 +28,7 @@ export function DocumentTable({ type }: { type: ContentType }) {
     context: listed,
   });
   const shown = columns(type.schema, 3);
-  const pointing = fields(type.schema).some((f) => f.kind === 'reference');
+  const pointing = fields(type.schema).some((f) => f.kind === 'reference' || f.kind === 'references');
 
   if (error && !data) return <ProblemNote problem={problemOf(error)} onRetry={again} />;
   if (!data) return <Skeleton h={420} />;

@@ -1,26 +1,29 @@
-import { Box, Button, Group, Select, Skeleton, Text, Title } from '@mantine/core';
+import { Box, Button, Group, Select, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 
 import { problemOf } from '../api/problem';
 import { href, navigate, useSearch } from '../app/router';
+import { useSession } from '../session/viewer';
 import { Empty } from '../ui/Empty';
 import { Icon } from '../ui/Icon';
 import { NoAccess } from '../ui/NoAccess';
 import { ProblemNote } from '../ui/ProblemNote';
-import { CreateDocument } from './CreateDocument';
+import { DocumentForm } from './DocumentForm';
 import { DocumentDrawer } from './DocumentDrawer';
 import { DocumentTable } from './DocumentTable';
 import { CONTENT_TYPES } from './operations';
+import { TrashPanel } from './TrashPanel';
 import { TypeList } from './TypeList';
 import classes from './DocumentsPage.module.css';
 
 export default function DocumentsPage() {
   const search = useSearch();
+  const { permissions } = useSession().viewer;
   const [{ data, error, fetching }, again] = useQuery({ query: CONTENT_TYPES });
   // What is being written: a document of a type, which may point at an object already.
   const [draft, setDraft] = useState<{ type: string; about: string | null } | null>(null);
-  const types = data?.contentTypes ?? [];
+  const types = (data?.contentTypes ?? []).filter((t) => t.state === 'ACTIVE');
   const type = types.find((t) => t.key === search.get('type')) ?? types[0];
   const drafted = types.find((t) => t.key === draft?.type);
   const note = types.find((t) => t.key === 'note');
@@ -38,7 +41,7 @@ export default function DocumentsPage() {
   if (!type) {
     return (
       <Empty title="There are no content types yet" icon="documents">
-        Define one with the mutation <code>defineContentType</code> in the explorer, or start the server with its demo.
+        Define one on the page of content types, or start the server with its demo.
       </Empty>
     );
   }
@@ -72,15 +75,19 @@ export default function DocumentsPage() {
           value={type.key}
           onChange={(key) => navigate(href('/documents', { type: key }))}
         />
-        <DocumentTable key={type.key} type={type} />
+        <Stack miw={0}>
+          <DocumentTable key={type.key} type={type} />
+          {permissions.includes('registry.document.restore') && <TrashPanel key={type.key} type={type} />}
+        </Stack>
       </div>
       <DocumentDrawer
         id={search.get('open')}
+        types={types}
         onClose={() => navigate(href('/documents', { ...Object.fromEntries(search), open: null }))}
         onNote={note && ((about) => setDraft({ type: note.key, about }))}
       />
       {drafted && draft && (
-        <CreateDocument type={drafted} types={types} about={draft.about} onClose={() => setDraft(null)} />
+        <DocumentForm type={drafted} types={types} about={draft.about} onClose={() => setDraft(null)} />
       )}
     </div>
   );

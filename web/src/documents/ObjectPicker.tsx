@@ -16,16 +16,18 @@ interface Props {
   /** Global id; empty for none. */
   value: string;
   onChange: (id: string) => void;
+  /** What the server says is wrong with it. */
+  error?: string | undefined;
 }
 
 /** Chooses the object a reference points at: a kind first, then one of it, or any by its global id. */
-export function ObjectPicker({ field, types, value, onChange }: Props) {
+export function ObjectPicker({ field, types, value, onChange, error: refused }: Props) {
   const kinds = kindsOf(field.to, types);
   // An object that is given from outside is known by its id only.
   const [kind, setKind] = useState(value ? byId : (kinds[0]?.value ?? byId));
   const { options, error, fetching } = useChoices(kind);
   return (
-    <Input.Wrapper label={humanize(field.name)} required={field.required} error={error && problemOf(error).text}>
+    <Input.Wrapper label={humanize(field.name)} required={field.required} error={refused ?? (error && problemOf(error).text)}>
       <Group gap="xs" grow preventGrowOverflow={false} mt={2} align="flex-start">
         <Select
           aria-label="Kind of object"

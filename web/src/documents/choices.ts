@@ -1,7 +1,7 @@
 import { useQuery } from 'urql';
 
 import { graphql } from '../gql/graphql';
-import type { ContentType } from './operations';
+import { type ContentType, listed } from './operations';
 
 /** The built-in kinds of objects a reference may point at, by the word the schema uses. */
 const builtIn = { user: 'Users', role: 'Roles', plan: 'Plans', content_type: 'Content types' };
@@ -46,6 +46,8 @@ export function useChoices(kind: string) {
       content_type: kind === 'content_type',
     },
     pause: kind === byId,
+    requestPolicy: 'cache-and-network',
+    context: listed,
   });
   const named = [...(data?.users?.nodes ?? []), ...(data?.roles?.nodes ?? []), ...(data?.plans ?? []), ...(data?.contentTypes ?? [])];
   const options = [

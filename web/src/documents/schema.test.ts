@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { columns, fields, labelField, toData } from './schema';
+import { columns, fields, labelField, memberOf, patchOf, same, staleness, toData } from './schema';
 
 const movie = {
   type: 'object',
@@ -18,12 +18,13 @@ const movie = {
   },
 };
 
-test('fields come required first, then by kind, then by name; what a plain form cannot show is left out', () => {
+test('fields come required first, then by kind, then by name', () => {
   expect(fields(movie).map((f) => [f.name, f.kind])).toEqual([
     ['title', 'text'],
     ['plot', 'longText'],
     ['genre', 'text'],
     ['director', 'reference'],
+    ['cast', 'references'],
     ['released', 'date'],
     ['budget', 'number'],
     ['seen', 'switch'],
@@ -57,4 +58,42 @@ test('a schema without properties has no fields', () => {
 
 test('empty inputs are left out of the data, but false and zero are values', () => {
   expect(toData({ a: '', b: null, c: undefined, d: 0, e: false, f: 'x' })).toEqual({ d: 0, e: false, f: 'x' });
+});
+
+test.each([
+  [{ type: 'string', enum: ['a', 'b'] }, 'choice'],
+  [{ type: 'string', format: 'date-time' }, 'dateTime'],
+  [{ type: 'array', items: { type: 'integer' } }, 'list'],
+  [{ type: 'object', properties: { x: { type: 'number' } } }, 'object'],
+  [{ type: 'object' }, 'json'],
+  [{ type: 'array', items: { type: 'object' } }, 'json'],
+  [{}, 'json'],
+])('%j is shown as %s', (property, kind) => expect(fields({ properties: { a: property } })[0]?.kind).toBe(kind));
+
+test('objects are shown one level deep', () => {
+  const deep = { type: 'object', properties: { b: { type: 'object', properties: { c: { type: 'string' } } } } };
+  expect(fields({ properties: { a: deep } })[0]?.fields[0]?.kind).toBe('json');
+});
+
+test('a patch holds what changed alone, and null for what goes', () => {
+  const before = { a: 1, b: 'x', c: { d: 1, e: 2 }, f: [1] };
+  expect(patchOf(before, { a: 1, c: { d: 1, e: 3 }, f: [1, 2], g: true })).toEqual({ b: null, c: { e: 3 }, f: [1, 2], g: true });
+  expect(patchOf(before, structuredClone(before))).toEqual({});
+});
+
+test('the order of members makes no difference', () => {
+  expect(same({ a: 1, b: [{ c: 1 }] }, { b: [{ c: 1 }], a: 1 })).toBe(true);
+  expect(same([1, 2], [2, 1])).toBe(false);
+});
+
+test.each([
+  ['/title', 'title'],
+  ['/a~1b/0', 'a/b'],
+  ['', null],
+  [undefined, null],
+])('the pointer %j lies in the member %j', (pointer, want) => expect(memberOf(pointer)).toBe(want));
+
+test('a change can be merged when others changed other fields', () => {
+  expect(staleness({ rev: 4, fields: [] })).toEqual({ fields: [], disjoint: true });
+  expect(staleness({ rev: 4, fields: ['title'] })).toEqual({ fields: ['title'], disjoint: false });
 });
