@@ -1,4 +1,8 @@
-// Package registry keeps content types, which are made at run time, and their documents, which may point at any object.
+// Package registry keeps content types and their documents, which may point at any object. docs/registry.md is the guide.
+//
+// Content types are declared in the code (native.go), each with a Go type and a collection of its own, or made at run time, and then
+// share a collection. Their schemas come in versions (evolve.go): documents of an older one are read by the newest, and a job writes them so. The
+// same schemas check documents in MongoDB (store_validator.go).
 //
 // A content type is a JSON Schema (2020-12). A property with the keyword `reference` holds the global id of another
 // object: `"author": {"type": "string", "reference": {"to": ["person", "user"], "onDelete": "SET_NULL"}}`. `to` names
@@ -19,13 +23,18 @@
 //   - The target of a new reference exists, is of an allowed kind and may be seen by the caller. Between documents this
 //     holds at commit too: the writer of a reference also writes its target (the hidden counter `links`), so that of a
 //     new reference and a deletion at the same time one loses. Other types are checked in the transaction without a lock.
-//   - Deleting a document does to each reference that leads to it what its rule says, in the same transaction.
-//   - Ids are never reused; rev grows by one with each change, the deletion included.
+//   - Deleting a document does to each reference that leads to it what its rule says, in the same transaction (deletion.go), or in
+//     steps of a job when it is too much for one (report.go). What is deleted is in the trash until it is restored or its time is over.
+//   - Ids are never reused; rev grows by one with each change, the deletion included. A revision becomes a row when the document leaves it
+//     (history.go): the whole data every 20, else how the next one differs. Writing by a newer schema is no revision.
 //
-// Collections: content_types {_id, key, name, schema (text), version, createdAt, slots}; documents {_id, type, rev, label, data,
-// owner, createdAt, updatedAt, links, x, words, prefix}; references {_id, from, path, to, onDelete}; tombstones {_id: ref, label, deletedAt}.
+// Collections: content_types {_id, key, aliases, names, name, state, schema (text), version, steps, slots}, content_type_versions;
+// documents, and notes, tasks, comments, tags, attachments and bookmarks {_id, type, v, rev, label, data, owner, by, op, createdAt, updatedAt,
+// deleting, lifted, links, x, words, prefix}; references {_id, from, fromType, path, to, onDelete}; tombstones {_id: ref, label, deletedAt, rev, by};
+// trash {_id: ref, document, references, deletion, root, deletedAt, by, expiresAt}; revisions {of, rev, v, at, by, op, full or set and unset, hash}.
 //
-// Events: registry.type.created; registry.document.created and .updated {document, cause}; registry.document.deleted
-// {type, rev, label, owner, cause}; registry.document.imported {documents} on the content type, one for each batch of an
-// import, instead of one for each document: a batch then costs one insert more, not hundreds, and tells as much.
+// Events: registry.type.created, .migrated, .renamed, .retired, .activated; registry.document.created, .updated, .restored and .reverted
+// {document, cause, links}; registry.document.deleted and .purged {type, rev, label, owner, cause, purge, links}; registry.document.imported
+// {documents, links} on the content type, one for each batch of an import, instead of one for each document: a batch then costs one
+// insert more, not hundreds, and tells as much.
 package registry

@@ -25,7 +25,9 @@ export function ObjectPicker({ field, types, value, onChange, error: refused }: 
   const kinds = kindsOf(field.to, types);
   // An object that is given from outside is known by its id only.
   const [kind, setKind] = useState(value ? byId : (kinds[0]?.value ?? byId));
-  const { options, error, fetching } = useChoices(kind);
+  const [typed, setTyped] = useState('');
+  const [settled] = useDebouncedValue(typed, 250);
+  const { options, error, fetching } = useChoices(kind, settled);
   return (
     <Input.Wrapper label={humanize(field.name)} required={field.required} error={refused ?? (error && problemOf(error).text)}>
       <Group gap="xs" grow preventGrowOverflow={false} mt={2} align="flex-start">
@@ -53,6 +55,9 @@ export function ObjectPicker({ field, types, value, onChange, error: refused }: 
             placeholder={fetching ? 'Loading' : 'Choose one'}
             nothingFoundMessage="None of these"
             searchable
+            onSearchChange={(text) => {
+              if (!options.some((o) => o.label === text)) setTyped(text); // choosing one writes its label
+            }}
             clearable
             limit={50}
             data={options}

@@ -10,8 +10,8 @@ const builtIn = { user: 'Users', role: 'Roles', plan: 'Plans', content_type: 'Co
 export const byId = 'id';
 
 const CHOICES = graphql(`
-  query Choices($type: String!, $document: Boolean!, $user: Boolean!, $role: Boolean!, $plan: Boolean!, $content_type: Boolean!) {
-    documents(type: $type, first: 100) @include(if: $document) { nodes { id label } }
+  query Choices($type: String!, $prefix: String, $document: Boolean!, $user: Boolean!, $role: Boolean!, $plan: Boolean!, $content_type: Boolean!) {
+    documents(type: $type, prefix: $prefix, first: 100) @include(if: $document) { nodes { id label } }
     users(first: 100) @include(if: $user) { nodes { id name } }
     roles(first: 100) @include(if: $role) { nodes { id name } }
     plans @include(if: $plan) { id name }
@@ -33,12 +33,13 @@ export function kindsOf(to: string[], types: ContentType[]): { value: string; la
   ];
 }
 
-/** The objects of a kind to choose from: at most 100, the newest documents. */
-export function useChoices(kind: string) {
+/** The objects of a kind to choose from: at most 100, of documents the newest whose label begins with what was typed. */
+export function useChoices(kind: string, typed = '') {
   const [{ data, error, fetching }] = useQuery({
     query: CHOICES,
     variables: {
       type: kind.replace(/^doc:/, ''),
+      prefix: typed.trim() || null,
       document: kind.startsWith('doc:'),
       user: kind === 'user',
       role: kind === 'role',
