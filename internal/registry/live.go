@@ -164,10 +164,16 @@ type ListSource struct {
 	narrow bool                            // a change may bring a document into the list, not its making alone
 	keys   []sortKey
 
-	docs    []Document // in the order of the keys, the visible ones and the reserve
-	all     bool       // docs are all documents there are; else nothing is known of those beyond the last
-	gone    []string   // ids of deleted documents, the last maxDeleted of them
-	visible []Document // what those who follow know
+	docs    []Document  // in the order of the keys, the visible ones and the reserve
+	all     bool        // docs are all documents there are; else nothing is known of those beyond the last
+	gone    []deletedAt // the last maxDeleted deletions
+	visible []Document  // what those who follow know
+}
+
+// deletedAt is a deleted document, and the revision its deletion was: a restored one is newer.
+type deletedAt struct {
+	id  string
+	rev int
 }
 
 func newListSource(first int, read func(context.Context, int) ([]Document, error)) *ListSource {
@@ -225,10 +231,10 @@ func (l *ListSource) fold(c DocumentChange) {
 	here := i >= 0
 	switch {
 	case c.Document == nil:
-		if l.gone = append(l.gone, c.ID); len(l.gone) > maxDeleted {
+		if l.gone = append(l.gone, deletedAt{c.ID, c.Rev}); len(l.gone) > maxDeleted {
 			l.gone = slices.Delete(l.gone, 0, len(l.gone)-maxDeleted)
 		}
-	case here && l.docs[i].Rev >= c.Rev, slices.Contains(l.gone, c.ID):
+	case here && l.docs[i].Rev >= c.Rev, slices.ContainsFunc(l.gone, func(d deletedAt) bool { return d.id == c.ID && d.rev >= c.Rev }):
 		return
 	case !here && !c.Created && !l.narrow:
 		// An unknown document that changes is older than the list, or was deleted before the list was loaded.

@@ -374,3 +374,23 @@ func TestFollowerUnreadable(t *testing.T) {
 		t.Errorf("told of %d events; want 4: %s", n, told.String())
 	}
 }
+
+// What comes back from the trash comes back into the list.
+func TestRestoredInLiveList(t *testing.T) {
+	t.Parallel()
+	d := Document{ID: ref.NewID(), Type: "t", Rev: 1}
+	l := newListSource(3, func(context.Context, int) ([]Document, error) { return []Document{d}, nil })
+	if err := l.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.Apply(DocumentChange{Type: "t", ID: d.ID, Rev: 2})
+	d.Rev = 3
+	if delta, ok := l.Apply(DocumentChange{Type: "t", ID: d.ID, Rev: 3, Document: &d, Created: true}).(ListDelta); !ok || delta.Changes[0].Op != Enter {
+		t.Errorf("%+v", delta)
+	}
+	l.Apply(DocumentChange{Type: "t", ID: d.ID, Rev: 4})
+	d.Rev = 3
+	if delta := l.Apply(DocumentChange{Type: "t", ID: d.ID, Rev: 3, Document: &d}); delta != nil {
+		t.Errorf("an old change brings it back: %+v", delta)
+	}
+}
