@@ -240,6 +240,28 @@ func (r *mutationResolver) RevertDocument(ctx context.Context, input model.Rever
 	return &model.RevertDocumentPayload{Document: d}, nil
 }
 
+// UpdateDocuments is the resolver for the updateDocuments field.
+func (r *mutationResolver) UpdateDocuments(ctx context.Context, input model.UpdateDocumentsInput) (*registry.BulkResult, error) {
+	out, err := r.Documents.Bulk(ctx, registry.BulkCmd{
+		ListCmd: registry.ListCmd{Type: input.Type, Filter: input.Filter, Page: pageArgs(&input.First, input.After, nil, nil)}, Patch: input.Patch,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// DeleteDocuments is the resolver for the deleteDocuments field.
+func (r *mutationResolver) DeleteDocuments(ctx context.Context, input model.DeleteDocumentsInput) (*registry.BulkResult, error) {
+	out, err := r.Documents.Bulk(ctx, registry.BulkCmd{
+		ListCmd: registry.ListCmd{Type: input.Type, Filter: input.Filter, Page: pageArgs(&input.First, input.After, nil, nil)}, Delete: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
 // VerifyReferences is the resolver for the verifyReferences field.
 func (r *mutationResolver) VerifyReferences(ctx context.Context, input model.VerifyReferencesInput) (*model.VerifyReferencesPayload, error) {
 	job, err := r.Documents.StartVerify(ctx, input.Repair)

@@ -759,6 +759,75 @@ func fieldContext_Bookmark_note(_ context.Context, ec *executionContext, field g
 	return graphql.NewScalarFieldContext("Bookmark", field, false, false, "String")
 }
 
+func _BulkFailure_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkFailure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BulkFailure_document(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Document, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ref.Ref) graphql.Marshaler {
+			return marshalNID2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BulkFailure_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkFailure", field, false, false, "ID")
+}
+
+func _BulkFailure_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkFailure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BulkFailure_code(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BulkFailure_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkFailure", field, false, false, "String")
+}
+
+func _BulkFailure_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkFailure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BulkFailure_message(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BulkFailure_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkFailure", field, false, false, "String")
+}
+
 func _Comment_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1253,6 +1322,84 @@ func _DeleteDocumentPayload_job(ctx context.Context, ec *executionContext, field
 }
 func fieldContext_DeleteDocumentPayload_job(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeleteDocumentPayload", field, false, false, "String")
+}
+
+func _DeleteDocumentsPayload_done(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteDocumentsPayload_done(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Done, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteDocumentsPayload_done(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteDocumentsPayload", field, false, false, "ID")
+}
+
+func _DeleteDocumentsPayload_failed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteDocumentsPayload_failed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.BulkFailure) graphql.Marshaler {
+			return marshalNBulkFailure2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkFailureᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteDocumentsPayload_failed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteDocumentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_BulkFailure(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _DeleteDocumentsPayload_next(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteDocumentsPayload_next(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Next, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DeleteDocumentsPayload_next(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteDocumentsPayload", field, false, false, "String")
 }
 
 func _DeleteReport_deleted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
@@ -4267,6 +4414,84 @@ func fieldContext_UpdateDocumentPayload_document(_ context.Context, ec *executio
 	return fc, nil
 }
 
+func _UpdateDocumentsPayload_done(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UpdateDocumentsPayload_done(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Done, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []ref.Ref) graphql.Marshaler {
+			return marshalNID2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRefᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UpdateDocumentsPayload_done(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UpdateDocumentsPayload", field, false, false, "ID")
+}
+
+func _UpdateDocumentsPayload_failed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UpdateDocumentsPayload_failed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.BulkFailure) graphql.Marshaler {
+			return marshalNBulkFailure2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkFailureᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UpdateDocumentsPayload_failed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateDocumentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_BulkFailure(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UpdateDocumentsPayload_next(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UpdateDocumentsPayload_next(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Next, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_UpdateDocumentsPayload_next(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UpdateDocumentsPayload", field, false, false, "String")
+}
+
 func _VerifyReferencesPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerifyReferencesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4449,6 +4674,73 @@ func unmarshalInputDeleteDocumentInput(ctx context.Context, ec *executionContext
 func UnmarshalDeleteDocumentInput(ctx context.Context, raw any) (model.DeleteDocumentInput, error) {
 	var out model.DeleteDocumentInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteDocumentInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDeleteDocumentsInput(ctx context.Context, ec *executionContext, obj any) (model.DeleteDocumentsInput, error) {
+	var it model.DeleteDocumentsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["first"]; !present {
+		asMap["first"] = 100
+	}
+
+	fieldsInOrder := [...]string{"type", "filter", "first", "after"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := unmarshalOJSON2map(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "first":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("first"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.First = data
+		case "after":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("after"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.After = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteDocumentsInput unmarshals raw into the DeleteDocumentsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteDocumentsInput(ctx context.Context, raw any) (model.DeleteDocumentsInput, error) {
+	var out model.DeleteDocumentsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteDocumentsInput", raw, &out)
 	return out, err
 }
 
@@ -5041,6 +5333,80 @@ func UnmarshalUpdateDocumentInput(ctx context.Context, raw any) (model.UpdateDoc
 	return out, err
 }
 
+func unmarshalInputUpdateDocumentsInput(ctx context.Context, ec *executionContext, obj any) (model.UpdateDocumentsInput, error) {
+	var it model.UpdateDocumentsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["first"]; !present {
+		asMap["first"] = 100
+	}
+
+	fieldsInOrder := [...]string{"type", "filter", "patch", "first", "after"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := unmarshalOJSON2map(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "patch":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("patch"))
+			data, err := unmarshalNJSON2map(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Patch = data
+		case "first":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("first"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.First = data
+		case "after":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("after"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.After = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateDocumentsInput unmarshals raw into the UpdateDocumentsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateDocumentsInput(ctx context.Context, raw any) (model.UpdateDocumentsInput, error) {
+	var out model.UpdateDocumentsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateDocumentsInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputVerifyReferencesInput(ctx context.Context, ec *executionContext, obj any) (model.VerifyReferencesInput, error) {
 	var it model.VerifyReferencesInput
 	if obj == nil {
@@ -5475,6 +5841,49 @@ func _Bookmark(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	return out
 }
 
+var bulkFailureImplementors = []string{"BulkFailure"}
+
+func _BulkFailure(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BulkFailure) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkFailureImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkFailure")
+		case "document":
+			out.Values[i] = _BulkFailure_document(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = _BulkFailure_code(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = _BulkFailure_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var commentImplementors = []string{"Comment", "Node", "RefTarget"}
 
 func _Comment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Comment) graphql.Marshaler {
@@ -5701,6 +6110,49 @@ func _DeleteDocumentPayload(ctx context.Context, ec *executionContext, sel ast.S
 			}
 		case "job":
 			out.Values[i] = _DeleteDocumentPayload_job(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteDocumentsPayloadImplementors = []string{"DeleteDocumentsPayload"}
+
+func _DeleteDocumentsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BulkResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteDocumentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteDocumentsPayload")
+		case "done":
+			out.Values[i] = _DeleteDocumentsPayload_done(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = _DeleteDocumentsPayload_failed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "next":
+			out.Values[i] = _DeleteDocumentsPayload_next(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -7181,6 +7633,49 @@ func _UpdateDocumentPayload(ctx context.Context, ec *executionContext, sel ast.S
 	return out
 }
 
+var updateDocumentsPayloadImplementors = []string{"UpdateDocumentsPayload"}
+
+func _UpdateDocumentsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BulkResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateDocumentsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateDocumentsPayload")
+		case "done":
+			out.Values[i] = _UpdateDocumentsPayload_done(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = _UpdateDocumentsPayload_failed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "next":
+			out.Values[i] = _UpdateDocumentsPayload_next(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var verifyReferencesPayloadImplementors = []string{"VerifyReferencesPayload"}
 
 func _VerifyReferencesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.VerifyReferencesPayload) graphql.Marshaler {
@@ -7255,6 +7750,26 @@ func marshalNBacklinkEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNBacklinkEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBacklinkEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNBulkFailure2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkFailure(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v registry.BulkFailure) graphql.Marshaler {
+	return _BulkFailure(ctx, ec, sel, &v)
+}
+
+func marshalNBulkFailure2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkFailureᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.BulkFailure) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNBulkFailure2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkFailure(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -7346,6 +7861,19 @@ func marshalNDeleteDocumentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbook�
 		return graphql.Null
 	}
 	return _DeleteDocumentPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNDeleteDocumentsInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteDocumentsInput(ctx context.Context, ec *executionContext, v any) (model.DeleteDocumentsInput, error) {
+	res, err := unmarshalInputDeleteDocumentsInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDeleteDocumentsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *registry.BulkResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteDocumentsPayload!")
+		return graphql.Null
+	}
+	return _DeleteDocumentsPayload(ctx, ec, sel, v)
 }
 
 func marshalNDeleteReport2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDeleteReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *registry.DeleteReport) graphql.Marshaler {
@@ -7837,6 +8365,19 @@ func marshalNUpdateDocumentPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbook�
 		return graphql.Null
 	}
 	return _UpdateDocumentPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNUpdateDocumentsInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUpdateDocumentsInput(ctx context.Context, ec *executionContext, v any) (model.UpdateDocumentsInput, error) {
+	res, err := unmarshalInputUpdateDocumentsInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNUpdateDocumentsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *registry.BulkResult) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "UpdateDocumentsPayload!")
+		return graphql.Null
+	}
+	return _UpdateDocumentsPayload(ctx, ec, sel, v)
 }
 
 func unmarshalNVerifyReferencesInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐVerifyReferencesInput(ctx context.Context, ec *executionContext, v any) (model.VerifyReferencesInput, error) {

@@ -118,6 +118,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateServiceAccountInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServiceAccountInput)),
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
+			graphql.NewInputUnmarshaler("DeleteDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentsInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
@@ -192,6 +193,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnlinkIdentityInput", graphql.BindUnmarshaler(ec, unmarshalInputUnlinkIdentityInput)),
 			graphql.NewInputUnmarshaler("UnpauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputUnpauseMembershipInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
+			graphql.NewInputUnmarshaler("UpdateDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentsInput)),
 			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
 			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
 			graphql.NewInputUnmarshaler("UsageChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputUsageChannelInput)),
@@ -3682,6 +3684,62 @@ type TrashEdge {
   node: TrashedDocument!
 }
 
+"Input of ` + "`" + `updateDocuments` + "`" + `."
+input UpdateDocumentsInput {
+  "Key of the content type."
+  type: String!
+  "As that of the query ` + "`" + `documents` + "`" + `; null for all documents."
+  filter: JSON
+  "JSON Merge Patch (RFC 7396) of the data of each."
+  patch: JSON!
+  "How many documents at once, 1 to 100."
+  first: Int! = 100
+  "` + "`" + `next` + "`" + ` of the answer before; null to begin."
+  after: String
+}
+
+"Input of ` + "`" + `deleteDocuments` + "`" + `."
+input DeleteDocumentsInput {
+  "Key of the content type."
+  type: String!
+  "As that of the query ` + "`" + `documents` + "`" + `; null for all documents."
+  filter: JSON
+  "How many documents at once, 1 to 100."
+  first: Int! = 100
+  "` + "`" + `next` + "`" + ` of the answer before; null to begin."
+  after: String
+}
+
+"Answer of ` + "`" + `updateDocuments` + "`" + `: what became of the page."
+type UpdateDocumentsPayload {
+  "Global ids of those that are done."
+  done: [ID!]!
+  "Those that stayed as they were."
+  failed: [BulkFailure!]!
+  "Send it back as ` + "`" + `after` + "`" + ` to go on; null after the last page."
+  next: String
+}
+
+"Answer of ` + "`" + `deleteDocuments` + "`" + `: what became of the page."
+type DeleteDocumentsPayload {
+  "Global ids of those that are done."
+  done: [ID!]!
+  "Those that stayed as they were."
+  failed: [BulkFailure!]!
+  "Send it back as ` + "`" + `after` + "`" + ` to go on; null after the last page."
+  next: String
+}
+
+"A document that stayed as it was."
+type BulkFailure {
+  "Global id of the document."
+  document: ID!
+  "The code, as in ` + "`" + `extensions.code` + "`" + ` of an error."
+  code: String!
+  "The message."
+  message: String!
+}
+
 "Input of ` + "`" + `verifyReferences` + "`" + `."
 input VerifyReferencesInput {
   "Make the rows what the documents hold."
@@ -3777,6 +3835,13 @@ extend type Mutation {
   "Make a document as it was at a revision, as a new revision. Errors: as ` + "`" + `updateDocument` + "`" + `, REVISION_UNKNOWN."
   revertDocument(input: RevertDocumentInput!): RevertDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.update")
+  """
+  Change many documents in the same way, page by page in the order of their ids, each for itself. Errors: as the query ` + "`" + `documents` + "`" + `; what a
+  single document is refused for is in ` + "`" + `failed` + "`" + `.
+  """
+  updateDocuments(input: UpdateDocumentsInput!): UpdateDocumentsPayload! @access(rule: PERMISSION, permission: "registry.document.update")
+  "Put many documents into the trash, page by page in the order of their ids, each by the rules of its references. Errors: as ` + "`" + `updateDocuments` + "`" + `."
+  deleteDocuments(input: DeleteDocumentsInput!): DeleteDocumentsPayload! @access(rule: PERMISSION, permission: "registry.document.delete")
   "Check that the references and the documents that hold them agree, in a job."
   verifyReferences(input: VerifyReferencesInput!): VerifyReferencesPayload!
     @access(rule: PERMISSION, permission: "registry.reference.repair")
@@ -5095,6 +5160,18 @@ func childFields_BoughtAddon(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type BoughtAddon", field.Name)
 }
 
+func childFields_BulkFailure(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "document":
+		return fieldContext_BulkFailure_document(ctx, ec, field)
+	case "code":
+		return fieldContext_BulkFailure_code(ctx, ec, field)
+	case "message":
+		return fieldContext_BulkFailure_message(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkFailure", field.Name)
+}
+
 func childFields_CancelJobPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "job":
@@ -5379,6 +5456,18 @@ func childFields_DeleteDocumentPayload(ctx context.Context, ec *executionContext
 		return fieldContext_DeleteDocumentPayload_job(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteDocumentPayload", field.Name)
+}
+
+func childFields_DeleteDocumentsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "done":
+		return fieldContext_DeleteDocumentsPayload_done(ctx, ec, field)
+	case "failed":
+		return fieldContext_DeleteDocumentsPayload_failed(ctx, ec, field)
+	case "next":
+		return fieldContext_DeleteDocumentsPayload_next(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteDocumentsPayload", field.Name)
 }
 
 func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7355,6 +7444,18 @@ func childFields_UpdateDocumentPayload(ctx context.Context, ec *executionContext
 		return fieldContext_UpdateDocumentPayload_document(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateDocumentPayload", field.Name)
+}
+
+func childFields_UpdateDocumentsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "done":
+		return fieldContext_UpdateDocumentsPayload_done(ctx, ec, field)
+	case "failed":
+		return fieldContext_UpdateDocumentsPayload_failed(ctx, ec, field)
+	case "next":
+		return fieldContext_UpdateDocumentsPayload_next(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateDocumentsPayload", field.Name)
 }
 
 func childFields_UpdateMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -491,6 +491,18 @@ type DeleteDocumentPayload struct {
 	Job *string `json:"job,omitempty"`
 }
 
+// Input of `deleteDocuments`.
+type DeleteDocumentsInput struct {
+	// Key of the content type.
+	Type string `json:"type"`
+	// As that of the query `documents`; null for all documents.
+	Filter map[string]any `json:"filter,omitempty"`
+	// How many documents at once, 1 to 100.
+	First int `json:"first"`
+	// `next` of the answer before; null to begin.
+	After *string `json:"after,omitempty"`
+}
+
 // Input of `deleteMe`.
 type DeleteMeInput struct {
 	// The caller's primary mail address, typed once more.
@@ -1896,6 +1908,20 @@ type UpdateDocumentInput struct {
 type UpdateDocumentPayload struct {
 	// The document after the change.
 	Document registry.Document `json:"document"`
+}
+
+// Input of `updateDocuments`.
+type UpdateDocumentsInput struct {
+	// Key of the content type.
+	Type string `json:"type"`
+	// As that of the query `documents`; null for all documents.
+	Filter map[string]any `json:"filter,omitempty"`
+	// JSON Merge Patch (RFC 7396) of the data of each.
+	Patch map[string]any `json:"patch"`
+	// How many documents at once, 1 to 100.
+	First int `json:"first"`
+	// `next` of the answer before; null to begin.
+	After *string `json:"after,omitempty"`
 }
 
 // Input of `updateMe`. What is left out stays.

@@ -40,6 +40,9 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c) { cha
     ... on DocumentList { documents { label } }
     ... on DocumentListDelta { changes { op index document { label } } }
     ... on EntitlementList { membership { status plan { key } } entitlements { feature limit used } }
+    ... on DocumentState { document { label rev data } }
+    ... on BacklinkList { references { from path } }
+    ... on JobProgress { state done total result }
     ... on UsageList { usage { feature used remaining } } } } }`
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {

@@ -20,8 +20,8 @@ var (
 
 // Money is an amount in the smallest unit of its currency (ISO 4217).
 type Money struct {
-	AmountMinor int64  `bson:"amountMinor"`
-	Currency    string `bson:"currency"`
+	AmountMinor int64  `bson:"amountMinor" yaml:"amountMinor"`
+	Currency    string `bson:"currency" yaml:"currency"`
 }
 
 // State is what became of a charge.

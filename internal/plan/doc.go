@@ -21,7 +21,7 @@
 // Collections:
 //   - plans {key, version, current, …}, features, addons and coupons, by key: the catalogue;
 //   - memberships {subject, v, plan, price, from, until, next, intent, …, dueAt}: one for each subject, none for who never had one;
-//   - usage {_id: subject, feature and begin of the period, used, …}: the counters; usage_events {_id: subject, source and id}: named uses;
+//   - usage {_id: subject, feature and begin of the period, used, …}: the counters; usage_events {_id: subject, source, id}: named uses;
 //   - plan_previews {_id: digest of the token}; plan_ledger {subject, kind, amountMinor, key, …}; plan_numbers, the last invoice number.
 //
 // Events: plan.catalogue.changed, about a plan or the catalogue; plan.membership.*, plan.addon.*, plan.entitlement.*,

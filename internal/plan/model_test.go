@@ -727,3 +727,24 @@ func TestARefundEndsWhatItWasFor(t *testing.T) {
 		t.Errorf("an old period was given back: %s of %s", p.Status, p.Plan.Key)
 	}
 }
+
+// A plan without a grace is renewed too: the job comes a moment after the end of the period.
+func TestNoGraceIsRenewed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(Book{Plans: []BookPlan{{Key: "strict", Name: "Strict", Rank: 7, Prices: []Price{eur(500, Month)}}}})
+	for name, tc := range map[string]struct {
+		late time.Duration
+		want Status
+	}{"at once": {time.Second, Active}, "the next morning": {20 * time.Hour, Active}, "days later": {48 * time.Hour, Expired}} {
+		id := "u" + strings.ReplaceAll(name, " ", "")
+		w.enroll(id)
+		w.to(id, "strict")
+		until := *w.place(id).Until
+		w.clock.Advance(until.Sub(w.clock.Now()) + tc.late)
+		w.tend()
+		if p := w.place(id); p.Status != tc.want {
+			t.Errorf("%s: %s of %s", name, p.Status, p.Plan.Key)
+		}
+	}
+}

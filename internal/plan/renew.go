@@ -99,6 +99,7 @@ func (m Membership) due(c *catalogue) *time.Time {
 
 // How jobs run.
 const (
+	renewWithin = 24 * time.Hour // after the end of a period a first try to renew it is made
 	tendEvery = 5 * time.Second
 	tendAtOne = 200
 )
@@ -197,7 +198,8 @@ func (s *Service) renew(ctx context.Context, m Membership, now time.Time) (done 
 	if err != nil {
 		return false, err
 	}
-	late := p.Status == Expired
+	// The job comes a moment after the end of a period: also where there is no grace that moment is not too late.
+	late := p.Status == Expired && (m.Dunning != nil || !now.Before(m.Until.Add(renewWithin)))
 	if m.Next != nil {
 		if to, err := c.must(m.Next.Plan); err == nil && to.free() {
 			late = false
@@ -226,6 +228,9 @@ func (s *Service) renew(ctx context.Context, m Membership, now time.Time) (done 
 		return false, err
 	}
 	d.Billed = billed
+	if s.pay == nil && d.DueMinor > 0 {
+		return true, s.db.InTx(ctx, func(ctx context.Context) error { return s.unpaid(ctx, m, m, d, "no_payment_provider") })
+	}
 	attempt := 0
 	if m.Dunning != nil {
 		attempt = m.Dunning.Attempts

@@ -338,7 +338,6 @@ func (s *Service) placeOf(ctx context.Context, subject ref.Ref) (Place, error) {
 // The events of memberships.
 const (
 	kindChanged  = "plan.membership.changed"
-	kindTouched  = "plan.membership.updated"
 	kindOff      = "plan.feature.turned_off"
 	kindCanceled = "plan.membership.canceled"
 )

@@ -814,3 +814,44 @@ func TestReport(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// Many documents are changed and deleted page by page; what is refused stays, and does not stop the others.
+func TestBulk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{})
+	w.define("note", object(m{"n": m{"type": "integer", "index": true, "maximum": 9}, "of": reference(Restrict, "note")}))
+	var all []Document
+	for i := range 10 {
+		all = append(all, w.create("note", m{"n": i}))
+	}
+	holder := w.create("note", m{"n": 0, "of": all[9].Ref().String()})
+	cmd := BulkCmd{ListCmd: ListCmd{Type: "note", Filter: m{"n": m{"gte": 5}}, Page: page.Args{First: new(2)}}, Patch: m{"n": 1}}
+	done := 0
+	for {
+		out, err := w.Bulk(w.ctx, cmd)
+		if err != nil || len(out.Failed) != 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if done += len(out.Done); out.Next == nil {
+			break
+		}
+		cmd.Page.After = out.Next
+	}
+	if n := storetest.Count(t, w.db, "documents", bson.D{{Key: "data.n", Value: int64(1)}}); done != 5 || n != 6 {
+		t.Errorf("%d are done, %d are so", done, n)
+	}
+	out, err := w.Bulk(w.ctx, BulkCmd{ListCmd: ListCmd{Type: "note", Page: page.Args{First: new(100)}}, Patch: m{"n": 10}})
+	if err != nil || len(out.Failed) != 11 || out.Failed[0].Code != ErrInvalid.Code {
+		t.Errorf("%+v, %v", out, err)
+	}
+	out, err = w.Bulk(w.ctx, BulkCmd{ListCmd: ListCmd{Type: "note", Page: page.Args{First: new(100)}}, Delete: true})
+	if err != nil || len(out.Done) != 10 || len(out.Failed) != 1 || out.Failed[0].Document != all[9].Ref() || out.Failed[0].Code != ErrRefRestricted.Code {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if _, there := w.read(holder.ID); there {
+		t.Error("the one that held it stayed")
+	}
+	w.rights.deny(PermDelete)
+	_, err = w.Bulk(w.ctx, BulkCmd{ListCmd: ListCmd{Type: "note"}, Delete: true})
+	wantFault(t, err, fault.ErrForbidden)
+}

@@ -12,6 +12,7 @@ import { ProblemNote } from '../ui/ProblemNote';
 import { DocumentForm } from './DocumentForm';
 import { DocumentDrawer } from './DocumentDrawer';
 import { DocumentTable } from './DocumentTable';
+import { ImportPanel } from './ImportPanel';
 import { CONTENT_TYPES } from './operations';
 import { TrashPanel } from './TrashPanel';
 import { TypeList } from './TypeList';
@@ -77,6 +78,7 @@ export default function DocumentsPage() {
         />
         <Stack miw={0}>
           <DocumentTable key={type.key} type={type} />
+          {permissions.includes('registry.document.create') && <ImportPanel key={`${type.key} import`} type={type} />}
           {permissions.includes('registry.document.restore') && <TrashPanel key={type.key} type={type} />}
         </Stack>
       </div>

@@ -164,6 +164,13 @@ export const DIFF = graphql(`
   }
 `);
 
+/** How far a job is. */
+export const JOB = graphql(`
+  query Job($id: ID!) {
+    job(id: $id) { id state done total result errorCode }
+  }
+`);
+
 export type Target = ResultOf<typeof TARGET>;
 export type ContentType = ResultOf<typeof CONTENT_TYPES>['contentTypes'][number];
 export type DocumentRow = ResultOf<typeof DOCUMENTS>['documents']['nodes'][number];
