@@ -149,7 +149,9 @@ var extensions = map[string]string{
 }
 
 // isActive reports whether a browser runs what is in it.
-func isActive(typ string) bool { return typ == "text/html" || typ == "text/javascript" || typ == "text/xml" }
+func isActive(typ string) bool {
+	return slices.Contains([]string{"text/html", "text/javascript", "text/xml"}, typ)
+}
 
 // dangerous extensions are run by machines that do not look inside.
 var dangerous = []string{".exe", ".bat", ".cmd", ".com", ".scr", ".js", ".mjs", ".vbs", ".ps1", ".msi", ".jar", ".hta", ".lnk"}
