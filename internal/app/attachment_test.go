@@ -382,7 +382,13 @@ func TestAttachmentSweep(t *testing.T) {
 			t.Errorf("%s later: %d removed, %d left, %v", tc.later, n, contents(t, s), err)
 		}
 	}
-	link := exchange(t, s.Browser(), http.MethodGet, text(t, admin(t, s).Must(linkOf, in(map[string]any{"id": kept.ID})), "attachmentLink", "url"), nil)
+	root := admin(t, s)
+	var asked apptest.Response
+	until(t, "a link is given", func() bool {
+		asked = root.Do(linkOf, in(map[string]any{"id": kept.ID}))
+		return asked.Code() == ""
+	})
+	link := exchange(t, s.Browser(), http.MethodGet, text(t, asked.Data, "attachmentLink", "url"), nil)
 	if string(link.body) != "kept" {
 		t.Errorf("%d %s", link.status, link.body)
 	}
