@@ -100,8 +100,8 @@ func (m Membership) due(c *catalogue) *time.Time {
 // How jobs run.
 const (
 	renewWithin = 24 * time.Hour // after the end of a period a first try to renew it is made
-	tendEvery = 5 * time.Second
-	tendAtOne = 200
+	tendEvery   = 5 * time.Second
+	tendAtOne   = 200
 )
 
 // Run looks after memberships whose time has come until ctx ends: renewals, what was put off, and what is to be told. Any number of
