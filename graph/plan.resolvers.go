@@ -293,6 +293,11 @@ func (r *queryResolver) Memberships(ctx context.Context, plan *string, first *in
 	if err != nil {
 		return nil, err
 	}
+	subjects := make([]ref.Ref, len(p.Items))
+	for i, m := range p.Items {
+		subjects[i] = m.Subject
+	}
+	loader.SawSubjects(ctx, subjects)
 	return memberships(p), nil
 }
 

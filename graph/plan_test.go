@@ -112,7 +112,7 @@ func TestMembershipsAreBatched(t *testing.T) {
 		n := c.finds.Load()
 		return n.Count("find") + n.Count("aggregate")
 	}
-	finds("warm") // the catalogue is in memory then
+	finds("warm")                                                        // the catalogue is in memory then
 	if one, many := finds("a"), finds("b", "c", "d", "e"); one != many { // each asks for somebody who is not in memory
 		t.Errorf("%d finds for one, %d for four", one, many)
 	}

@@ -116,6 +116,13 @@ func Saw(ctx context.Context, docs []registry.Document) {
 	}
 }
 
+// SawSubjects tells the loaders that the standings of these are about to be resolved. Whoever resolves a list of memberships calls it.
+func SawSubjects(ctx context.Context, subjects []ref.Ref) {
+	if s, ok := ctx.Value(key{}).(*set); ok && len(subjects) > 1 {
+		s.standings.expect(subjects)
+	}
+}
+
 // SawReferences tells the loaders that both ends of these references are about to be resolved. Whoever resolves a list of
 // references that did not come from [References] calls it.
 func SawReferences(ctx context.Context, refs []registry.Reference) {
