@@ -396,6 +396,9 @@ func (r *revisionResolver) Document(ctx context.Context, obj *registry.Change) (
 // Diff is the resolver for the diff field.
 func (r *revisionResolver) Diff(ctx context.Context, obj *registry.Change, from *int) ([]registry.Difference, error) {
 	before := obj.Rev - 1
+	if before == 0 && from == nil { // of the first all is new, and there is nothing to compare it with
+		return []registry.Difference{}, nil
+	}
 	if from != nil {
 		before = *from
 	}

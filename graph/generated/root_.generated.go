@@ -3202,7 +3202,7 @@ type Revision {
   fields: [String!]!
   "The document as it was, by the schema of today."
   document: Document!
-  "How it differs from another revision, by default the one before, value by value; at most 1,000."
+  "How it differs from another revision, by default the one before, value by value; at most 1,000, and of the first none."
   diff(from: Int): [Difference!]!
 }
 
