@@ -12,7 +12,7 @@ import (
 )
 
 // assembleAttachments makes the files that belong to content, and the place where they are kept.
-func (c *core) assembleAttachments(ring *keyring.Ring) error {
+func (c *core) assembleAttachments(ring *keyring.Ring) {
 	deps := attachment.Deps{
 		DB: c.db, Blobs: c.content, Authz: c.roles, Documents: c.documents, Quota: c.plans, Named: c.filesThere, Ring: ring, Now: c.now, Log: c.log,
 	}
@@ -23,7 +23,6 @@ func (c *core) assembleAttachments(ring *keyring.Ring) error {
 	c.plans.RegisterObjects(attachment.FeatureBytes, func(ctx context.Context, owner ref.Ref, above int64, n int) ([]ref.Ref, error) {
 		return c.attachments.NewestOwned(ctx, owner, above, n)
 	})
-	return nil
 }
 
 // openContent opens the place where files are kept.

@@ -196,9 +196,7 @@ func (c *core) assemble(opts Options) error {
 	if err := c.assembleAuth(policies, ring); err != nil {
 		return err
 	}
-	if err := c.assembleAttachments(ring); err != nil {
-		return err
-	}
+	c.assembleAttachments(ring)
 	c.demo = demo.New(demo.Deps{
 		DB: c.db, Roles: c.roles, Plans: c.plans, Documents: c.documents, Analytics: c.analytics,
 		CreateUser: c.auth.Create, Now: c.now, Log: c.log,

@@ -36,24 +36,16 @@ func (c *core) startJob(ctx context.Context, kind string, on ref.Ref, args map[s
 	return j.ID, err
 }
 
-// progressNote is how far a job of package registry is, and what came of it, as it is kept and shown.
-type progressNote struct {
-	Counts   map[string]int64      `json:"counts,omitempty"`
-	Refused  string                `json:"refused,omitempty"`
-	Problems []registry.RowProblem `json:"problems,omitempty"`
-}
-
 // documentStep takes one step of a job of package registry, in the words of that.
 func documentStep(
 	ctx context.Context, j *job.Job, step func(ctx context.Context, on ref.Ref, args map[string]string, p *registry.Progress) (bool, error),
 ) (finished bool, err error) {
 	p := registry.Progress{Done: j.Done, Total: j.Total}
 	var args map[string]string
-	var note progressNote
 	for _, part := range []struct {
 		text []byte
 		into any
-	}{{j.Args, &args}, {j.Cursor, &p.Cursor}, {j.Result, &note}} {
+	}{{j.Args, &args}, {j.Cursor, &p.Cursor}, {j.Result, &p.Tally}} {
 		if len(part.text) == 0 {
 			continue
 		}
@@ -61,7 +53,6 @@ func documentStep(
 			return false, fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}
-	p.Counts, p.Refused, p.Problems = note.Counts, note.Refused, note.Problems
 	if finished, err = step(ctx, j.On, args, &p); err != nil {
 		return false, err
 	}
@@ -69,7 +60,7 @@ func documentStep(
 	if j.Cursor, err = json.Marshal(p.Cursor); err != nil {
 		return false, err
 	}
-	j.Result, err = json.Marshal(progressNote{p.Counts, p.Refused, p.Problems})
+	j.Result, err = json.Marshal(p.Tally)
 	return finished, err
 }
 

@@ -77,15 +77,8 @@ func (c *RegistryImportCmd) start(ctx context.Context, s *Services) (id string, 
 	}, f)
 }
 
-// importResult is what the job tells.
-type importResult struct {
-	Counts   map[string]int64      `json:"counts"`
-	Refused  string                `json:"refused"`
-	Problems []registry.RowProblem `json:"problems"`
-}
-
 func (c *RegistryImportCmd) report(env *Env, j job.Job) error {
-	var r importResult
+	var r registry.Tally
 	if len(j.Result) > 0 {
 		if err := json.Unmarshal(j.Result, &r); err != nil {
 			return err
@@ -167,7 +160,7 @@ func (b *bar) show(j job.Job) {
 	if j.Total > 0 {
 		part = min(float64(j.Done)/float64(j.Total), 1)
 	}
-	var r importResult
+	var r registry.Tally
 	_ = json.Unmarshal(j.Result, &r) // nothing yet
 	left := ""
 	if spent := now.Sub(b.since); part > 0.01 && part < 1 {

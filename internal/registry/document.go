@@ -366,12 +366,7 @@ func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[st
 	made := make([]Document, 0, len(drafts))
 	for len(made) < len(drafts) {
 		batch := firstBatch(drafts[len(made):])
-		fact := importedFact{Documents: make([]Document, len(batch))}
-		for i, d := range batch {
-			fact.Documents[i] = d.Document
-			fact.Links = append(fact.Links, linked(d.links)...)
-		}
-		fact.Links = sortedRefs(fact.Links)
+		fact := imported(batch)
 		err := s.db.InTx(ctx, func(ctx context.Context) error {
 			if err := s.insert(ctx, batch, len(made)); err != nil {
 				return err
@@ -386,6 +381,17 @@ func (s *Service) BulkCreate(ctx context.Context, typeKey string, items []map[st
 		}
 	}
 	return made, nil
+}
+
+// imported is what the event of a batch tells.
+func imported(batch []draft) importedFact {
+	fact := importedFact{Documents: make([]Document, len(batch))}
+	for i, d := range batch {
+		fact.Documents[i] = d.Document
+		fact.Links = append(fact.Links, linked(d.links)...)
+	}
+	fact.Links = sortedRefs(fact.Links)
+	return fact
 }
 
 // firstBatch is as much of the front as one transaction should carry, at least one.

@@ -437,12 +437,6 @@ func (im *importing) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fact := importedFact{Documents: make([]Document, len(im.good))}
-	for i, d := range im.good {
-		fact.Documents[i] = d.Document
-		fact.Links = append(fact.Links, linked(d.links)...)
-	}
-	fact.Links = sortedRefs(fact.Links)
 	im.p.count("made", int64(len(im.good)))
-	return im.s.events.Append(ctx, kindImported, im.t.Ref(), fact)
+	return im.s.events.Append(ctx, kindImported, im.t.Ref(), imported(im.good))
 }

@@ -26,7 +26,6 @@ func Collections() []store.Collection {
 			{Name: "key", Keys: []string{"key"}, Unique: true},
 			{Name: "names", Keys: []string{"names"}, Unique: true, Partial: bson.D{{Key: "names", Value: bson.D{{Key: "$exists", Value: true}}}}}, // the key and the aliases
 		}},
-		{Name: "content_type_versions"},
 		{Name: "documents", Indexes: documentIndexes()},
 		{Name: "references", Indexes: []store.Index{
 			{Name: "from_path", Keys: []string{"from.type", "from.id", "path"}, Unique: true},
@@ -71,14 +70,14 @@ func nativeIndexes(t *compiled) []store.Index {
 
 // mongoStore is all this package says to MongoDB; references are in store_reference.go.
 type mongoStore struct {
-	db                                                        *store.DB
-	types, versions, references, tombstones, trash, revisions *mongo.Collection
-	homes                                                     map[string]*mongo.Collection // documents, by the type of references to them
+	db                                              *store.DB
+	types, references, tombstones, trash, revisions *mongo.Collection
+	homes                                           map[string]*mongo.Collection // documents, by the type of references to them
 }
 
 func newStore(db *store.DB) *mongoStore {
 	m := &mongoStore{
-		db: db, types: db.Collection("content_types"), versions: db.Collection("content_type_versions"), references: db.Collection("references"),
+		db: db, types: db.Collection("content_types"), references: db.Collection("references"),
 		tombstones: db.Collection("tombstones"), trash: db.Collection("trash"), revisions: db.Collection("revisions"),
 		homes: map[string]*mongo.Collection{ref.Document: db.Collection("documents")},
 	}
@@ -166,23 +165,6 @@ func (m *mongoStore) replaceType(ctx context.Context, row typeRow, version int) 
 		return ErrTypeStale
 	}
 	return nil
-}
-
-// versionRow is a version of a schema that is past.
-type versionRow struct {
-	ID      string `bson:"_id"` // of the content type, a dot and the version
-	Type    string `bson:"type"`
-	Version int    `bson:"version"`
-	Schema  string `bson:"schema"`
-}
-
-func (m *mongoStore) keepVersion(ctx context.Context, t ContentType) error {
-	schema, err := text(t.Schema)
-	if err != nil {
-		return err
-	}
-	_, err = m.versions.InsertOne(ctx, versionRow{ID: t.ID + "." + itoa(t.Version), Type: t.ID, Version: t.Version, Schema: string(schema)})
-	return store.Wrap("keep version of content type", err)
 }
 
 // documentsAfter reads documents of a type in the order of their ids.
