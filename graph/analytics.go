@@ -7,21 +7,37 @@ import (
 
 // reportQuery is the report an input asks for.
 func reportQuery(in model.ReportInput) analytics.Query {
-	q := analytics.Query{Metric: in.Metric, Aggregate: in.Aggregate, Step: in.Step, Top: in.Top}
+	q := analytics.Query{
+		Metric: in.Metric, Aggregate: in.Aggregate, Step: in.Step, WeekStart: in.WeekStart, Top: in.Top, Other: in.Other,
+		Where: in.Where, Fill: in.Fill, Compare: in.Compare, Cumulative: in.Cumulative,
+	}
 	if in.Top == 0 {
 		q.Top = -1 // 0 means the default in Go; a client that writes it is told that it is out of range
 	}
-	if in.Last != nil {
-		q.Last = *in.Last
-	}
-	if in.From != nil {
-		q.From = *in.From
-	}
-	if in.To != nil {
-		q.To = *in.To
-	}
-	if in.By != nil {
-		q.By = *in.By
-	}
+	give(&q.Quantile, in.Quantile)
+	give(&q.TimeZone, in.TimeZone)
+	give(&q.Last, in.Last)
+	give(&q.From, in.From)
+	give(&q.To, in.To)
+	give(&q.By, in.By)
+	give(&q.MovingAverage, in.MovingAverage)
 	return q
+}
+
+// give puts what is given, if anything is.
+func give[T any](to, v *T) {
+	if v != nil {
+		*to = *v
+	}
+}
+
+// metricOf is the metric an input defines.
+func metricOf(in model.DefineMetricInput) analytics.Metric {
+	m := analytics.Metric{
+		Key: in.Key, Event: in.Event, Quantiles: in.Quantiles, Where: in.Where, Dimensions: in.Dimensions,
+		MaxKeys: in.MaxKeys, MinuteDays: in.MinuteDays, HourDays: in.HourDays,
+	}
+	give(&m.Value, in.Value)
+	give(&m.Unique, in.Unique)
+	return m
 }

@@ -20,6 +20,27 @@ func (r *mutationResolver) Track(ctx context.Context, input model.TrackInput) (*
 	return &model.TrackPayload{Accepted: done.Accepted, Duplicates: done.Duplicates}, nil
 }
 
+// DefineMetric is the resolver for the defineMetric field.
+func (r *mutationResolver) DefineMetric(ctx context.Context, input model.DefineMetricInput) (*model.DefineMetricPayload, error) {
+	m, err := r.Analytics.DefineMetric(ctx, metricOf(input))
+	if err != nil {
+		return nil, err
+	}
+	return &model.DefineMetricPayload{Metric: m}, nil
+}
+
+// RebuildMetrics is the resolver for the rebuildMetrics field.
+func (r *mutationResolver) RebuildMetrics(ctx context.Context) (*model.RebuildMetricsPayload, error) {
+	if err := r.Analytics.Rebuild(ctx); err != nil {
+		return nil, err
+	}
+	all, err := r.Analytics.Metrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &model.RebuildMetricsPayload{Metrics: all}, nil
+}
+
 // Metrics is the resolver for the metrics field.
 func (r *queryResolver) Metrics(ctx context.Context) ([]analytics.Metric, error) {
 	return r.Analytics.Metrics(ctx)

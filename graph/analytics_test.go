@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 func TestReportQuery(t *testing.T) {
 	t.Parallel()
 	from, to := time.Unix(0, 0), time.Unix(3600, 0)
-	last, by := 5, "origin"
+	last, by, zone, half, three := 5, "origin", "Europe/Berlin", 0.5, 3
 	for _, tc := range []struct {
 		name string
 		in   model.ReportInput
@@ -28,12 +29,25 @@ func TestReportQuery(t *testing.T) {
 			analytics.Query{Metric: "m", Aggregate: analytics.Count, Step: analytics.Day, From: from, To: to, Top: 10},
 		},
 		{
+			"everything",
+			model.ReportInput{
+				Metric: "m", Aggregate: analytics.Quantile, Quantile: &half, Step: analytics.Week, TimeZone: &zone, WeekStart: analytics.Sunday, Last: &last,
+				By: &by, Top: 1, Other: true, Where: []analytics.DimFilter{{Dim: "d", In: []string{"x"}, Not: true}}, Fill: analytics.FillZero,
+				Compare: analytics.CompareYear, MovingAverage: &three, Cumulative: true,
+			},
+			analytics.Query{
+				Metric: "m", Aggregate: analytics.Quantile, Quantile: 0.5, Step: analytics.Week, TimeZone: zone, WeekStart: analytics.Sunday, Last: 5,
+				By: "origin", Top: 1, Other: true, Where: []analytics.DimFilter{{Dim: "d", In: []string{"x"}, Not: true}}, Fill: analytics.FillZero,
+				Compare: analytics.CompareYear, MovingAverage: 3, Cumulative: true,
+			},
+		},
+		{
 			"a top of 0, which must not become the default",
 			model.ReportInput{Metric: "m", Aggregate: analytics.Count, Step: analytics.Day, Last: &last},
 			analytics.Query{Metric: "m", Aggregate: analytics.Count, Step: analytics.Day, Last: 5, Top: -1},
 		},
 	} {
-		if got := reportQuery(tc.in); got != tc.want {
+		if got := reportQuery(tc.in); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
 		}
 	}

@@ -25,6 +25,107 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
+func _DefineMetricPayload_metric(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DefineMetricPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DefineMetricPayload_metric(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Metric, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v analytics.Metric) graphql.Marshaler {
+			return marshalNMetric2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐMetric(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DefineMetricPayload_metric(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DefineMetricPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Metric(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _DimensionFilter_dimension(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.DimFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DimensionFilter_dimension(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Dim, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DimensionFilter_dimension(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DimensionFilter", field, false, false, "String")
+}
+
+func _DimensionFilter_in(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.DimFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DimensionFilter_in(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.In, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DimensionFilter_in(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DimensionFilter", field, false, false, "String")
+}
+
+func _DimensionFilter_not(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.DimFilter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DimensionFilter_not(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Not, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DimensionFilter_not(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DimensionFilter", field, false, false, "Boolean")
+}
+
 func _Metric_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -94,6 +195,84 @@ func fieldContext_Metric_value(_ context.Context, ec *executionContext, field gr
 	return graphql.NewScalarFieldContext("Metric", field, false, false, "String")
 }
 
+func _Metric_unique(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Metric_unique(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unique, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalOString2string(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Metric_unique(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Metric", field, false, false, "String")
+}
+
+func _Metric_quantiles(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Metric_quantiles(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantiles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Metric_quantiles(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Metric", field, false, false, "Boolean")
+}
+
+func _Metric_where(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Metric_where(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Where, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []analytics.DimFilter) graphql.Marshaler {
+			return marshalNDimensionFilter2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilterᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Metric_where(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Metric",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DimensionFilter(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Metric_dimensions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -115,6 +294,107 @@ func _Metric_dimensions(ctx context.Context, ec *executionContext, field graphql
 }
 func fieldContext_Metric_dimensions(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Metric", field, false, false, "String")
+}
+
+func _Metric_maxKeys(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Metric_maxKeys(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxKeys, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Metric_maxKeys(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Metric", field, false, false, "Int")
+}
+
+func _Metric_minuteDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Metric_minuteDays(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MinuteDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Metric_minuteDays(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Metric", field, false, false, "Int")
+}
+
+func _Metric_hourDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Metric_hourDays(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HourDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Metric_hourDays(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Metric", field, false, false, "Int")
+}
+
+func _RebuildMetricsPayload_metrics(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RebuildMetricsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RebuildMetricsPayload_metrics(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Metrics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []analytics.Metric) graphql.Marshaler {
+			return marshalNMetric2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐMetricᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RebuildMetricsPayload_metrics(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RebuildMetricsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Metric(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _Report_metric(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
@@ -264,6 +544,70 @@ func fieldContext_Report_points(_ context.Context, ec *executionContext, field g
 	return fc, nil
 }
 
+func _Report_compared(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Report_compared(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Compared, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []analytics.Point) graphql.Marshaler {
+			return marshalNReportPoint2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPointᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Report_compared(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Report",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ReportPoint(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Report_totals(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Report_totals(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Totals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []analytics.Total) graphql.Marshaler {
+			return marshalNReportTotal2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotalᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Report_totals(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Report",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ReportTotal(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Report_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -308,6 +652,52 @@ func _Report_exact(ctx context.Context, ec *executionContext, field graphql.Coll
 }
 func fieldContext_Report_exact(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Report", field, false, false, "Boolean")
+}
+
+func _Report_approximate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Report_approximate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Approximate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Report_approximate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Report", field, false, false, "Boolean")
+}
+
+func _Report_error(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Report_error(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return marshalNFloat2float64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Report_error(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Report", field, false, false, "Float")
 }
 
 func _Report_through(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
@@ -425,6 +815,98 @@ func fieldContext_ReportPoint_count(_ context.Context, ec *executionContext, fie
 	return graphql.NewScalarFieldContext("ReportPoint", field, false, false, "Int")
 }
 
+func _ReportTotal_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReportTotal_key(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ReportTotal_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReportTotal", field, false, false, "String")
+}
+
+func _ReportTotal_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReportTotal_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return marshalOFloat2ᚖfloat64(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ReportTotal_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReportTotal", field, false, false, "Float")
+}
+
+func _ReportTotal_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReportTotal_count(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ReportTotal_count(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReportTotal", field, false, false, "Int")
+}
+
+func _ReportTotal_compared(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReportTotal_compared(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Compared, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return marshalOFloat2ᚖfloat64(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ReportTotal_compared(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReportTotal", field, false, false, "Float")
+}
+
 func _TrackPayload_accepted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrackPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -474,6 +956,187 @@ func fieldContext_TrackPayload_duplicates(_ context.Context, ec *executionContex
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputDefineMetricInput(ctx context.Context, ec *executionContext, obj any) (model.DefineMetricInput, error) {
+	var it model.DefineMetricInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["quantiles"]; !present {
+		asMap["quantiles"] = false
+	}
+	if _, present := asMap["dimensions"]; !present {
+		asMap["dimensions"] = []any{}
+	}
+	if _, present := asMap["maxKeys"]; !present {
+		asMap["maxKeys"] = 1000
+	}
+	if _, present := asMap["minuteDays"]; !present {
+		asMap["minuteDays"] = 7
+	}
+	if _, present := asMap["hourDays"]; !present {
+		asMap["hourDays"] = 400
+	}
+
+	fieldsInOrder := [...]string{"key", "event", "value", "unique", "quantiles", "where", "dimensions", "maxKeys", "minuteDays", "hourDays"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "event":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("event"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Event = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		case "unique":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unique"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Unique = data
+		case "quantiles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantiles"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Quantiles = data
+		case "where":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("where"))
+			data, err := unmarshalODimensionFilterInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Where = data
+		case "dimensions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dimensions"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Dimensions = data
+		case "maxKeys":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxKeys"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxKeys = data
+		case "minuteDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("minuteDays"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MinuteDays = data
+		case "hourDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hourDays"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.HourDays = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDefineMetricInput unmarshals raw into the DefineMetricInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDefineMetricInput(ctx context.Context, raw any) (model.DefineMetricInput, error) {
+	var out model.DefineMetricInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DefineMetricInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDimensionFilterInput(ctx context.Context, ec *executionContext, obj any) (analytics.DimFilter, error) {
+	var it analytics.DimFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["not"]; !present {
+		asMap["not"] = false
+	}
+
+	fieldsInOrder := [...]string{"dimension", "in", "not"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "dimension":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dimension"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Dim = data
+		case "in":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("in"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.In = data
+		case "not":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("not"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Not = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDimensionFilterInput unmarshals raw into the DimensionFilterInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDimensionFilterInput(ctx context.Context, raw any) (analytics.DimFilter, error) {
+	var out analytics.DimFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DimensionFilterInput", raw, &out)
+	return out, err
+}
 
 func unmarshalInputEventInput(ctx context.Context, ec *executionContext, obj any) (model.EventInput, error) {
 	var it model.EventInput
@@ -562,11 +1225,26 @@ func unmarshalInputReportInput(ctx context.Context, ec *executionContext, obj an
 	if _, present := asMap["step"]; !present {
 		asMap["step"] = "MINUTE"
 	}
+	if _, present := asMap["weekStart"]; !present {
+		asMap["weekStart"] = "MONDAY"
+	}
 	if _, present := asMap["top"]; !present {
 		asMap["top"] = 10
 	}
+	if _, present := asMap["other"]; !present {
+		asMap["other"] = false
+	}
+	if _, present := asMap["fill"]; !present {
+		asMap["fill"] = "NONE"
+	}
+	if _, present := asMap["compare"]; !present {
+		asMap["compare"] = "NONE"
+	}
+	if _, present := asMap["cumulative"]; !present {
+		asMap["cumulative"] = false
+	}
 
-	fieldsInOrder := [...]string{"metric", "aggregate", "step", "last", "from", "to", "by", "top"}
+	fieldsInOrder := [...]string{"metric", "aggregate", "quantile", "step", "timeZone", "weekStart", "last", "from", "to", "by", "top", "other", "where", "fill", "compare", "movingAverage", "cumulative"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -587,6 +1265,13 @@ func unmarshalInputReportInput(ctx context.Context, ec *executionContext, obj an
 				return it, err
 			}
 			it.Aggregate = data
+		case "quantile":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantile"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Quantile = data
 		case "step":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("step"))
 			data, err := unmarshalNStep2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐStep(ctx, ec, v)
@@ -594,6 +1279,20 @@ func unmarshalInputReportInput(ctx context.Context, ec *executionContext, obj an
 				return it, err
 			}
 			it.Step = data
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = data
+		case "weekStart":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("weekStart"))
+			data, err := unmarshalNWeekday2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐWeekday(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.WeekStart = data
 		case "last":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("last"))
 			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
@@ -629,6 +1328,48 @@ func unmarshalInputReportInput(ctx context.Context, ec *executionContext, obj an
 				return it, err
 			}
 			it.Top = data
+		case "other":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("other"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Other = data
+		case "where":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("where"))
+			data, err := unmarshalODimensionFilterInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Where = data
+		case "fill":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fill"))
+			data, err := unmarshalNFill2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFill(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Fill = data
+		case "compare":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("compare"))
+			data, err := unmarshalNCompare2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐCompare(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Compare = data
+		case "movingAverage":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("movingAverage"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MovingAverage = data
+		case "cumulative":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cumulative"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cumulative = data
 		}
 	}
 	return it, nil
@@ -696,6 +1437,82 @@ func UnmarshalTrackInput(ctx context.Context, raw any) (model.TrackInput, error)
 
 // region    **************************** object.gotpl ****************************
 
+var defineMetricPayloadImplementors = []string{"DefineMetricPayload"}
+
+func _DefineMetricPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DefineMetricPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, defineMetricPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DefineMetricPayload")
+		case "metric":
+			out.Values[i] = _DefineMetricPayload_metric(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var dimensionFilterImplementors = []string{"DimensionFilter"}
+
+func _DimensionFilter(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.DimFilter) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, dimensionFilterImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DimensionFilter")
+		case "dimension":
+			out.Values[i] = _DimensionFilter_dimension(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "in":
+			out.Values[i] = _DimensionFilter_in(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "not":
+			out.Values[i] = _DimensionFilter_not(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var metricImplementors = []string{"Metric", "RefTarget"}
 
 func _Metric(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Metric) graphql.Marshaler {
@@ -722,8 +1539,71 @@ func _Metric(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "unique":
+			out.Values[i] = _Metric_unique(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantiles":
+			out.Values[i] = _Metric_quantiles(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "where":
+			out.Values[i] = _Metric_where(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "dimensions":
 			out.Values[i] = _Metric_dimensions(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "maxKeys":
+			out.Values[i] = _Metric_maxKeys(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "minuteDays":
+			out.Values[i] = _Metric_minuteDays(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hourDays":
+			out.Values[i] = _Metric_hourDays(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rebuildMetricsPayloadImplementors = []string{"RebuildMetricsPayload"}
+
+func _RebuildMetricsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RebuildMetricsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rebuildMetricsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RebuildMetricsPayload")
+		case "metrics":
+			out.Values[i] = _RebuildMetricsPayload_metrics(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -785,6 +1665,16 @@ func _Report(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "compared":
+			out.Values[i] = _Report_compared(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totals":
+			out.Values[i] = _Report_totals(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "source":
 			out.Values[i] = _Report_source(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -792,6 +1682,16 @@ func _Report(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			}
 		case "exact":
 			out.Values[i] = _Report_exact(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approximate":
+			out.Values[i] = _Report_approximate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "error":
+			out.Values[i] = _Report_error(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -846,6 +1746,54 @@ func _ReportPoint(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 		case "count":
 			out.Values[i] = _ReportPoint_count(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var reportTotalImplementors = []string{"ReportTotal"}
+
+func _ReportTotal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Total) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, reportTotalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReportTotal")
+		case "key":
+			out.Values[i] = _ReportTotal_key(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = _ReportTotal_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = _ReportTotal_count(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "compared":
+			out.Values[i] = _ReportTotal_compared(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -922,6 +1870,59 @@ func marshalNAggregate2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋana
 	return res
 }
 
+func unmarshalNCompare2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐCompare(ctx context.Context, ec *executionContext, v any) (analytics.Compare, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := analytics.Compare(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCompare2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐCompare(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v analytics.Compare) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Compare!")
+	}
+	return res
+}
+
+func unmarshalNDefineMetricInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDefineMetricInput(ctx context.Context, ec *executionContext, v any) (model.DefineMetricInput, error) {
+	res, err := unmarshalInputDefineMetricInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDefineMetricPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDefineMetricPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.DefineMetricPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DefineMetricPayload!")
+		return graphql.Null
+	}
+	return _DefineMetricPayload(ctx, ec, sel, v)
+}
+
+func marshalNDimensionFilter2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilter(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v analytics.DimFilter) graphql.Marshaler {
+	return _DimensionFilter(ctx, ec, sel, &v)
+}
+
+func marshalNDimensionFilter2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilterᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.DimFilter) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNDimensionFilter2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilter(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNDimensionFilterInput2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilter(ctx context.Context, ec *executionContext, v any) (analytics.DimFilter, error) {
+	res, err := unmarshalInputDimensionFilterInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNEventInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEventInput(ctx context.Context, ec *executionContext, v any) (model.EventInput, error) {
 	res, err := unmarshalInputEventInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -939,6 +1940,21 @@ func unmarshalNEventInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 		}
 	}
 	return res, nil
+}
+
+func unmarshalNFill2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFill(ctx context.Context, ec *executionContext, v any) (analytics.Fill, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := analytics.Fill(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNFill2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFill(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v analytics.Fill) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Fill!")
+	}
+	return res
 }
 
 func marshalNMetric2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐMetric(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v analytics.Metric) graphql.Marshaler {
@@ -959,6 +1975,14 @@ func marshalNMetric2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋana
 	}
 
 	return ret
+}
+
+func marshalNRebuildMetricsPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRebuildMetricsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.RebuildMetricsPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RebuildMetricsPayload!")
+		return graphql.Null
+	}
+	return _RebuildMetricsPayload(ctx, ec, sel, v)
 }
 
 func marshalNReport2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *analytics.Report) graphql.Marshaler {
@@ -1009,6 +2033,26 @@ func marshalNReportSource2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 	return res
 }
 
+func marshalNReportTotal2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v analytics.Total) graphql.Marshaler {
+	return _ReportTotal(ctx, ec, sel, &v)
+}
+
+func marshalNReportTotal2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotalᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Total) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNReportTotal2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotal(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNStep2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐStep(ctx context.Context, ec *executionContext, v any) (analytics.Step, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := analytics.Step(tmp)
@@ -1037,12 +2081,63 @@ func marshalNTrackPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 	return _TrackPayload(ctx, ec, sel, v)
 }
 
+func unmarshalNWeekday2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐWeekday(ctx context.Context, ec *executionContext, v any) (analytics.Weekday, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := analytics.Weekday(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNWeekday2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐWeekday(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v analytics.Weekday) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Weekday!")
+	}
+	return res
+}
+
+func unmarshalODimensionFilterInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilterᚄ(ctx context.Context, ec *executionContext, v any) ([]analytics.DimFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]analytics.DimFilter, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNDimensionFilterInput2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilter(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func unmarshalOReportInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐReportInput(ctx context.Context, ec *executionContext, v any) (*model.ReportInput, error) {
 	if v == nil {
 		return nil, nil
 	}
 	res, err := unmarshalInputReportInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOReportTotal2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotalᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Total) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNReportTotal2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotal(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 // endregion ***************************** type.gotpl *****************************

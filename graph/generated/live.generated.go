@@ -933,6 +933,38 @@ func fieldContext_ReportDelta_points(_ context.Context, ec *executionContext, fi
 	return fc, nil
 }
 
+func _ReportDelta_compared(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReportDelta_compared(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Compared, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []analytics.Point) graphql.Marshaler {
+			return marshalNReportPoint2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPointᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ReportDelta_compared(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReportDelta",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ReportPoint(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _ReportDelta_dropped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -954,6 +986,38 @@ func _ReportDelta_dropped(ctx context.Context, ec *executionContext, field graph
 }
 func fieldContext_ReportDelta_dropped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReportDelta", field, false, false, "String")
+}
+
+func _ReportDelta_totals(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ReportDelta_totals(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Totals, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []analytics.Total) graphql.Marshaler {
+			return marshalOReportTotal2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotalᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ReportDelta_totals(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReportDelta",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ReportTotal(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _ReportDelta_through(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
@@ -1960,9 +2024,19 @@ func _ReportDelta(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "compared":
+			out.Values[i] = _ReportDelta_compared(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "dropped":
 			out.Values[i] = _ReportDelta_dropped(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totals":
+			out.Values[i] = _ReportDelta_totals(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "through":

@@ -117,11 +117,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
 			graphql.NewInputUnmarshaler("CreateServiceAccountInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServiceAccountInput)),
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
+			graphql.NewInputUnmarshaler("DefineMetricInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineMetricInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentsInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
+			graphql.NewInputUnmarshaler("DimensionFilterInput", graphql.BindUnmarshaler(ec, unmarshalInputDimensionFilterInput)),
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentChannelInput)),
 			graphql.NewInputUnmarshaler("DocumentFacetsInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentFacetsInput)),
@@ -483,25 +485,89 @@ enum Aggregate {
   MIN
   "Greatest value."
   MAX
+  "Value of the latest event; of two at the same time the greater."
+  LAST
+  "Events a second, over the whole bucket."
+  RATE
+  "How many different ones, for a metric with ` + "`" + `unique` + "`" + `: an estimate by HyperLogLog, off by 0.81 % (one standard deviation)."
+  UNIQUE
+  "A quantile of the value, for a metric with ` + "`" + `quantiles` + "`" + `: an estimate by DDSketch, off by at most 1 % of the value."
+  QUANTILE
 }
 
-"Width of the buckets of a report."
+"Width of the buckets of a report. Hours, days and what is longer are those of the time zone of the report."
 enum Step {
   "One minute."
   MINUTE
-  "One hour of UTC."
+  "One hour."
   HOUR
-  "One day of UTC."
+  "One day: 23 or 25 hours when the clocks change."
   DAY
+  "One week."
+  WEEK
+  "One month."
+  MONTH
+  "Three months, from January on."
+  QUARTER
+  "One year."
+  YEAR
+}
+
+"A day of the week."
+enum Weekday {
+  "Monday."
+  MONDAY
+  "Tuesday."
+  TUESDAY
+  "Wednesday."
+  WEDNESDAY
+  "Thursday."
+  THURSDAY
+  "Friday."
+  FRIDAY
+  "Saturday."
+  SATURDAY
+  "Sunday."
+  SUNDAY
+}
+
+"What a report shows for a bucket without events."
+enum Fill {
+  "No point."
+  NONE
+  "0."
+  ZERO
+  "A point without a value."
+  NULL
+  "The value of the bucket before."
+  PREVIOUS
+}
+
+"The other time a report shows beside its own."
+enum Compare {
+  "None."
+  NONE
+  "As many buckets right before."
+  PREVIOUS_PERIOD
+  "The same dates a year before; with weeks, 52 weeks before."
+  PREVIOUS_YEAR
 }
 
 "What a report was computed from."
 enum ReportSource {
   "Rollups by the minute."
   ROLLUP_1M
+  "Rollups by the hour of UTC."
+  ROLLUP_1H
+  "Rollups by the day of UTC."
+  ROLLUP_1D
+  "The stored events themselves: no rollup tells apart what the report asks for."
+  EVENTS
 }
 
-"Something that is counted or measured: the events of one name, a value of theirs, and the dimensions to break it down by."
+"""
+Something that is counted or measured: the events of one name, a value of theirs, and the dimensions to break it down by.
+"""
 type Metric @shareable {
   "Unique short name, such as ` + "`" + `flights.delay` + "`" + `."
   key: String!
@@ -509,8 +575,79 @@ type Metric @shareable {
   event: String!
   "Name of the value of each event; null when events are only counted."
   value: String
+  "What ` + "`" + `UNIQUE` + "`" + ` counts: ` + "`" + `actor` + "`" + `, ` + "`" + `session` + "`" + `, ` + "`" + `user` + "`" + ` or a dimension of the events; null for nothing."
+  unique: String
+  "Whether the distribution of the value is kept, for ` + "`" + `QUANTILE` + "`" + `."
+  quantiles: Boolean!
+  "Only events like this are counted."
+  where: [DimensionFilter!]!
   "Names of the dimensions a report may break down by."
   dimensions: [String!]!
+  """
+  How many values of one dimension have numbers of their own, the first to come: the events with any other are counted
+  together as ` + "`" + `$other` + "`" + `.
+  """
+  maxKeys: Int!
+  "For how many days numbers by the minute are kept."
+  minuteDays: Int!
+  "For how many days numbers by the hour are kept; those by the day are for ever."
+  hourDays: Int!
+}
+
+"Selects events by one dimension."
+type DimensionFilter @shareable {
+  "Name of the dimension."
+  dimension: String!
+  "Its values."
+  in: [String!]!
+  "Whether the value must be none of them, or not there."
+  not: Boolean!
+}
+
+"Selects events by one dimension."
+input DimensionFilterInput {
+  "Name of the dimension."
+  dimension: String!
+  "Its value is one of these, 1 to 100."
+  in: [String!]!
+  "The value is none of them, or not there."
+  not: Boolean! = false
+}
+
+"Input of ` + "`" + `defineMetric` + "`" + `."
+input DefineMetricInput {
+  "Unique short name: 2 to 64 lower-case letters, digits, dots, dashes or underscores. A metric of this key is replaced."
+  key: String!
+  "Name of the events."
+  event: String!
+  "Name of a value of the events; null to count them only."
+  value: String
+  "What ` + "`" + `UNIQUE` + "`" + ` is to count: ` + "`" + `actor` + "`" + `, ` + "`" + `session` + "`" + `, ` + "`" + `user` + "`" + ` or the name of a dimension; null for nothing."
+  unique: String
+  "Keep the distribution of the value, for ` + "`" + `QUANTILE` + "`" + `."
+  quantiles: Boolean! = false
+  "Count only events that pass all of these, at most 10."
+  where: [DimensionFilterInput!]
+  "Dimensions a report may break down by, at most 16. Each costs one more number of each width for an event."
+  dimensions: [String!]! = []
+  "Values of one dimension with numbers of their own, 1 to 5,000."
+  maxKeys: Int! = 1000
+  "Days to keep numbers by the minute, 1 to 3,650."
+  minuteDays: Int! = 7
+  "Days to keep numbers by the hour, 1 to 3,650."
+  hourDays: Int! = 400
+}
+
+"Answer of ` + "`" + `defineMetric` + "`" + `."
+type DefineMetricPayload {
+  "The metric."
+  metric: Metric!
+}
+
+"Answer of ` + "`" + `rebuildMetrics` + "`" + `."
+type RebuildMetricsPayload {
+  "The metrics whose numbers are being computed anew: their reports say ` + "`" + `exact: false` + "`" + ` until that is done."
+  metrics: [Metric!]!
 }
 
 "One event. It is stored once, whatever happens to the request."
@@ -550,8 +687,14 @@ input ReportInput {
   metric: String!
   "How the events of a bucket become one number."
   aggregate: Aggregate! = COUNT
+  "With ` + "`" + `QUANTILE` + "`" + `: which, 0 to 1, such as 0.95."
+  quantile: Float
   "Width of a bucket."
   step: Step! = MINUTE
+  "Whose hours, days, weeks and months: a name of the IANA database such as ` + "`" + `Europe/Berlin` + "`" + `; null for UTC."
+  timeZone: String
+  "The day weeks begin with."
+  weekStart: Weekday! = MONDAY
   "The last so many buckets up to now, 1 to 1,500: for live reports. Not together with ` + "`" + `from` + "`" + ` and ` + "`" + `to` + "`" + `."
   last: Int
   "Begin, inclusive; moved back to the begin of its bucket."
@@ -562,11 +705,29 @@ input ReportInput {
   by: String
   "How many values of the dimension to show, those with the most events first, 1 to 50."
   top: Int! = 10
+  "With ` + "`" + `by` + "`" + `: show all other values together, as the key ` + "`" + `$other` + "`" + `."
+  other: Boolean! = false
+  "Only events that pass all of these, at most 10. Filters on more than one dimension are answered from the events."
+  where: [DimensionFilterInput!]
+  "What to show for a bucket without events."
+  fill: Fill! = NONE
+  "Another time to show beside it."
+  compare: Compare! = NONE
+  """
+  Show, in the place of each value, the mean of those of so many buckets up to it, 2 to 100. A bucket without events counts
+  as 0 in a COUNT, SUM, RATE or UNIQUE, and not at all otherwise.
+  """
+  movingAverage: Int
+  """
+  Show, in the place of each value, that of all events from the begin of the report on. Not together with ` + "`" + `movingAverage` + "`" + `,
+  nor with RATE.
+  """
+  cumulative: Boolean! = false
 }
 
 "One number of a report."
 type ReportPoint @shareable {
-  "Begin of the bucket."
+  "Begin of the bucket; of a compared number that of the bucket it is compared with."
   at: Time!
   "Value of the dimension; empty for the total."
   key: String!
@@ -574,6 +735,18 @@ type ReportPoint @shareable {
   value: Float
   "How many events are in it."
   count: Int!
+}
+
+"The number of all buckets of a key together: a table, or a single value."
+type ReportTotal @shareable {
+  "Value of the dimension; empty for the total, ` + "`" + `$other` + "`" + ` for all that are not shown."
+  key: String!
+  "The number; null where no event carried the value."
+  value: Float
+  "How many events are in it."
+  count: Int!
+  "The number of the time compared with; null without one."
+  compared: Float
 }
 
 "A computed report."
@@ -588,12 +761,20 @@ type Report @shareable {
   from: Time!
   "End of the last bucket."
   to: Time!
-  "The numbers that are not empty, by time, then by key."
+  "The numbers that are not empty, or are filled in, by time, then by key."
   points: [ReportPoint!]!
+  "The numbers of the time compared with, by time, then by key."
+  compared: [ReportPoint!]!
+  "One for each key, those with the most events first, then ` + "`" + `$other` + "`" + `."
+  totals: [ReportTotal!]!
   "What it was computed from."
   source: ReportSource!
-  "Whether the numbers are exact: false only while the rollups of the metric are computed anew."
+  "Whether all events are counted: false only while the numbers of the metric are computed anew."
   exact: Boolean!
+  "Whether the values are estimates."
+  approximate: Boolean!
+  "How far off they are, as a share of the value; 0 unless ` + "`" + `approximate` + "`" + `."
+  error: Float!
   "Events stored up to here are in the numbers; null before the first, and while not exact."
   through: Time
 }
@@ -601,13 +782,24 @@ type Report @shareable {
 extend type Query {
   "The metrics, by key."
   metrics: [Metric!]! @access(rule: PERMISSION, permission: "analytics.report.view")
-  "Compute a report. Errors: METRIC_UNKNOWN, DIMENSION_UNKNOWN, REPORT_RANGE, BAD_USER_INPUT."
-  report(input: ReportInput!): Report! @access(rule: PERMISSION, permission: "analytics.report.view")
+  """
+  Compute a report. Who holds ` + "`" + `analytics.report.view` + "`" + ` of the metric sees all of it, who holds ` + "`" + `analytics.row.view` + "`" + ` only the
+  rows of their values. Errors: FORBIDDEN, METRIC_UNKNOWN, DIMENSION_UNKNOWN, REPORT_RANGE, REPORT_TOO_LARGE,
+  REPORT_UNAVAILABLE, BAD_USER_INPUT.
+  """
+  report(input: ReportInput!): Report! @access(rule: USER)
 }
 
 extend type Mutation {
   "Store events. All of the batch is checked before any of it is stored. Errors: EVENT_INVALID (with the index)."
   track(input: TrackInput!): TrackPayload! @access(rule: PERMISSION, permission: "analytics.event.track")
+  """
+  Make a metric, or change it. Events stored before count too: the numbers are computed in the background. Numbers of events
+  that are no longer kept stay, unless it is another event, value, ` + "`" + `unique` + "`" + `, ` + "`" + `quantiles` + "`" + ` or ` + "`" + `where` + "`" + `. Errors: METRIC_INVALID.
+  """
+  defineMetric(input: DefineMetricInput!): DefineMetricPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
+  "Have the numbers of every metric computed anew from the stored events, in the background."
+  rebuildMetrics: RebuildMetricsPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/attachment.graphqls", Input: `"Which link to an attachment is asked for."
@@ -1192,7 +1384,7 @@ type SecurityEventList {
 
 """
 What changed in a report. Forget the points of the dropped keys and those before ` + "`" + `from` + "`" + `, then put each point in the place
-of the one of the same ` + "`" + `at` + "`" + ` and ` + "`" + `key` + "`" + `.
+of the one of the same ` + "`" + `at` + "`" + ` and ` + "`" + `key` + "`" + `; the same for those compared with.
 """
 type ReportDelta @shareable {
   "Begin of the first bucket that is still shown."
@@ -1201,8 +1393,12 @@ type ReportDelta @shareable {
   to: Time!
   "The new numbers. A key that has come among the top has all of its points here."
   points: [ReportPoint!]!
-  "Keys that are no longer among the top."
+  "The new numbers of the time compared with."
+  compared: [ReportPoint!]!
+  "Keys that are no longer among the top, or whose points are told anew."
   dropped: [String!]!
+  "All totals, if any has changed; null otherwise."
+  totals: [ReportTotal!]
   "Events stored up to here are in the numbers; null before the first."
   through: Time
 }
@@ -5448,6 +5644,14 @@ func childFields_DefineContentTypePayload(ctx context.Context, ec *executionCont
 	return nil, fmt.Errorf("no field named %q was found under type DefineContentTypePayload", field.Name)
 }
 
+func childFields_DefineMetricPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "metric":
+		return fieldContext_DefineMetricPayload_metric(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineMetricPayload", field.Name)
+}
+
 func childFields_DeleteDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deleted":
@@ -5550,6 +5754,18 @@ func childFields_Difference(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_Difference_after(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Difference", field.Name)
+}
+
+func childFields_DimensionFilter(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dimension":
+		return fieldContext_DimensionFilter_dimension(ctx, ec, field)
+	case "in":
+		return fieldContext_DimensionFilter_in(ctx, ec, field)
+	case "not":
+		return fieldContext_DimensionFilter_not(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DimensionFilter", field.Name)
 }
 
 func childFields_DisableUserPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6400,8 +6616,20 @@ func childFields_Metric(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Metric_event(ctx, ec, field)
 	case "value":
 		return fieldContext_Metric_value(ctx, ec, field)
+	case "unique":
+		return fieldContext_Metric_unique(ctx, ec, field)
+	case "quantiles":
+		return fieldContext_Metric_quantiles(ctx, ec, field)
+	case "where":
+		return fieldContext_Metric_where(ctx, ec, field)
 	case "dimensions":
 		return fieldContext_Metric_dimensions(ctx, ec, field)
+	case "maxKeys":
+		return fieldContext_Metric_maxKeys(ctx, ec, field)
+	case "minuteDays":
+		return fieldContext_Metric_minuteDays(ctx, ec, field)
+	case "hourDays":
+		return fieldContext_Metric_hourDays(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Metric", field.Name)
 }
@@ -6700,6 +6928,14 @@ func childFields_ReauthenticatePayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type ReauthenticatePayload", field.Name)
 }
 
+func childFields_RebuildMetricsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "metrics":
+		return fieldContext_RebuildMetricsPayload_metrics(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RebuildMetricsPayload", field.Name)
+}
+
 func childFields_Reference(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "path":
@@ -6820,10 +7056,18 @@ func childFields_Report(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Report_to(ctx, ec, field)
 	case "points":
 		return fieldContext_Report_points(ctx, ec, field)
+	case "compared":
+		return fieldContext_Report_compared(ctx, ec, field)
+	case "totals":
+		return fieldContext_Report_totals(ctx, ec, field)
 	case "source":
 		return fieldContext_Report_source(ctx, ec, field)
 	case "exact":
 		return fieldContext_Report_exact(ctx, ec, field)
+	case "approximate":
+		return fieldContext_Report_approximate(ctx, ec, field)
+	case "error":
+		return fieldContext_Report_error(ctx, ec, field)
 	case "through":
 		return fieldContext_Report_through(ctx, ec, field)
 	}
@@ -6842,6 +7086,20 @@ func childFields_ReportPoint(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ReportPoint_count(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReportPoint", field.Name)
+}
+
+func childFields_ReportTotal(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_ReportTotal_key(ctx, ec, field)
+	case "value":
+		return fieldContext_ReportTotal_value(ctx, ec, field)
+	case "count":
+		return fieldContext_ReportTotal_count(ctx, ec, field)
+	case "compared":
+		return fieldContext_ReportTotal_compared(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReportTotal", field.Name)
 }
 
 func childFields_RequestObjectGrantPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -475,6 +475,36 @@ type DefineContentTypePayload struct {
 	ContentType registry.ContentType `json:"contentType"`
 }
 
+// Input of `defineMetric`.
+type DefineMetricInput struct {
+	// Unique short name: 2 to 64 lower-case letters, digits, dots, dashes or underscores. A metric of this key is replaced.
+	Key string `json:"key"`
+	// Name of the events.
+	Event string `json:"event"`
+	// Name of a value of the events; null to count them only.
+	Value *string `json:"value,omitempty"`
+	// What `UNIQUE` is to count: `actor`, `session`, `user` or the name of a dimension; null for nothing.
+	Unique *string `json:"unique,omitempty"`
+	// Keep the distribution of the value, for `QUANTILE`.
+	Quantiles bool `json:"quantiles"`
+	// Count only events that pass all of these, at most 10.
+	Where []analytics.DimFilter `json:"where,omitempty"`
+	// Dimensions a report may break down by, at most 16. Each costs one more number of each width for an event.
+	Dimensions []string `json:"dimensions"`
+	// Values of one dimension with numbers of their own, 1 to 5,000.
+	MaxKeys int `json:"maxKeys"`
+	// Days to keep numbers by the minute, 1 to 3,650.
+	MinuteDays int `json:"minuteDays"`
+	// Days to keep numbers by the hour, 1 to 3,650.
+	HourDays int `json:"hourDays"`
+}
+
+// Answer of `defineMetric`.
+type DefineMetricPayload struct {
+	// The metric.
+	Metric analytics.Metric `json:"metric"`
+}
+
 // Input of `deleteDocument`.
 type DeleteDocumentInput struct {
 	// Global id of the document.
@@ -1162,6 +1192,12 @@ type ReauthenticatePayload struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
+// Answer of `rebuildMetrics`.
+type RebuildMetricsPayload struct {
+	// The metrics whose numbers are being computed anew: their reports say `exact: false` until that is done.
+	Metrics []analytics.Metric `json:"metrics"`
+}
+
 // Input of `refreshSession`.
 type RefreshSessionInput struct {
 	// The refresh token, of a sign-in with transport BEARER or of the refresh before.
@@ -1296,8 +1332,14 @@ type ReportInput struct {
 	Metric string `json:"metric"`
 	// How the events of a bucket become one number.
 	Aggregate analytics.Aggregate `json:"aggregate"`
+	// With `QUANTILE`: which, 0 to 1, such as 0.95.
+	Quantile *float64 `json:"quantile,omitempty"`
 	// Width of a bucket.
 	Step analytics.Step `json:"step"`
+	// Whose hours, days, weeks and months: a name of the IANA database such as `Europe/Berlin`; null for UTC.
+	TimeZone *string `json:"timeZone,omitempty"`
+	// The day weeks begin with.
+	WeekStart analytics.Weekday `json:"weekStart"`
 	// The last so many buckets up to now, 1 to 1,500: for live reports. Not together with `from` and `to`.
 	Last *int `json:"last,omitempty"`
 	// Begin, inclusive; moved back to the begin of its bucket.
@@ -1308,6 +1350,20 @@ type ReportInput struct {
 	By *string `json:"by,omitempty"`
 	// How many values of the dimension to show, those with the most events first, 1 to 50.
 	Top int `json:"top"`
+	// With `by`: show all other values together, as the key `$other`.
+	Other bool `json:"other"`
+	// Only events that pass all of these, at most 10. Filters on more than one dimension are answered from the events.
+	Where []analytics.DimFilter `json:"where,omitempty"`
+	// What to show for a bucket without events.
+	Fill analytics.Fill `json:"fill"`
+	// Another time to show beside it.
+	Compare analytics.Compare `json:"compare"`
+	// Show, in the place of each value, the mean of those of so many buckets up to it, 2 to 100. A bucket without events counts
+	// as 0 in a COUNT, SUM, RATE or UNIQUE, and not at all otherwise.
+	MovingAverage *int `json:"movingAverage,omitempty"`
+	// Show, in the place of each value, that of all events from the begin of the report on. Not together with `movingAverage`,
+	// nor with RATE.
+	Cumulative bool `json:"cumulative"`
 }
 
 // Input of `requestObjectGrant`.

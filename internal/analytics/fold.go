@@ -69,11 +69,12 @@ func (s *Service) hold(ctx context.Context, lease *store.Lease) error {
 type folder struct {
 	s     *Service
 	fence int64
-	cp    checkpoint          // as this folder wrote it last
-	defs  map[string][]Metric // metrics to fold, by the name of their events
+	cp    checkpoint           // as this folder wrote it last
+	defs  map[string][]*Metric // metrics to fold, by the name of their events
+	keys  keySets
 
 	// since the checkpoint
-	rows      rollups
+	rows      rollups // and what is fresh in keys
 	at        timestamp
 	through   time.Time
 	rung      int64
@@ -107,8 +108,12 @@ func (f *folder) work(ctx context.Context) error {
 	if f.cp, err = f.s.store.claim(ctx, f.fence); err != nil {
 		return err
 	}
-	if f.cp.StartAt.IsZero() {
+	if f.keys, err = f.s.store.keySets(ctx); err != nil {
+		return err
+	}
+	if f.cp.Format != foldFormat {
 		f.s.cfg.Log.InfoContext(ctx, "analytics_fold_first", "effect", "rollups are computed from the stored events")
+		f.cp.Metrics = nil // what they say of rollups of another format is worth nothing
 		if err := f.begin(ctx); err != nil {
 			return err
 		}
@@ -152,8 +157,8 @@ func (f *folder) begin(ctx context.Context) error {
 		return err
 	}
 	next := checkpoint{
-		ID: foldID, Fence: f.fence, StartAt: now, Position: now, Rung: rung, Settled: f.cp.Settled,
-		Metrics: []folded{}, Through: f.cp.Through,
+		ID: foldID, Format: foldFormat, Fence: f.fence, StartAt: now, Position: now, Rung: rung, Settled: f.cp.Settled,
+		Metrics: anew(f.cp.Metrics), Pruned: f.cp.Pruned, Through: f.cp.Through,
 		// Even if the checkpoint was lost altogether this is above the rev of every rollup: time has moved on at least by
 		// one for each write.
 		Rev: max(f.cp.Rev+1, int64(now.T)<<20+int64(now.I)),
@@ -171,11 +176,11 @@ func (f *folder) define(ctx context.Context) error {
 		return err
 	}
 	f.redefined = false
-	f.defs = map[string][]Metric{}
+	f.defs = map[string][]*Metric{}
 	for _, m := range all {
-		f.defs[m.Event] = append(f.defs[m.Event], m)
+		f.defs[m.Event] = append(f.defs[m.Event], &m)
 		if _, ok := f.cp.of(m); !ok {
-			if err := f.recount(ctx, m); err != nil {
+			if err := f.recount(ctx, &m); err != nil {
 				return err
 			}
 		}
@@ -190,7 +195,22 @@ func (f *folder) follow(ctx context.Context, in *stream) error {
 	defer pace.Stop()
 	idle := time.NewTicker(f.s.cfg.IdleEvery)
 	defer idle.Stop()
+	prune := time.NewTimer(0)
+	defer prune.Stop()
 	for {
+		select {
+		case <-prune.C:
+			more, err := f.prune(ctx)
+			if err != nil {
+				return err
+			}
+			next := f.s.cfg.PruneEvery
+			if more {
+				next = f.s.cfg.FlushEvery
+			}
+			prune.Reset(next)
+		default:
+		}
 		if err := f.take(ctx, in); err != nil {
 			return err
 		}
@@ -252,8 +272,8 @@ func (f *folder) observe(c change) {
 		f.through = c.wall
 	}
 	for _, m := range f.defs[c.event.Name] {
-		if done, ok := f.cp.of(m); ok && c.at.After(done.AsOf) { // else the recount has it
-			f.rows.observe(m, *c.event)
+		if done, ok := f.cp.of(*m); ok && c.at.After(done.AsOf) { // else the recount has it
+			f.rows.observe(m, c.event, done, f.keys)
 		}
 	}
 }
@@ -278,26 +298,26 @@ func (f *folder) flush(ctx context.Context, in *stream) error {
 type write struct {
 	add     rollups // counted on top of what is stored
 	replace rollups // put in the place of what is stored
-	remove  []rollupID
+	remove  []rawID
 	also    func(ctx context.Context) error
 }
 
-// move commits the next checkpoint. A commit under way is not cut off when the folder is stopped: its transaction could
-// stay open on the server and lock the checkpoint for the life of a transaction, 10 s or more.
+// move commits the next checkpoint, and the keys admitted since the last. A commit under way is not cut off when the
+// folder is stopped: its transaction could stay open on the server and lock the checkpoint for the life of a transaction,
+// 10 s or more.
 func (f *folder) move(ctx context.Context, next checkpoint, w write) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	ctx, cancel := patient(ctx, commitWait)
 	defer cancel()
-	rows := append(added(w.add, next), replaced(w.replace, next)...)
-	if len(w.remove) > 0 {
-		rows = append(rows, removed(w.remove)...)
-	}
-	if err := f.s.store.move(ctx, f.cp, next, rows, w.also); err != nil {
+	if err := f.s.store.move(ctx, f.cp, next, w, f.keys); err != nil {
 		return fmt.Errorf("commit fold: %w", err)
 	}
 	f.cp = next
+	for _, set := range f.keys {
+		set.fresh, set.renewed = nil, false
+	}
 	return nil
 }
 

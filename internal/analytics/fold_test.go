@@ -103,7 +103,7 @@ func TestFolderThatLostItsLeaseCannotWrite(t *testing.T) {
 	if awake.cp, err = w.store.claim(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	asleep.rows.observe(delays, Event{At: t0})
+	asleep.rows.observe(&delays, &Event{At: t0}, folded{}, keySets{})
 	if err := asleep.move(t.Context(), asleep.cp.next(), write{add: asleep.rows}); !errors.Is(err, errMoved) {
 		t.Errorf("commit of the old holder = %v, want errMoved", err)
 	}
@@ -113,7 +113,7 @@ func TestFolderThatLostItsLeaseCannotWrite(t *testing.T) {
 	if _, err := w.store.claim(t.Context(), 1); !errors.Is(err, errFenced) {
 		t.Errorf("claim of the old holder = %v, want errFenced", err)
 	}
-	awake.rows.observe(delays, Event{At: t0})
+	awake.rows.observe(&delays, &Event{At: t0}, folded{}, keySets{})
 	if err := awake.move(t.Context(), awake.cp.next(), write{add: awake.rows}); err != nil {
 		t.Errorf("commit of the new holder = %v", err)
 	}
@@ -280,8 +280,8 @@ func TestRecountInLots(t *testing.T) {
 	}
 	w.define(t, delays)
 	w.fold(t)
-	if v := w.mustVerify(t); v.Rollups != 5*752 {
-		t.Errorf("%d rollups, want %d", v.Rollups, 5*752)
+	if v := w.mustVerify(t); v.Rollups != 7*752 { // of 5 minutes, an hour and a day
+		t.Errorf("%d rollups, want %d", v.Rollups, 7*752)
 	}
 }
 
@@ -292,7 +292,7 @@ func TestRebuildRepairs(t *testing.T) {
 	w.fold(t)
 	w.track(t, flights("a", 100)...)
 	w.settle(t)
-	first := rollupKey{metric: delays.Key, at: t0.Truncate(time.Minute).UnixMilli()}
+	first := rollupKey{metric: delays.Key, res: byMinute, at: t0.Truncate(time.Minute).UnixMilli()}
 	_, err := w.store.rollups.UpdateByID(t.Context(), first.id(), bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: 1}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -302,7 +302,7 @@ func TestRebuildRepairs(t *testing.T) {
 	if err != nil || gone.DeletedCount == 0 {
 		t.Fatal(gone, err)
 	}
-	made := rollupKey{metric: delays.Key, dim: "origin", at: 0, key: "nowhere"}
+	made := rollupKey{metric: delays.Key, res: byDay, dim: "origin", at: 0, key: "nowhere"}
 	storetest.Insert(t, w.db, rollupsCollection, rollupDoc{ID: made.id(), Cell: cellDoc{N: 3}})
 	v, err := w.Verify(t.Context())
 	if want := gone.DeletedCount + 2; err != nil || v.Differing != want || int64(len(v.Differences)) != want {

@@ -2,69 +2,82 @@ package analytics
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/clock"
-	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/fault"
 )
 
-// Bounds of a live report: it keeps its rollups by the minute in memory, about 100 bytes each, so a source stays below
-// some 10 MB. A day by the hour broken down into 50 values has at most 72,000.
-const (
-	MaxLiveRows = 100_000
-	MaxLiveKeys = 10_000 // values of the dimension, shown or not
-)
+// MaxLiveRows bounds a live report: it keeps its rollups in memory, about 100 bytes each and 100 more for each 100 bytes of
+// a sketch, so a source stays below some 10 MB. A day by the minute broken down into 50 values has at most 72,000.
+const MaxLiveRows = 100_000
 
 // topicTick is the topic on which live publishes the time once a second.
 const topicTick = "tick"
 
-func topicRollups(metric, dim string) string { return "analytics.rollups:" + metric + ":" + dim }
+func topicRollups(of slice) string {
+	return "analytics.rollups:" + of.metric + ":" + string(of.res) + ":" + of.dim
+}
 
 // topicMetric is where it is told that the rollups of a metric are whole again, or its definition is another.
 func topicMetric(metric string) string { return "analytics.metric:" + metric }
 
 // ReportChannel opens a report to be followed live: what names it, what its source listens to, how the source is made,
-// and whether the caller may go on following. The query must be by Last. All who may see reports share one source.
+// and whether the caller may go on following. The query must be by Last. All who may see the same share one source.
 //
-// Errors: FORBIDDEN, METRIC_UNKNOWN, DIMENSION_UNKNOWN, REPORT_RANGE, BAD_USER_INPUT. The source's Load: the same, and
-// REPORT_TOO_LARGE.
+// Errors: FORBIDDEN, METRIC_UNKNOWN, DIMENSION_UNKNOWN, REPORT_RANGE, REPORT_UNAVAILABLE, BAD_USER_INPUT. The source's Load:
+// the same, and REPORT_TOO_LARGE.
 func (s *Service) ReportChannel(ctx context.Context, q Query) (
 	key string, topics []string, newSource func() *ReportSource, allowed func(ctx context.Context) error, err error,
 ) {
-	allowed = func(ctx context.Context) error {
-		return s.authz.Require(ctx, PermView, ref.New(ref.Metric, q.Metric))
-	}
-	if err := allowed(ctx); err != nil {
-		return "", nil, nil, nil, err
-	}
-	m, err := s.metric(ctx, q.Metric)
+	seen, err := s.visible(ctx, q.Metric)
 	if err != nil {
 		return "", nil, nil, nil, err
 	}
-	if q.Last == 0 {
-		return "", nil, nil, nil, ErrRange.On("input.last").Saying("a live report is given by last")
-	}
-	if q, err = q.check(m); err != nil {
+	m, asked, alts, err := s.ask(ctx, q)
+	if err != nil {
 		return "", nil, nil, nil, err
 	}
-	key = fmt.Sprintf("report:%s:%s:%s:%d:%s:%d", q.Metric, q.Aggregate, q.Step, q.Last, q.By, q.Top)
-	topics = []string{topicRollups(q.Metric, q.By), topicMetric(q.Metric), topicTick}
-	newSource = func() *ReportSource { return &ReportSource{q: q, now: s.now, read: s.readLive} }
+	if asked.Last == 0 {
+		return "", nil, nil, nil, ErrRange.On("input.last").Saying("a live report is given by last")
+	}
+	p, _, err := s.plan(ctx, m, asked, alts, s.now())
+	if err != nil {
+		return "", nil, nil, nil, err
+	}
+	key = "report:" + string(p.res) + ":" + asked.key() + ":" + filtersKey(alts)
+	topics = []string{topicMetric(q.Metric), topicTick}
+	if p.res != "" {
+		topics = append(topics, topicRollups(p.rows))
+	}
+	newSource = func() *ReportSource {
+		return &ReportSource{q: asked, of: p.rows, now: s.now, read: func(ctx context.Context) (loaded, error) {
+			return s.readLive(ctx, asked, alts, p.res)
+		}}
+	}
+	allowed = func(ctx context.Context) error {
+		now, err := s.visible(ctx, q.Metric)
+		if err == nil && filtersKey(now) != filtersKey(seen) {
+			err = fault.ErrForbidden // other rows than those shown: who asks anew gets them
+		}
+		return err
+	}
 	return key, topics, newSource, allowed, nil
 }
 
 // loaded is what a live report begins with.
 type loaded struct {
-	rows    []RollupChange
+	grid    *grid
 	exact   bool
 	through *time.Time
+	rows    []RollupChange
+	report  *Report // in the place of rows, if it is made of the events
 }
 
-// readLive reads all rollups from a time on, also those ahead of now: the window will come to them.
-func (s *Service) readLive(ctx context.Context, q Query, from time.Time) (loaded, error) {
+// readLive reads all that the report needs, and the rollups ahead of now: the window will come to them.
+func (s *Service) readLive(ctx context.Context, q Query, alts []DimFilter, res resolution) (loaded, error) {
 	m, err := s.metric(ctx, q.Metric)
 	if err != nil {
 		return loaded{}, err
@@ -72,242 +85,234 @@ func (s *Service) readLive(ctx context.Context, q Query, from time.Time) (loaded
 	if _, err := q.check(m); err != nil { // the metric may have lost the dimension since
 		return loaded{}, err
 	}
-	var l loaded
-	if l.exact, l.through, err = s.folded(ctx, m); err != nil {
+	p, through, err := s.plan(ctx, m, q, alts, s.now())
+	switch {
+	case err != nil:
 		return loaded{}, err
+	case p.res != res:
+		return loaded{}, ErrGone.Saying("what this report is made of has changed: open it anew")
 	}
-	docs, err := s.store.minutes(ctx, q.Metric, q.By, from, MaxLiveRows+1)
-	if err != nil {
-		return loaded{}, err
+	l := loaded{grid: p.grid, exact: p.whole, through: through}
+	if p.res == "" {
+		begin := s.now()
+		report, err := s.fromEvents(ctx, p)
+		report.Through = &begin
+		l.report = &report
+		return l, err
 	}
-	if len(docs) > MaxLiveRows {
-		return loaded{}, ErrTooLarge
-	}
-	l.rows = make([]RollupChange, len(docs))
-	for i, d := range docs {
-		l.rows[i] = d.change()
+	for _, span := range p.grid.spans() {
+		of := p.rows
+		if of.from, of.to = span[0], span[1]; of.to.Equal(p.grid.to()) {
+			of.to = time.Time{}
+		}
+		err := s.store.eachRollup(ctx, of, MaxLiveRows-len(l.rows), func(d rollupDoc) error {
+			l.rows = append(l.rows, d.change())
+			return nil
+		})
+		if err != nil {
+			return loaded{}, err
+		}
 	}
 	return l, nil
 }
 
-// ReportSource computes a live report. It satisfies live.Source, live.Staler and live.Merger, and belongs to the
-// goroutine that calls it. Create it with [Service.ReportChannel].
+// ReportSource computes a live report. It satisfies live.Source, live.Staler and live.Flusher, and live.Refresher for a
+// report that no rollups answer. It belongs to the goroutine that calls it. Create it with [Service.ReportChannel].
 type ReportSource struct {
 	q    Query
+	of   slice // the rollups it is made of; without a resolution it is made of the events
 	now  clock.Clock
-	read func(ctx context.Context, q Query, from time.Time) (loaded, error)
+	read func(ctx context.Context) (loaded, error)
 
-	from, to time.Time
-	series   map[string]*series  // by value of the dimension; "" for the total
-	rows     int                 // minutes in all series
-	shown    map[string]struct{} // keys among the top; the total is always shown
-	through  *time.Time          // shared with what was sent: replaced, never changed
-	exact    bool
-	stale    bool
+	grid    *grid
+	series  map[string]*series // by key of the report
+	size    int                // see MaxLiveRows
+	through *time.Time         // shared with what was sent: replaced, never changed
+	exact   bool
+	told    *Report // what followers have; never changed
+	stale   bool
+	ticked  bool // since it was told
+
+	due    bool          // events may have come since
+	cost   time.Duration // of the last reading
+	readAt time.Time
 }
 
-// Load reads the state as of now. Cost: 2 reads.
+// Load reads the state as of now. Cost: 2 reads; from the events all of those in its range.
 func (r *ReportSource) Load(ctx context.Context) error {
-	from, to := r.q.window(r.now())
-	l, err := r.read(ctx, r.q, from)
+	begin := r.now()
+	l, err := r.read(ctx)
 	if err != nil {
 		return err
 	}
-	r.from, r.to, r.exact, r.through, r.stale = from, to, l.exact, l.through, false
-	r.series, r.rows, r.shown = map[string]*series{}, 0, map[string]struct{}{}
+	r.readAt = r.now()
+	r.cost, r.due = r.readAt.Sub(begin), false
+	r.grid, r.exact, r.through, r.stale, r.ticked = l.grid, l.exact, l.through, false, false
+	if r.told = l.report; r.told != nil {
+		return nil
+	}
+	r.series, r.size = map[string]*series{}, 0
 	for _, row := range l.rows {
 		r.fold(row)
 	}
-	if r.tooLarge() {
-		return ErrTooLarge
+	if err := r.tooLarge(); err != nil {
+		return err
 	}
-	r.rank()
+	r.told = r.assemble()
+	return nil
+}
+
+func (r *ReportSource) tooLarge() error {
+	if r.size > MaxLiveRows {
+		return ErrTooLarge.With("limit", MaxLiveRows)
+	}
 	return nil
 }
 
 // Stale reports that the state no longer suffices: a rollup was removed, the metric changed, or there is too much of it.
 func (r *ReportSource) Stale() bool { return r.stale }
 
-func (r *ReportSource) tooLarge() bool { return r.rows > MaxLiveRows || len(r.series) > MaxLiveKeys }
-
-// Apply folds a [RollupChange], the time of a tick or the news that the metric changed, and gives the *[ReportDelta], or
-// nil when there is nothing to tell.
+// Apply folds a [RollupChange], the time of a tick or the news that the metric changed. What it did is told by Flush.
 func (r *ReportSource) Apply(change any) any {
 	switch c := change.(type) {
 	case time.Time:
-		return r.tell(r.slide(c), nil)
-	case RollupChange:
-		if c.Metric != r.q.Metric || c.Dim != r.q.By {
-			return nil
-		}
-		if c.removed {
-			r.stale = true // rare: only after a change of the definition, or of the stored events
-			return nil
-		}
-		known := r.to
-		r.slide(r.now()) // a change may come before the tick that makes room for it
-		b := r.fold(c)
-		r.stale = r.stale || r.tooLarge()
-		return r.tell(known, b)
+		r.ticked, r.due = true, true
 	case metricChanged:
 		r.stale = true
+	case RollupChange:
+		switch {
+		case r.of.res == "" || !r.of.holds(c):
+		case c.removed: // rare: when old ones are let go, and after a change of the definition
+			r.stale = r.stale || !c.At.Before(r.grid.first())
+		default:
+			r.fold(c)
+			r.stale = r.stale || r.tooLarge() != nil
+		}
 	}
 	return nil
 }
 
-// slide moves the window up to now and gives where it ended before. It never moves back.
-func (r *ReportSource) slide(now time.Time) (known time.Time) {
-	known = r.to
-	from, to := r.q.window(now)
-	if !to.After(r.to) {
-		return known
+// Flush gives the *[ReportDelta] of what was applied since, or nil when there is nothing to tell. What is made of sketches
+// is told once a second: an estimate costs more than a counter.
+func (r *ReportSource) Flush() any {
+	if r.stale || r.of.res == "" || r.of.sketch && !r.ticked {
+		return nil
 	}
-	r.from, r.to = from, to
+	r.ticked = false
+	if now := r.now(); !now.Before(r.grid.to()) {
+		if r.slide(now); r.stale {
+			return nil
+		}
+	}
+	return r.tell(r.assemble())
+}
+
+// slide moves the window up to now. It never moves back.
+func (r *ReportSource) slide(now time.Time) {
+	r.grid = newGrid(&r.q, r.grid.cal, now)
+	if r.grid.apart {
+		r.stale = true // a bucket of a year ago has come in, which is not in memory
+		return
+	}
+	first := r.grid.first()
 	for key, s := range r.series {
-		r.rows -= s.slide(from.UnixMilli(), to.UnixMilli())
-		if len(s.buckets) == 0 {
+		r.size -= s.slide(r.grid, first)
+		if len(s.rows) == 0 {
 			delete(r.series, key)
 		}
 	}
-	return known
 }
 
-// touched is the bucket a change fell into.
-type touched struct {
-	key string
-	at  int64 // begin of the bucket, unix ms
-	was int64 // events the key had in the window
-}
-
-// fold puts a rollup in its place and gives the bucket it changed, or nil when it told nothing new.
-func (r *ReportSource) fold(c RollupChange) *touched {
-	if c.At.Before(r.from) {
-		return nil
+// tell gives the difference to what was told before.
+func (r *ReportSource) tell(next *Report) any {
+	before := r.told
+	r.told = next
+	if d := difference(before, next); d != nil {
+		return d
 	}
-	s := r.series[c.Key]
-	if s == nil {
-		s = &series{buckets: map[int64]*bucket{}}
-	}
-	b := &touched{key: c.Key, at: c.At.Truncate(r.q.Step.Duration()).UnixMilli(), was: s.count}
-	switch s.put(b.at, b.at < r.to.UnixMilli(), c) {
-	case putOld:
-		return nil
-	case putUnknown:
-		r.stale = true
-		return nil
-	case putNew:
-		r.series[c.Key] = s
-		r.rows++
-	case putChanged:
-	}
-	if r.through == nil || c.Through != nil && c.Through.After(*r.through) {
-		r.through = c.Through
-	}
-	return b
-}
-
-// tell makes the delta of what changed since the window ended at known: the bucket b, if any, and what slid in and out.
-func (r *ReportSource) tell(known time.Time, b *touched) any {
-	moved := !known.Equal(r.to)
-	var entered, dropped []string
-	if b != nil && b.at >= r.to.UnixMilli() {
-		b = nil // ahead of the window: shown when it comes there
-	}
-	switch {
-	case r.q.By == "":
-	case moved || b != nil && r.series[b.key].count < b.was:
-		entered, dropped = r.rank()
-	case b != nil:
-		entered, dropped = r.rise(b.key)
-	}
-	var points []Point
-	for _, key := range entered {
-		points = r.points(points, key, r.from, r.to)
-	}
-	if moved {
-		for key := range r.series {
-			if r.isShown(key) && !slices.Contains(entered, key) {
-				points = r.points(points, key, known, r.to)
-			}
-		}
-	}
-	if b != nil && r.isShown(b.key) && !slices.Contains(entered, b.key) && (!moved || b.at < known.UnixMilli()) {
-		points = append(points, r.series[b.key].point(b.at, b.key, r.q.Aggregate))
-	}
-	if !moved && len(points) == 0 && len(dropped) == 0 {
-		return nil
-	}
-	slices.SortFunc(points, byTimeThenKey)
-	slices.Sort(dropped)
-	return &ReportDelta{From: r.from, To: r.to, Points: points, Dropped: dropped, Through: r.told()}
-}
-
-// told is Through as followers are told it.
-func (r *ReportSource) told() *time.Time {
-	if !r.exact {
-		return nil
-	}
-	return r.through
-}
-
-// points appends the points of a series in a range.
-func (r *ReportSource) points(to []Point, key string, from, until time.Time) []Point {
-	s, first, last := r.series[key], from.UnixMilli(), until.UnixMilli()
-	for at := range s.buckets {
-		if at >= first && at < last {
-			to = append(to, s.point(at, key, r.q.Aggregate))
-		}
-	}
-	return to
-}
-
-func byTimeThenKey(a, b Point) int {
-	if c := a.At.Compare(b.At); c != 0 {
-		return c
-	}
-	return strings.Compare(a.Key, b.Key)
+	return nil
 }
 
 // Snapshot is the whole report, as a *[Report].
-func (r *ReportSource) Snapshot() any {
-	points := []Point{}
-	for key := range r.series {
-		if r.isShown(key) {
-			points = r.points(points, key, r.from, r.to)
-		}
-	}
-	slices.SortFunc(points, byTimeThenKey)
-	return &Report{Query: r.q, From: r.from, To: r.to, Points: points, Source: Rollup1m, Exact: r.exact, Through: r.told()}
+func (r *ReportSource) Snapshot() any { return r.told }
+
+const (
+	refreshMin  = time.Second
+	refreshCost = 10 // a reading takes at most this part of the time
+)
+
+// Due reports whether the events are to be read again.
+func (r *ReportSource) Due() bool {
+	return r.of.res == "" && r.due && r.now().Sub(r.readAt) >= max(refreshMin, refreshCost*r.cost)
 }
 
-// Merge is one delta with the effect of two.
-func (r *ReportSource) Merge(older, newer any) any {
-	a, okA := older.(*ReportDelta)
-	b, okB := newer.(*ReportDelta)
-	if !okA || !okB {
-		return newer // cannot be: the hub gives what Apply gave
+// Refresh reads the events again and gives the *[ReportDelta].
+func (r *ReportSource) Refresh(ctx context.Context) (any, error) {
+	before := r.told
+	if err := r.Load(ctx); err != nil {
+		return nil, err
 	}
-	type place struct {
-		at  int64
-		key string
+	if d := difference(before, r.told); d != nil {
+		return d, nil
 	}
-	replaced := make(map[place]struct{}, len(b.Points))
-	for _, p := range b.Points {
-		replaced[place{p.At.UnixMilli(), p.Key}] = struct{}{}
-	}
-	m := &ReportDelta{From: b.From, To: b.To, Points: slices.Clone(b.Points), Dropped: slices.Clone(b.Dropped), Through: b.Through}
-	for _, p := range a.Points {
-		_, again := replaced[place{p.At.UnixMilli(), p.Key}]
-		if !again && !p.At.Before(b.From) && !slices.Contains(b.Dropped, p.Key) {
-			m.Points = append(m.Points, p)
-		}
-	}
-	for _, key := range a.Dropped { // also one that came back: its points of before are to be forgotten all the same
-		if !slices.Contains(m.Dropped, key) {
-			m.Dropped = append(m.Dropped, key)
-		}
-	}
-	slices.SortFunc(m.Points, byTimeThenKey)
-	slices.Sort(m.Dropped)
-	return m
+	return nil, nil //nolint:nilnil // there is nothing to tell
 }
+
+// difference is what makes the older report the newer one; nil if only Through differs.
+func difference(older, newer *Report) *ReportDelta {
+	d := &ReportDelta{From: newer.From, To: newer.To, Through: newer.Through}
+	drop := map[string]struct{}{}
+	for _, t := range older.Totals {
+		if !slices.ContainsFunc(newer.Totals, func(o Total) bool { return o.Key == t.Key }) {
+			drop[t.Key] = struct{}{}
+		}
+	}
+	vanished(older.Points, newer.Points, newer.From, drop)
+	vanished(older.Compared, newer.Compared, newer.From, drop)
+	d.Points, d.Compared = changed(older.Points, newer.Points, drop), changed(older.Compared, newer.Compared, drop)
+	d.Dropped = slices.Sorted(maps.Keys(drop))
+	if !slices.EqualFunc(older.Totals, newer.Totals, Total.equal) {
+		d.Totals = newer.Totals
+	}
+	if older.To.Equal(newer.To) && len(d.Points) == 0 && len(d.Compared) == 0 && len(d.Dropped) == 0 && d.Totals == nil {
+		return nil
+	}
+	return d
+}
+
+// vanished adds the keys that have lost a point: one that was filled in from a bucket that has slid out.
+func vanished(older, newer []Point, from time.Time, keys map[string]struct{}) {
+	for _, p := range older {
+		for len(newer) > 0 && byTimeThenKey(newer[0], p) < 0 {
+			newer = newer[1:]
+		}
+		if !p.At.Before(from) && (len(newer) == 0 || byTimeThenKey(newer[0], p) != 0) {
+			keys[p.Key] = struct{}{}
+		}
+	}
+}
+
+// changed are the newer points that are not among the older, and all of the keys that are told anew. Both are by time,
+// then by key.
+func changed(older, newer []Point, anew map[string]struct{}) []Point {
+	points := []Point{}
+	for _, p := range newer {
+		for len(older) > 0 && byTimeThenKey(older[0], p) < 0 {
+			older = older[1:]
+		}
+		if _, all := anew[p.Key]; all || len(older) == 0 || !older[0].equal(p) {
+			points = append(points, p)
+		}
+	}
+	return points
+}
+
+func (p Point) equal(o Point) bool {
+	return p.At.Equal(o.At) && p.Key == o.Key && p.Count == o.Count && sameValue(p.Value, o.Value)
+}
+
+func (t Total) equal(o Total) bool {
+	return t.Key == o.Key && t.Count == o.Count && sameValue(t.Value, o.Value) && sameValue(t.Compared, o.Compared)
+}
+
+func sameValue(a, b *float64) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -12,80 +12,93 @@ import (
 // does, for changes come in the order of Rev.
 type RollupChange struct {
 	Metric, Dim, Key string
-	At               time.Time // begin of the minute
+	At               time.Time // begin of the rollup
 	Rev              int64     // grows with every change of the rollup
 	Through          *time.Time
 
+	res            resolution
 	whole, removed bool
 	n, c           *int64
 	sum, min, max  *float64
+	last           *lastDoc
+	uniques        []byte // as stored: many sources read one change, and even reading a sketch changes it
+	spread         []byte
 }
 
 // metricChanged tells that the rollups of a metric are to be read anew.
 type metricChanged struct{}
 
-// series is what a live report knows of one value of the dimension.
+// holds reports whether the change is of one of these rollups.
+func (s slice) holds(c RollupChange) bool {
+	return c.Metric == s.metric && c.res == s.res && c.Dim == s.dim && (s.keys == nil || slices.Contains(s.keys, c.Key) != s.not)
+}
+
+// series is what a live report knows of one of its keys.
 type series struct {
-	buckets map[int64]*bucket // by begin, unix ms; those ahead of the window too
-	count   int64             // events inside the window
+	rows  map[rowID]*rollupRow
+	count int64 // events inside the window
+	line  line
+	dirty bool // line is older than the rows
 }
 
-// bucket is one bucket and the minutes in it. Its cell is always added up from the minutes, so it does not drift.
-type bucket struct {
-	cell    cell
-	minutes []minute // by time
+// rowID tells apart the rollups of a series: several values of the dimension may be in it.
+type rowID struct {
+	at  int64 // unix ms
+	key string
 }
 
-type minute struct {
-	at   int64 // unix ms
+type rollupRow struct {
 	rev  int64
+	size int
 	cell cell
 }
 
-// put outcomes.
-type put int
-
-const (
-	putOld     put = iota // known already
-	putUnknown            // a part of a rollup that was never seen whole
-	putNew                // another minute
-	putChanged
-)
-
-// put takes a change of a minute in the bucket that begins at at; inside tells whether the window holds that bucket.
-func (s *series) put(at int64, inside bool, c RollupChange) put {
-	b := s.buckets[at]
-	if b == nil {
-		b = &bucket{}
+// fold puts a rollup in its place, if it tells anything new.
+func (r *ReportSource) fold(c RollupChange) {
+	if c.At.Before(r.grid.first()) {
+		return
 	}
-	t := c.At.UnixMilli()
-	i, found := slices.BinarySearchFunc(b.minutes, t, func(m minute, t int64) int { return cmp.Compare(m.at, t) })
-	outcome := putChanged
+	key := r.q.group(c.Key)
+	s := r.series[key]
+	if s == nil {
+		s = &series{rows: map[rowID]*rollupRow{}}
+	}
+	id := rowID{c.At.UnixMilli(), c.Key}
+	row := s.rows[id]
 	switch {
-	case found && c.Rev <= b.minutes[i].rev:
-		return putOld
-	case !found && !c.whole:
-		return putUnknown
-	case !found:
-		outcome = putNew
-		b.minutes = slices.Insert(b.minutes, i, minute{at: t})
-		s.buckets[at] = b
+	case row != nil && c.Rev <= row.rev:
+		return
+	case row == nil && !c.whole:
+		r.stale = true // a part of a rollup that was never seen whole
+		return
+	case row == nil:
+		row = &rollupRow{}
+		s.rows[id] = row
+		r.series[key] = s
 	}
-	b.minutes[i].rev = c.Rev
-	b.minutes[i].cell = c.onto(b.minutes[i].cell)
-	before := b.cell.n
-	b.cell = cell{}
-	for _, m := range b.minutes {
-		b.cell.add(m.cell)
+	next, err := c.onto(row.cell, r.of.sketch)
+	if err != nil {
+		r.stale = true // reading it anew tells what is wrong
+		return
 	}
-	if inside {
-		s.count += b.cell.n - before
+	before := row.cell.n
+	row.rev, row.cell = c.Rev, next
+	r.size -= row.size
+	if row.size = 1; r.of.sketch {
+		row.size += (len(c.uniques) + len(c.spread)) / 100
 	}
-	return outcome
+	r.size += row.size
+	if !c.At.Before(r.grid.from()) && c.At.Before(r.grid.to()) {
+		s.count += row.cell.n - before
+	}
+	s.dirty = true
+	if r.through == nil || c.Through != nil && c.Through.After(*r.through) {
+		r.through = c.Through
+	}
 }
 
 // onto is the cell after the change.
-func (c RollupChange) onto(before cell) cell {
+func (c RollupChange) onto(before cell, sketches bool) (cell, error) {
 	if c.whole {
 		before = cell{}
 	}
@@ -94,7 +107,15 @@ func (c RollupChange) onto(before cell) cell {
 	set(&before.sum, c.sum)
 	set(&before.min, c.min)
 	set(&before.max, c.max)
-	return before
+	if c.last != nil {
+		before.lastAt, before.last = c.last.At.UnixMilli(), c.last.Value
+	}
+	if !sketches {
+		return before, nil
+	}
+	given, err := cellDoc{Uniques: c.uniques, Spread: c.spread}.cell()
+	before.uniques, before.spread = cmp.Or(given.uniques, before.uniques), cmp.Or(given.spread, before.spread)
+	return before, err
 }
 
 func set[T any](to, v *T) {
@@ -103,88 +124,85 @@ func set[T any](to, v *T) {
 	}
 }
 
-// slide drops the buckets before from and counts the events up to to. It gives how many minutes were dropped.
-func (s *series) slide(from, to int64) (dropped int) {
-	s.count = 0
-	for at, b := range s.buckets {
+// slide drops the rollups before first and counts the events in the window. It gives how much it dropped.
+func (s *series) slide(g *grid, first time.Time) (dropped int) {
+	s.count, s.dirty = 0, true
+	begin, from, to := first.UnixMilli(), g.from().UnixMilli(), g.to().UnixMilli()
+	for id, row := range s.rows {
 		switch {
-		case at < from:
-			dropped += len(b.minutes)
-			delete(s.buckets, at)
-		case at < to:
-			s.count += b.cell.n
+		case id.at < begin:
+			dropped += row.size
+			delete(s.rows, id)
+		case id.at >= from && id.at < to:
+			s.count += row.cell.n
 		}
 	}
 	return dropped
 }
 
-func (s *series) point(at int64, key string, agg Aggregate) Point {
-	return s.buckets[at].cell.point(time.UnixMilli(at).UTC(), key, agg)
-}
-
-// isShown reports whether the points of a key are in the report.
-func (r *ReportSource) isShown(key string) bool {
-	if r.q.By == "" {
-		return true
+// row puts the rollups into the buckets of the report.
+func (s *series) row(g *grid) *row {
+	r := newRow(g)
+	for id, row := range s.rows {
+		r.at(g, time.UnixMilli(id.at), func(to *cell) { to.add(row.cell) })
 	}
-	_, ok := r.shown[key]
-	return ok
+	return r
 }
 
-// before is the order of keys: those with more events first, then by name.
-func (r *ReportSource) before(a, b string) int {
-	return cmp.Or(cmp.Compare(r.series[b].count, r.series[a].count), strings.Compare(a, b))
-}
-
-// rank finds the top anew among all keys.
-func (r *ReportSource) rank() (entered, dropped []string) {
+// assemble makes the report of what is known. Only what has changed is computed.
+func (r *ReportSource) assemble() *Report {
+	shown := r.rank()
+	var lines []line
 	if r.q.By == "" {
-		return nil, nil
+		shown = []string{""}
+	}
+	for _, key := range shown {
+		s := r.series[key]
+		if s == nil {
+			s = &series{rows: map[rowID]*rollupRow{}, dirty: true} // a total of nothing
+			r.series[key] = s
+		}
+		if s.dirty {
+			s.line, s.dirty = s.row(r.grid).line(&r.q, r.grid, key), false
+		}
+		lines = append(lines, s.line)
+	}
+	if r.q.Other {
+		rest := newRow(r.grid)
+		for key, s := range r.series {
+			if !slices.Contains(shown, key) {
+				rest.join(s.row(r.grid))
+			}
+		}
+		lines = append(lines, rest.line(&r.q, r.grid, Other))
+	}
+	next := newReport(&r.q, r.grid, lines, r.of.res.source(), r.exact)
+	if r.exact {
+		next.Through = r.through
+	}
+	return &next
+}
+
+// rank finds the keys to show: those with the most events, ties by name.
+func (r *ReportSource) rank() []string {
+	if r.q.By == "" {
+		return nil
+	}
+	before := func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.series[b].count, r.series[a].count), strings.Compare(a, b))
 	}
 	top := make([]string, 0, r.q.Top+1)
 	for key, s := range r.series {
-		if s.count == 0 || len(top) == r.q.Top && r.before(key, top[len(top)-1]) > 0 {
+		if s.count == 0 || len(top) == r.q.Top && before(key, top[len(top)-1]) > 0 {
 			continue
 		}
-		i, _ := slices.BinarySearchFunc(top, key, r.before)
+		i, _ := slices.BinarySearchFunc(top, key, before)
 		if top = slices.Insert(top, i, key); len(top) > r.q.Top {
 			top = top[:r.q.Top]
 		}
 	}
-	old := r.shown
-	r.shown = make(map[string]struct{}, len(top))
-	for _, key := range top {
-		r.shown[key] = struct{}{}
-		if _, ok := old[key]; !ok {
-			entered = append(entered, key)
-		}
+	if r.q.Other {
+		top = slices.DeleteFunc(top, func(key string) bool { return key == Other })
 	}
-	for key := range old {
-		if _, ok := r.shown[key]; !ok {
-			dropped = append(dropped, key)
-		}
-	}
-	return entered, dropped
-}
-
-// rise lets a key into the top if it has come to belong there. No other key has changed, and this one has not lost events.
-func (r *ReportSource) rise(key string) (entered, dropped []string) {
-	if _, ok := r.shown[key]; ok || r.series[key].count == 0 {
-		return nil, nil
-	}
-	if len(r.shown) == r.q.Top {
-		worst, first := "", true
-		for k := range r.shown {
-			if first || r.before(k, worst) > 0 {
-				worst, first = k, false
-			}
-		}
-		if r.before(key, worst) > 0 {
-			return nil, nil
-		}
-		delete(r.shown, worst)
-		dropped = []string{worst}
-	}
-	r.shown[key] = struct{}{}
-	return []string{key}, dropped
+	return top
 }

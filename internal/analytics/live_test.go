@@ -24,11 +24,18 @@ func source(t *testing.T, q Query, c *collection, now clock.Clock) *ReportSource
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := &ReportSource{q: q, now: now, read: c.read}
+	of := slice{metric: delays.Key, res: byMinute, dim: q.By}
+	src := &ReportSource{q: q, of: of, now: now, read: c.read(q, of, now)}
 	if err := src.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return src
+}
+
+func (r *ReportSource) after(change any) *ReportDelta {
+	r.Apply(change)
+	d, _ := r.Flush().(*ReportDelta)
+	return d
 }
 
 func TestLiveReportTellsOnlyWhatChanged(t *testing.T) {
@@ -37,9 +44,9 @@ func TestLiveReportTellsOnlyWhatChanged(t *testing.T) {
 		return t0.Truncate(time.Minute).Add(-time.Duration(back) * time.Minute).UnixMilli()
 	}
 	key := func(back int, k string) rollupKey {
-		return rollupKey{metric: delays.Key, dim: "origin", at: minute(back), key: k}
+		return rollupKey{metric: delays.Key, res: byMinute, dim: "origin", at: minute(back), key: k}
 	}
-	c := &collection{rows: map[rollupKey]row{}}
+	c := &collection{rows: map[rollupKey]stored{}}
 	c.write(key(0, "A"), cell{n: 5}, false)
 	c.write(key(1, "A"), cell{n: 5}, false)
 	c.write(key(1, "B"), cell{n: 4}, false)
@@ -50,8 +57,7 @@ func TestLiveReportTellsOnlyWhatChanged(t *testing.T) {
 	apply := func(k rollupKey, n int64) *ReportDelta {
 		t.Helper()
 		c.write(k, cell{n: n}, false)
-		d, _ := src.Apply(c.log[len(c.log)-1]).(*ReportDelta)
-		return d
+		return src.after(c.log[len(c.log)-1])
 	}
 	expect := func(what string, d *ReportDelta, points, dropped string) {
 		t.Helper()
@@ -62,8 +68,12 @@ func TestLiveReportTellsOnlyWhatChanged(t *testing.T) {
 			t.Errorf("%s: %s; dropped %v; want %s; dropped %q", what, got, d.Dropped, points, dropped)
 		}
 	}
-	expect("a shown key", apply(key(0, "A"), 6), "02T03:04 A 6/6", "")
-	if d := src.Apply(c.log[len(c.log)-1]); d != nil {
+	d := apply(key(0, "A"), 6)
+	expect("a shown key", d, "02T03:04 A 6/6", "")
+	if len(d.Totals) != 2 || d.Totals[0].Key != "A" || d.Totals[0].Count != 11 {
+		t.Errorf("totals %+v", d.Totals)
+	}
+	if d := src.after(c.log[len(c.log)-1]); d != nil {
 		t.Errorf("the same again: %+v", d)
 	}
 	if d := apply(key(0, "C"), 3); d != nil {
@@ -76,27 +86,24 @@ func TestLiveReportTellsOnlyWhatChanged(t *testing.T) {
 	if d := apply(key(3, "A"), 9); d != nil {
 		t.Errorf("a minute before the window: %+v", d)
 	}
-	if d := src.Apply(t0.Add(20 * time.Second)); d != nil {
+	if d := src.after(t0.Add(20 * time.Second)); d != nil {
 		t.Errorf("a tick within the minute: %+v", d)
 	}
 	now.Advance(time.Minute)
-	d, _ := src.Apply(now.Now()).(*ReportDelta)
+	d = src.after(now.Now())
 	expect("the next minute", d, "02T03:03 B 4/4, 02T03:05 B 9/9", "C")
 	if !d.From.Equal(t0.Truncate(time.Minute).Add(-time.Minute)) || !d.To.Equal(t0.Truncate(time.Minute).Add(2*time.Minute)) {
 		t.Errorf("the next minute: %v to %v", d.From, d.To)
-	}
-	if d := src.Apply(t0); d != nil {
-		t.Errorf("a tick of before: %+v", d)
 	}
 	now.Advance(time.Minute)
 	d = apply(key(-2, "A"), 1) // comes before the tick: the window moves with it
 	expect("a change of the next minute", d, "02T03:06 A 1/1", "")
 	other := c.log[len(c.log)-1]
 	other.Dim, other.Rev = "destination", other.Rev+1
-	if d := src.Apply(other); d != nil {
+	if d := src.after(other); d != nil {
 		t.Errorf("a change of another dimension: %+v", d)
 	}
-	if d := src.Apply("nonsense"); d != nil || src.Stale() {
+	if d := src.after("nonsense"); d != nil || src.Stale() {
 		t.Errorf("a foreign change: %+v, stale %v", d, src.Stale())
 	}
 }
@@ -104,15 +111,15 @@ func TestLiveReportTellsOnlyWhatChanged(t *testing.T) {
 // A snapshot is shared with followers: what happens later must not change it.
 func TestSnapshotsDoNotChange(t *testing.T) {
 	t.Parallel()
-	k := rollupKey{metric: delays.Key, at: t0.Truncate(time.Minute).UnixMilli()}
-	c := &collection{rows: map[rollupKey]row{}}
+	k := rollupKey{metric: delays.Key, res: byMinute, at: t0.Truncate(time.Minute).UnixMilli()}
+	c := &collection{rows: map[rollupKey]stored{}}
 	c.write(k, cell{n: 5}, false)
 	src := source(t, Query{Metric: delays.Key, Aggregate: Count, Step: Hour, Last: 1}, c, clock.NewManual(t0).Now)
 	before := src.Snapshot().(*Report)
 	c.write(k, cell{n: 6}, false)
-	d := src.Apply(c.log[1]).(*ReportDelta)
+	d := src.after(c.log[1])
 	c.write(k, cell{n: 7}, false)
-	src.Apply(c.log[2])
+	src.after(c.log[2])
 	if text(before.Points[0]) != "02T03:00  5/5" || text(d.Points[0]) != "02T03:00  6/6" {
 		t.Errorf("sent before: %v and %v", texts(before.Points), texts(d.Points))
 	}
@@ -124,21 +131,23 @@ func TestSnapshotsDoNotChange(t *testing.T) {
 
 func TestLiveReportKnowsWhenItIsStale(t *testing.T) {
 	t.Parallel()
-	k := rollupKey{metric: delays.Key, at: t0.Truncate(time.Minute).UnixMilli()}
+	k := rollupKey{metric: delays.Key, res: byMinute, at: t0.Truncate(time.Minute).UnixMilli()}
 	n := int64(3)
 	at := time.UnixMilli(k.at).UTC()
 	for name, change := range map[string]any{
-		"a rollup was removed":          RollupChange{Metric: delays.Key, At: at, removed: true},
-		"a part of one never seen":      RollupChange{Metric: delays.Key, At: at.Add(-time.Minute), Rev: 99, n: &n},
+		"a rollup was removed":          RollupChange{Metric: delays.Key, res: byMinute, At: at, removed: true},
+		"a part of one never seen":      RollupChange{Metric: delays.Key, res: byMinute, At: at.Add(-time.Minute), Rev: 99, n: &n},
+		"a sketch that is none":         RollupChange{Metric: delays.Key, res: byMinute, At: at, Rev: 99, n: &n, uniques: []byte{9}},
 		"the metric was changed":        metricChanged{},
 		"more rollups than are allowed": nil,
 	} {
-		c := &collection{rows: map[rollupKey]row{}}
+		c := &collection{rows: map[rollupKey]stored{}}
 		c.write(k, cell{n: 5}, false)
 		src := source(t, Query{Metric: delays.Key, Aggregate: Count, Step: Hour, Last: 1}, c, clock.NewManual(t0).Now)
+		src.of.sketch = true
 		if change == nil {
-			src.rows = MaxLiveRows
-			change = RollupChange{Metric: delays.Key, At: at.Add(-time.Minute), Rev: 99, n: &n, whole: true}
+			src.size = MaxLiveRows
+			change = RollupChange{Metric: delays.Key, res: byMinute, At: at.Add(-time.Minute), Rev: 99, n: &n, whole: true}
 		}
 		if src.Stale() {
 			t.Errorf("%s: stale before", name)
@@ -150,18 +159,42 @@ func TestLiveReportKnowsWhenItIsStale(t *testing.T) {
 			t.Errorf("%s: Load() = %v, stale %v; want it fresh", name, err, src.Stale())
 		}
 	}
+	c := &collection{rows: map[rollupKey]stored{}}
+	src := source(t, Query{Metric: delays.Key, Aggregate: Count, Step: Minute, Last: 1}, c, clock.NewManual(t0).Now)
+	if src.Apply(RollupChange{Metric: delays.Key, res: byMinute, At: at.Add(-time.Hour), removed: true}); src.Stale() {
+		t.Error("stale because an old rollup was let go")
+	}
+}
+
+// What is made of sketches is told with the tick, not with each change.
+func TestSketchesAreToldOnceASecond(t *testing.T) {
+	t.Parallel()
+	k := rollupKey{metric: delays.Key, res: byMinute, at: t0.Truncate(time.Minute).UnixMilli()}
+	c := &collection{rows: map[rollupKey]stored{}}
+	c.write(k, cell{n: 5}, false)
+	src := source(t, Query{Metric: delays.Key, Aggregate: Count, Step: Hour, Last: 1}, c, clock.NewManual(t0).Now)
+	src.of.sketch = true
+	c.write(k, cell{n: 6}, false)
+	if d := src.after(c.log[1]); d != nil {
+		t.Errorf("told at once: %+v", d)
+	}
+	if d := src.after(t0); d == nil || d.Points[0].Count != 6 {
+		t.Errorf("with the tick: %+v", d)
+	}
 }
 
 func TestLiveReportIsBounded(t *testing.T) {
 	t.Parallel()
-	c := &collection{rows: map[rollupKey]row{}}
-	for i := range MaxLiveKeys + 1 {
-		c.write(rollupKey{metric: delays.Key, dim: "origin", at: t0.Truncate(time.Minute).UnixMilli(), key: strconv.Itoa(i)}, cell{n: 1}, false)
+	c := &collection{rows: map[rollupKey]stored{}}
+	for i := range MaxLiveRows + 1 {
+		k := rollupKey{metric: delays.Key, res: byMinute, dim: "origin", at: t0.Truncate(time.Minute).UnixMilli(), key: strconv.Itoa(i)}
+		c.rows[k] = stored{cell: cell{n: 1}, rev: 1}
 	}
 	q := Query{Metric: delays.Key, Aggregate: Count, Step: Minute, Last: 1, By: "origin", Top: 1}
-	src := &ReportSource{q: q, now: clock.NewManual(t0).Now, read: c.read}
+	now, of := clock.NewManual(t0).Now, slice{metric: delays.Key, res: byMinute, dim: "origin"}
+	src := &ReportSource{q: q, of: of, now: now, read: c.read(q, of, now)}
 	if err := src.Load(t.Context()); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("Load() = %v with %d keys, want REPORT_TOO_LARGE", err, MaxLiveKeys+1)
+		t.Errorf("Load() = %v with %d rollups, want REPORT_TOO_LARGE", err, MaxLiveRows+1)
 	}
 }
 
@@ -237,9 +270,10 @@ func (c *channel) step(t *testing.T) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, change := range c.inbox {
-		if d, ok := c.src.Apply(change).(*ReportDelta); ok {
-			c.cl.delta(d)
-		}
+		c.src.Apply(change)
+	}
+	if d, ok := c.src.Flush().(*ReportDelta); ok {
+		c.cl.delta(d)
 	}
 	if c.inbox = nil; c.src.Stale() {
 		if err := c.src.Load(t.Context()); err != nil {
@@ -327,7 +361,7 @@ func TestFollowerReadsWhatTheFolderWrites(t *testing.T) {
 	tail.Follow(w.Follower(func(topic string, change any) {
 		mu.Lock()
 		defer mu.Unlock()
-		if c, ok := change.(RollupChange); ok && topic == topicRollups(delays.Key, "") {
+		if c, ok := change.(RollupChange); ok && topic == topicRollups(slice{metric: delays.Key, res: byMinute}) {
 			got = append(got, c)
 		}
 	}))
@@ -345,17 +379,20 @@ func TestFollowerReadsWhatTheFolderWrites(t *testing.T) {
 	storetest.Eventually(t, 20*time.Second, count(1), "a change for the first event")
 	w.track(t, flight("2", 0, "A", 7))
 	storetest.Eventually(t, 20*time.Second, count(2), "a change for the second event")
-	if _, err := w.store.rollups.DeleteMany(t.Context(), between(delays.Key, "", t0.AddDate(-1, 0, 0), time.Time{})); err != nil {
+	if _, err := w.store.rollups.DeleteMany(t.Context(), between(delays.Key, byMinute, "", t0.AddDate(-1, 0, 0), time.Time{})); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Eventually(t, 20*time.Second, count(3), "a change for the removal")
 	mu.Lock()
 	defer mu.Unlock()
 	first, second, third := got[0], got[1], got[2]
-	if !first.whole || !first.At.Equal(t0.Truncate(time.Minute)) || first.onto(cell{}) != (cell{n: 1, c: 1, sum: 5, min: 5, max: 5}) || first.Through == nil {
+	at := t0.UnixMilli()
+	one, _ := first.onto(cell{}, true)
+	if !first.whole || !first.At.Equal(t0.Truncate(time.Minute)) || one != (cell{n: 1, c: 1, sum: 5, min: 5, max: 5, lastAt: at, last: 5}) || first.Through == nil {
 		t.Errorf("first = %+v", first)
 	}
-	if second.whole || second.min != nil || second.onto(first.onto(cell{})) != (cell{n: 2, c: 2, sum: 12, min: 5, max: 7}) || second.Rev <= first.Rev {
+	two, _ := second.onto(one, true)
+	if second.whole || second.min != nil || two != (cell{n: 2, c: 2, sum: 12, min: 5, max: 7, lastAt: at, last: 7}) || second.Rev <= first.Rev {
 		t.Errorf("second = %+v, want the changed counters alone and a higher rev", second)
 	}
 	if !third.removed || !third.At.Equal(first.At) {

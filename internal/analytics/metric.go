@@ -13,8 +13,17 @@ import (
 	"github.com/backendbook/backendbook/internal/ref"
 )
 
-// maxDimensions bounds what one event costs: a rollup in total, and one for each dimension.
-const maxDimensions = 8
+// Bounds of a metric.
+const (
+	maxDimensions = 16 // each costs one more rollup of each resolution for an event
+	defaultKeys   = 1000
+	maxKeys       = 5000
+	maxWhere      = 10 // filters of a metric or a report
+	maxIn         = 100
+	minuteDays    = 7
+	hourDays      = 400
+	maxKeepDays   = 3650
+)
 
 // check refuses a definition that could not be counted.
 func (m Metric) check() error {
@@ -25,23 +34,63 @@ func (m Metric) check() error {
 		return ErrDefine.On("input.event").Saying("an event name is 1 to 64 letters, digits, dots, dashes or underscores")
 	case m.Value != "" && !isName(m.Value, ""):
 		return ErrDefine.On("input.value").Saying("the name of a value is 1 to 64 letters, digits or underscores")
+	case m.Unique != "" && !isName(m.Unique, ""):
+		return ErrDefine.On("input.unique").Saying("what is counted once is actor, session, user or the name of a dimension")
+	case m.Quantiles && m.Value == "":
+		return ErrDefine.On("input.quantiles").Saying("quantiles need a value")
 	case len(m.Dimensions) > maxDimensions:
 		return ErrDefine.On("input.dimensions").Saying("a metric has at most %d dimensions", maxDimensions)
+	case m.MaxKeys < 0 || m.MaxKeys > maxKeys:
+		return ErrDefine.On("input.maxKeys").Saying("at most %d values of a dimension have rollups of their own", maxKeys)
+	case m.MinuteDays < 0 || m.HourDays < 0 || m.MinuteDays > maxKeepDays || m.HourDays > maxKeepDays:
+		return ErrDefine.On("input.minuteDays").Saying("rollups are kept for 1 to %d days", maxKeepDays)
 	}
 	for i, d := range m.Dimensions {
 		if !isName(d, "") || slices.Contains(m.Dimensions[:i], d) {
 			return ErrDefine.On("input.dimensions").Saying("dimensions are different names of 1 to 64 letters, digits or underscores")
 		}
 	}
+	return checkFilters(m.Where, ErrDefine)
+}
+
+// checkFilters refuses filters that are no such.
+func checkFilters(where []DimFilter, refusal *fault.Error) error {
+	if len(where) > maxWhere {
+		return refusal.On("input.where").Saying("there are at most %d filters", maxWhere)
+	}
+	for _, f := range where {
+		if !isName(f.Dim, "") || len(f.In) == 0 || len(f.In) > maxIn {
+			return refusal.On("input.where").Saying("a filter names a dimension and 1 to %d values", maxIn)
+		}
+	}
 	return nil
 }
 
+// filled is the metric with the defaults in the place of zeros.
+func (m Metric) filled() Metric {
+	m.MaxKeys = cmp.Or(m.MaxKeys, defaultKeys)
+	m.MinuteDays, m.HourDays = cmp.Or(m.MinuteDays, minuteDays), cmp.Or(m.HourDays, hourDays)
+	return m
+}
+
+// sameBasis reports whether both count the same events in the same way, whatever they are broken down by.
+func (m Metric) sameBasis(o Metric) bool {
+	return m.Event == o.Event && m.Value == o.Value && m.Unique == o.Unique && m.Quantiles == o.Quantiles &&
+		slices.EqualFunc(m.Where, o.Where, DimFilter.equal)
+}
+
 func (m Metric) equal(o Metric) bool {
-	return m.Key == o.Key && m.Event == o.Event && m.Value == o.Value && slices.Equal(m.Dimensions, o.Dimensions)
+	return m.Key == o.Key && m.sameBasis(o) && slices.Equal(m.Dimensions, o.Dimensions) &&
+		m.MaxKeys == o.MaxKeys && m.MinuteDays == o.MinuteDays && m.HourDays == o.HourDays
+}
+
+func (f DimFilter) equal(o DimFilter) bool {
+	return f.Dim == o.Dim && f.Not == o.Not && slices.Equal(f.In, o.In)
 }
 
 // DefineMetric makes a metric or changes it; defining it as it is changes nothing. Events stored before count too: the
-// folder computes the rollups anew, and until it is done reports of the metric say that they are not exact.
+// folder computes the rollups anew, and until it is done reports of the metric say that they are not exact. Rollups of
+// events that are no longer kept stay, unless the change is to what is counted, and not only to how it is broken down.
 // Cost: 1 read, 2 writes, 1 commit.
 //
 // Errors: FORBIDDEN, METRIC_INVALID.
@@ -52,16 +101,20 @@ func (s *Service) DefineMetric(ctx context.Context, m Metric) (Metric, error) {
 	if err := m.check(); err != nil {
 		return Metric{}, err
 	}
+	m = m.filled()
 	m.Dimensions = append([]string{}, m.Dimensions...) // stored as an empty list, not as null
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		cur, err := s.store.metric(ctx, m.Key)
 		if err != nil && !errors.Is(err, ErrMetric) {
 			return err
 		}
-		if m.Version = cur.Version; cur.equal(m) {
+		if m.Version, m.Basis = cur.Version, cur.Basis; cur.equal(m) {
 			return nil
 		}
 		m.Version++
+		if !m.sameBasis(cur) || m.Basis == 0 {
+			m.Basis = m.Version
+		}
 		if err := s.store.putMetric(ctx, m); err != nil {
 			return err
 		}

@@ -30,7 +30,12 @@ func TestMetricIsChecked(t *testing.T) {
 		{"upper case key", Metric{Key: "KK", Event: "e"}, "input.key"},
 		{"no event", Metric{Key: "kk"}, "input.event"},
 		{"odd value", Metric{Key: "kk", Event: "e", Value: "a.b"}, "input.value"},
-		{"9 dimensions", Metric{Key: "kk", Event: "e", Dimensions: strings.Split("abcdefghi", "")}, "input.dimensions"},
+		{"17 dimensions", Metric{Key: "kk", Event: "e", Dimensions: strings.Split("abcdefghijklmnopq", "")}, "input.dimensions"},
+		{"odd unique", Metric{Key: "kk", Event: "e", Unique: "a.b"}, "input.unique"},
+		{"quantiles of nothing", Metric{Key: "kk", Event: "e", Quantiles: true}, "input.quantiles"},
+		{"too many keys", Metric{Key: "kk", Event: "e", MaxKeys: 5001}, "input.maxKeys"},
+		{"kept for a negative time", Metric{Key: "kk", Event: "e", HourDays: -1}, "input.minuteDays"},
+		{"a filter of nothing", Metric{Key: "kk", Event: "e", Where: []DimFilter{{Dim: "a"}}}, "input.where"},
 		{"dimension twice", Metric{Key: "kk", Event: "e", Dimensions: []string{"a", "a"}}, "input.dimensions"},
 		{"odd dimension", Metric{Key: "kk", Event: "e", Dimensions: []string{"$a"}}, "input.dimensions"},
 	} {

@@ -14,26 +14,35 @@ const recountLot = 2000
 // time, and what is left of an older definition is removed at the end; only then is the metric noted as folded, so a
 // recount that dies is done again. The events that the stream brings from before are then left out.
 //
-// Events are read by time, so no more than the rollups of one lot and one minute are in memory. Cost: one scan of the
+// Where events are no longer kept, the rollups of before stay as they are, if they still count the same.
+//
+// Events are read by time, so no more than the rollups of one lot and of one day are in memory. Cost: one scan of the
 // events of that name.
-func (f *folder) recount(ctx context.Context, m Metric) error {
+func (f *folder) recount(ctx context.Context, m *Metric) error {
 	now, err := f.s.db.ClusterTime(ctx)
 	if err != nil {
 		return err
 	}
+	before, _ := f.cp.entry(m.Key)
+	done := folded{Key: m.Key, Version: m.Version, Basis: m.Basis, AsOf: now}
+	done.MinuteFrom, done.HourFrom = f.floor(m, byMinute, before.MinuteFrom), f.floor(m, byHour, before.HourFrom)
+	from := f.cp.eventsSince(m.Event)
 	rev := f.cp.Rev + 1 // of the first lot: rollups with an older one are left over
-	events, rows, err := f.recountAsOf(ctx, m, now)
+	events, rows, err := f.recountAsOf(ctx, m, done, from)
 	if err != nil {
 		return err
 	}
-	err = f.s.store.outdated(ctx, m.Key, rev, func(ids []rollupID) error {
+	left := outdated{metric: m, rev: rev, until: from}
+	if before.Basis != m.Basis {
+		left.until = time.Time{}
+	}
+	err = f.s.store.outdated(ctx, left, func(ids []rawID) error {
 		return f.move(ctx, f.cp.next(), write{remove: ids})
 	})
 	if err != nil {
 		return err
 	}
-	next := f.cp.next().with(folded{Key: m.Key, Version: m.Version, AsOf: now})
-	err = f.move(ctx, next, write{also: func(ctx context.Context) error {
+	err = f.move(ctx, f.cp.next().with(done), write{also: func(ctx context.Context) error {
 		fact := recounted{Version: m.Version, Events: events, Rows: rows}
 		return f.s.events.Append(ctx, eventFolded, ref.New(ref.Metric, m.Key), fact)
 	}})
@@ -50,33 +59,46 @@ type recounted struct {
 	Rows    int64 `bson:"rows"`
 }
 
-func (f *folder) recountAsOf(ctx context.Context, m Metric, at timestamp) (events, rows int64, err error) {
-	lot := rollups{}
+func (f *folder) recountAsOf(ctx context.Context, m *Metric, done folded, from time.Time) (events, rows int64, err error) {
+	open := rollups{}
 	minute := time.Time{}
-	commit := func() error {
+	// A rollup is written only when its time is over, for it replaces the one before.
+	commit := func(until time.Time) error {
+		lot := rollups{}
+		for k, c := range open {
+			if until.IsZero() || k.over(until) {
+				lot[k] = c
+			}
+		}
 		rows += int64(len(lot))
-		err := f.move(ctx, f.cp.next(), write{replace: lot})
-		clear(lot)
-		return err
+		if err := f.move(ctx, f.cp.next(), write{replace: lot}); err != nil {
+			return err
+		}
+		for k := range lot {
+			delete(open, k)
+		}
+		return nil
 	}
-	err = f.s.store.asOf(ctx, at, func(snapshot context.Context) error {
-		return f.s.store.eachEvent(snapshot, m.Event, func(e Event) error {
-			// A rollup may be written only when its minute is over, for it replaces the one before.
+	enough := recountLot
+	err = f.s.store.asOf(ctx, done.AsOf, func(snapshot context.Context) error {
+		return f.s.store.eachEvent(snapshot, m.Event, from, time.Time{}, nil, func(e Event) error {
 			if t := e.At.Truncate(time.Minute); !t.Equal(minute) {
 				minute = t
-				if len(lot) >= recountLot {
-					if err := commit(); err != nil {
+				if len(open) >= enough {
+					if err := commit(minute); err != nil {
 						return err
 					}
+					enough = len(open) + recountLot // what stays open does not count
 				}
 			}
-			events++
-			lot.observe(m, e)
+			if open.observe(m, &e, done, f.keys) {
+				events++
+			}
 			return nil
 		})
 	})
-	if err == nil && len(lot) > 0 {
-		err = commit()
+	if err == nil && len(open) > 0 {
+		err = commit(time.Time{})
 	}
 	return events, rows, err
 }

@@ -1,8 +1,11 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/fault"
@@ -12,103 +15,368 @@ import (
 const (
 	defaultTop = 10
 	maxTop     = 50
+	maxAverage = 100
+
+	// What one report may read.
+	maxReportRows   = 500_000
+	maxReportEvents = 2_000_000
 )
 
-// check refuses a query the metric cannot answer and gives its canonical form.
+var (
+	aggregates = []Aggregate{Count, Sum, Avg, Min, Max, Last, Rate, Unique, Quantile}
+	steps      = []Step{Minute, Hour, Day, Week, Month, Quarter, Year}
+	fills      = []Fill{FillNone, FillZero, FillNull, FillPrevious}
+	compares   = []Compare{CompareNone, ComparePeriod, CompareYear}
+)
+
+// check refuses a query the metric cannot answer and gives its canonical form: equal queries have one.
 //
 // Errors: BAD_USER_INPUT, DIMENSION_UNKNOWN, REPORT_RANGE.
 func (q Query) check(m Metric) (Query, error) {
-	switch q.Aggregate {
-	case Count:
-	case Sum, Avg, Min, Max:
-		if m.Value == "" {
-			return q, fault.ErrInput.On("input.aggregate").Saying("the metric only counts events: it has no value to aggregate")
-		}
-	default:
-		return q, fault.ErrInput.On("input.aggregate").Saying("there is no such aggregate")
+	q.WeekStart, q.Fill, q.Compare = cmp.Or(q.WeekStart, Monday), cmp.Or(q.Fill, FillNone), cmp.Or(q.Compare, CompareNone)
+	q.TimeZone = cmp.Or(q.TimeZone, "UTC")
+	if err := q.checkAggregate(m); err != nil {
+		return q, err
 	}
-	if q.Step != Minute && q.Step != Hour && q.Step != Day {
-		return q, fault.ErrInput.On("input.step").Saying("there is no such step")
+	bad := func(field, why string, args ...any) (Query, error) {
+		return q, fault.ErrInput.On("input."+field).Saying(why, args...)
 	}
-	if q.By != "" && !slices.Contains(m.Dimensions, q.By) {
+	cal, err := q.calendar()
+	switch {
+	case !slices.Contains(steps, q.Step):
+		return bad("step", "there is no such step")
+	case err != nil || q.TimeZone == "Local":
+		return bad("timeZone", "there is no such time zone")
+	case !slices.Contains(weekdays, q.WeekStart):
+		return bad("weekStart", "there is no such day")
+	case !slices.Contains(fills, q.Fill):
+		return bad("fill", "there is no such fill")
+	case !slices.Contains(compares, q.Compare):
+		return bad("compare", "there is no such time to compare with")
+	case q.MovingAverage != 0 && (q.MovingAverage < 2 || q.MovingAverage > maxAverage):
+		return bad("movingAverage", "a moving average is over 2 to %d buckets", maxAverage)
+	case q.Cumulative && (q.MovingAverage != 0 || q.Aggregate == Rate):
+		return bad("cumulative", "a cumulative report has no moving average, and no rate")
+	case q.By != "" && !slices.Contains(m.Dimensions, q.By):
 		return q, ErrDimension.On("input.by")
 	}
-	if q.Top == 0 {
-		q.Top = defaultTop
+	if err := checkFilters(q.Where, fault.ErrInput); err != nil {
+		return q, err
 	}
-	if q.Top < 1 || q.Top > maxTop {
-		return q, fault.ErrInput.On("input.top").Saying("top is between 1 and %d", maxTop)
+	if q.Top = cmp.Or(q.Top, defaultTop); q.Top < 1 || q.Top > maxTop {
+		return bad("top", "top is between 1 and %d", maxTop)
 	}
 	if q.By == "" {
-		q.Top = 0 // means nothing then: equal queries have one form
+		q.Top, q.Other = 0, false // mean nothing then
 	}
+	if q.Step != Week {
+		q.WeekStart = Monday
+	}
+	return q, q.checkRange(cal)
+}
+
+func (q Query) checkAggregate(m Metric) error {
+	bad := func(why string) error { return fault.ErrInput.On("input.aggregate").Saying("%s", why) }
+	switch q.Aggregate {
+	case Sum, Avg, Min, Max, Last:
+		if m.Value == "" {
+			return bad("the metric only counts events: it has no value to aggregate")
+		}
+	case Unique:
+		if m.Unique == "" {
+			return bad("the metric does not count what is unique")
+		}
+	case Quantile:
+		if !m.Quantiles {
+			return bad("the metric does not keep the distribution of a value")
+		}
+		if !(q.Quantile >= 0 && q.Quantile <= 1) {
+			return fault.ErrInput.On("input.quantile").Saying("a quantile is between 0 and 1")
+		}
+	case Count, Rate:
+	default:
+		return bad("there is no such aggregate")
+	}
+	if q.Aggregate != Quantile && q.Quantile != 0 {
+		return fault.ErrInput.On("input.quantile").Saying("only QUANTILE has one")
+	}
+	return nil
+}
+
+func (q Query) checkRange(cal calendar) error {
 	if q.Last != 0 {
 		if q.Last < 0 || q.Last > MaxBuckets || !q.From.IsZero() || !q.To.IsZero() {
-			return q, ErrRange.On("input.last")
+			return ErrRange.On("input.last")
 		}
-		return q, nil
+		return nil
 	}
-	from, to := q.window(time.Time{})
-	if q.From.IsZero() || q.To.IsZero() || !q.From.Before(q.To) || to.Sub(from) > MaxBuckets*q.Step.Duration() {
-		return q, ErrRange.On("input.from")
+	if q.From.IsZero() || q.To.IsZero() || !q.From.Before(q.To) || len(q.bounds(cal, time.Time{})) > MaxBuckets+1 {
+		return ErrRange.On("input.from")
 	}
-	return q, nil
+	return nil
 }
 
-// window is the range of whole buckets the query covers: those of Last end with the one that now is in.
-func (q Query) window(now time.Time) (from, to time.Time) {
-	d := q.Step.Duration() // hours and days of UTC: Truncate counts from a midnight
-	if q.Last > 0 {
-		to = now.UTC().Truncate(d).Add(d)
-		return to.Add(-time.Duration(q.Last) * d), to
-	}
-	from, to = q.From.UTC().Truncate(d), q.To.UTC().Truncate(d)
-	if to.Before(q.To) {
-		to = to.Add(d)
-	}
-	return from, to
+// key names the query: equal ones have equal keys.
+func (q Query) key() string {
+	var b strings.Builder
+	add := func(parts ...any) { keyParts(&b, parts) }
+	add(q.Metric, q.Aggregate, q.Quantile, q.Step, q.TimeZone, q.WeekStart, q.Last, q.From.UnixMilli(), q.To.UnixMilli(),
+		q.By, q.Top, q.Other, q.Fill, q.Compare, q.MovingAverage, q.Cumulative)
+	return b.String() + filtersKey(q.Where)
 }
 
-// Report computes a report from the rollups by the minute. Cost: 2 reads, 3 with a breakdown; each reads the rollups
-// of the range, one for each minute and value of the dimension, within the deadline of ctx.
+func filtersKey(filters []DimFilter) string {
+	var b strings.Builder
+	for _, f := range filters {
+		keyParts(&b, []any{f.Dim, f.Not, len(f.In)})
+		for _, v := range f.In {
+			keyParts(&b, []any{v})
+		}
+	}
+	return b.String()
+}
+
+// plan is how a report is made.
+type plan struct {
+	q      Query
+	m      Metric
+	grid   *grid
+	res    resolution  // of the rollups; empty: from the events
+	whole  bool        // the rollups are all there
+	rows   slice       // with res
+	except []string    // with res: keys not to be counted
+	alts   []DimFilter // any of these must hold too: what the viewer may see; only without res
+	since  time.Time   // events of before are not there
+}
+
+// plan finds what a checked query can be answered from: the coarsest rollups that no bucket cuts, that are kept, and that
+// tell apart what the filters do; else the events.
 //
-// Errors: FORBIDDEN, METRIC_UNKNOWN, DIMENSION_UNKNOWN, REPORT_RANGE, BAD_USER_INPUT.
-func (s *Service) Report(ctx context.Context, q Query) (Report, error) {
-	if err := s.authz.Require(ctx, PermView, ref.New(ref.Metric, q.Metric)); err != nil {
-		return Report{}, err
+// Errors: REPORT_UNAVAILABLE.
+func (s *Service) plan(ctx context.Context, m Metric, q Query, alts []DimFilter, now time.Time) (plan, *time.Time, error) {
+	cal, err := q.calendar()
+	if err != nil {
+		return plan{}, nil, err // it has been checked
 	}
-	m, err := s.metric(ctx, q.Metric)
+	p := plan{q: q, m: m, grid: newGrid(&q, cal, now), alts: alts}
+	cp, err := s.store.checkpoint(ctx)
+	if err != nil {
+		return plan{}, nil, err
+	}
+	done, whole := cp.of(m)
+	if !whole {
+		done, _ = cp.entry(m.Key)
+	}
+	p.whole, p.since = whole, cp.eventsSince(m.Event)
+	dim, keys, not, ok := q.oneDimension()
+	if ok && len(keys) > 0 {
+		if ok, err = s.ownRollups(ctx, m, dim, keys); err != nil {
+			return plan{}, nil, err
+		}
+	}
+	if ok && len(alts) == 0 {
+		first := p.grid.first().UnixMilli()
+		for _, r := range slices.Backward(resolutions[:]) {
+			if r.divides(p.grid.all()) && done.since(r) <= first {
+				p.res = r
+				p.rows = slice{metric: m.Key, res: r, dim: dim, keys: keys, not: not, sketch: q.Aggregate == Unique || q.Aggregate == Quantile}
+				break
+			}
+		}
+	}
+	if p.res == "" && p.since.After(p.grid.first()) {
+		return plan{}, nil, ErrGone.With("since", p.since)
+	}
+	return p, cp.Through, nil
+}
+
+// oneDimension is the dimension whose rollups tell all filters and the breakdown apart, and the values to take or, with
+// not, to leave out; nil for all. ok is false when there are two.
+func (q Query) oneDimension() (dim string, keys []string, not, ok bool) {
+	dim = q.By
+	for _, f := range q.Where {
+		switch {
+		case dim == "":
+			dim = f.Dim
+		case dim != f.Dim:
+			return "", nil, false, false
+		}
+	}
+	switch len(q.Where) {
+	case 0:
+		return dim, nil, false, true
+	case 1:
+		f := q.Where[0]
+		// Rollups by a dimension have no events without it, which a negated filter lets pass.
+		return dim, f.In, f.Not, !f.Not || q.By == dim
+	}
+	return "", nil, false, false
+}
+
+// ownRollups reports whether rollups tell these values of a dimension from all others.
+func (s *Service) ownRollups(ctx context.Context, m Metric, dim string, keys []string) (bool, error) {
+	if !slices.Contains(m.Dimensions, dim) || slices.Contains(keys, Other) {
+		return false, nil
+	}
+	set, err := s.store.keySet(ctx, m.Key, dim)
+	if err != nil || len(set.Keys) < m.MaxKeys {
+		return err == nil, err
+	}
+	return !slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(set.Keys, k) }), nil
+}
+
+// Report computes a report, from rollups wherever they suffice; see [Report.Source]. Cost: 2 reads, 3 with a breakdown,
+// one more with filters; they read the rollups of the range, one for each of their widths and each value of the dimension, within
+// the deadline of ctx. From the events: 2 reads and all events of the range.
+//
+// Errors: FORBIDDEN, METRIC_UNKNOWN, DIMENSION_UNKNOWN, REPORT_RANGE, REPORT_TOO_LARGE, REPORT_UNAVAILABLE, BAD_USER_INPUT.
+func (s *Service) Report(ctx context.Context, q Query) (Report, error) {
+	m, q, alts, err := s.ask(ctx, q)
 	if err != nil {
 		return Report{}, err
 	}
+	return s.report(ctx, m, q, alts)
+}
+
+// ask checks a query, and who asks.
+func (s *Service) ask(ctx context.Context, q Query) (Metric, Query, []DimFilter, error) {
+	rows, err := s.visible(ctx, q.Metric)
+	if err != nil {
+		return Metric{}, q, nil, err
+	}
+	m, err := s.metric(ctx, q.Metric)
+	if err != nil {
+		return Metric{}, q, nil, err
+	}
 	if q, err = q.check(m); err != nil {
+		return Metric{}, q, nil, err
+	}
+	if len(rows) == 1 { // one more filter, and perhaps one that rollups know
+		q.Where, rows = append(slices.Clone(q.Where), rows...), nil
+	}
+	return m, q, rows, nil
+}
+
+// report computes a checked query.
+func (s *Service) report(ctx context.Context, m Metric, q Query, alts []DimFilter) (Report, error) {
+	p, through, err := s.plan(ctx, m, q, alts, s.now()) // reads the checkpoint first: the numbers then hold at least that
+	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Query: q, Source: Rollup1m}
-	r.From, r.To = q.window(s.now())
-	if r.Exact, r.Through, err = s.folded(ctx, m); err != nil { // first: the numbers then hold at least that
+	var r Report
+	if p.res == "" {
+		r, err = s.fromEvents(ctx, p)
+	} else {
+		r, err = s.fromRollups(ctx, p)
+	}
+	if err != nil {
 		return Report{}, err
 	}
-	var keys []string
-	if q.By != "" {
-		if keys, err = s.store.top(ctx, q, r.From, r.To); err != nil {
-			return Report{}, err
-		}
-	}
-	if r.Points, err = s.store.cells(ctx, q, r.From, r.To, keys); err != nil {
-		return Report{}, err
+	if p.res == "" {
+		now := s.now()
+		r.Through = &now
+	} else if p.whole {
+		r.Through = through
 	}
 	return r, nil
 }
 
-// folded tells whether the rollups of a metric are whole, and up to when.
-func (s *Service) folded(ctx context.Context, m Metric) (whole bool, through *time.Time, err error) {
-	cp, err := s.store.checkpoint(ctx)
+func (s *Service) fromRollups(ctx context.Context, p plan) (Report, error) {
+	t := newTable(p.grid)
+	var shown []string
+	if p.q.By != "" {
+		of := p.rows
+		of.from, of.to = p.grid.from(), p.grid.to()
+		var err error
+		if shown, err = s.store.top(ctx, of, p.q.Top); err != nil {
+			return Report{}, err
+		}
+		if !p.q.Other && !p.rows.not {
+			p.rows.keys = shown
+		}
+	}
+	left := maxReportRows
+	for _, span := range p.grid.spans() {
+		of := p.rows
+		of.from, of.to = span[0], span[1]
+		err := s.store.eachRollup(ctx, of, left, func(d rollupDoc) error {
+			left--
+			c, err := d.Cell.cell()
+			if err != nil {
+				return err
+			}
+			t.add(d.ID.At, p.q.group(d.ID.Key), c)
+			return nil
+		})
+		if err != nil {
+			return Report{}, err
+		}
+	}
+	return t.report(&p.q, shown, p.res.source(), p.whole), nil
+}
+
+// group is the key in the report under which a value of the dimension is counted.
+func (q *Query) group(key string) string {
+	if q.By == "" {
+		return ""
+	}
+	return key
+}
+
+// errBudget ends the reading of events.
+var errBudget = errors.New("analytics: the budget is spent")
+
+func (s *Service) fromEvents(ctx context.Context, p plan) (Report, error) {
+	t := newTable(p.grid)
+	where := slices.Concat(p.m.Where, p.q.Where)
+	left := maxReportEvents
+	for _, span := range p.grid.spans() {
+		err := s.store.eachEvent(ctx, p.m.Event, span[0], span[1], where, func(e Event) error {
+			if left--; left < 0 {
+				return errBudget
+			}
+			key, ok := e.Dims[p.q.By]
+			if p.q.By != "" && !ok || !anyAllows(p.alts, e.Dims) {
+				return nil
+			}
+			v := sample{at: e.At.UnixMilli(), spread: p.q.Aggregate == Quantile}
+			if p.q.Aggregate == Unique {
+				v.unique = p.m.unique(&e)
+			}
+			v.value, v.measured = e.Values[p.m.Value]
+			t.observe(e.At, key, v)
+			return nil
+		})
+		if errors.Is(err, errBudget) {
+			return Report{}, ErrTooLarge.With("limit", maxReportEvents)
+		}
+		if err != nil {
+			return Report{}, err
+		}
+	}
+	return t.report(&p.q, t.top(p.q.Top), Events, true), nil
+}
+
+// anyAllows reports whether the dimensions pass one of the filters, or there is none.
+func anyAllows(alts []DimFilter, dims map[string]string) bool {
+	return len(alts) == 0 || slices.ContainsFunc(alts, func(f DimFilter) bool { return allows([]DimFilter{f}, dims) })
+}
+
+// visible is what of a metric the caller may see: all of it if there is no filter, else the rows that pass one of them.
+//
+// Errors: FORBIDDEN.
+func (s *Service) visible(ctx context.Context, metric string) ([]DimFilter, error) {
+	refused := s.authz.Require(ctx, PermView, ref.New(ref.Metric, metric))
+	if refused == nil {
+		return nil, nil
+	}
+	sc, err := s.authz.Scope(ctx, PermRows, ref.Metric)
 	if err != nil {
-		return false, nil, err
+		return nil, err
 	}
-	if _, ok := cp.of(m); !ok {
-		return false, nil, nil
+	rows := rowFilters(sc, metric)
+	if len(rows) == 0 {
+		return nil, refused
 	}
-	return true, cp.Through, nil
+	return rows, nil
 }

@@ -39,7 +39,18 @@ func TestQueryIsChecked(t *testing.T) {
 		{"all of time", ranged(time.Unix(0, 0), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), Day), ErrRange},
 		{"no aggregate", Query{Step: Day, Last: 1}, fault.ErrInput},
 		{"no step", Query{Aggregate: Count, Last: 1}, fault.ErrInput},
-		{"odd step", Query{Aggregate: Count, Step: "WEEK", Last: 1}, fault.ErrInput},
+		{"odd step", Query{Aggregate: Count, Step: "FORTNIGHT", Last: 1}, fault.ErrInput},
+		{"no such zone", Query{Aggregate: Count, Step: Day, Last: 1, TimeZone: "Mars/Olympus"}, fault.ErrInput},
+		{"the zone of the server", Query{Aggregate: Count, Step: Day, Last: 1, TimeZone: "Local"}, fault.ErrInput},
+		{"no such day", Query{Aggregate: Count, Step: Week, Last: 1, WeekStart: "FUNDAY"}, fault.ErrInput},
+		{"no such fill", Query{Aggregate: Count, Step: Day, Last: 1, Fill: "LINEAR"}, fault.ErrInput},
+		{"nothing to compare with", Query{Aggregate: Count, Step: Day, Last: 1, Compare: "TOMORROW"}, fault.ErrInput},
+		{"an average of one", Query{Aggregate: Count, Step: Day, Last: 1, MovingAverage: 1}, fault.ErrInput},
+		{"a cumulative rate", Query{Aggregate: Rate, Step: Day, Last: 1, Cumulative: true}, fault.ErrInput},
+		{"uniques of none", Query{Aggregate: Unique, Step: Day, Last: 1}, fault.ErrInput},
+		{"quantiles of none", Query{Aggregate: Quantile, Quantile: 0.5, Step: Day, Last: 1}, fault.ErrInput},
+		{"a quantile of a count", Query{Aggregate: Count, Quantile: 0.5, Step: Day, Last: 1}, fault.ErrInput},
+		{"a filter without values", Query{Aggregate: Count, Step: Day, Last: 1, Where: []DimFilter{{Dim: "d"}}}, fault.ErrInput},
 		{"top too many", Query{Aggregate: Count, Step: Day, Last: 1, By: "d", Top: 51}, fault.ErrInput},
 		{"top negative", Query{Aggregate: Count, Step: Day, Last: 1, Top: -1}, fault.ErrInput},
 		{"unknown dimension", Query{Aggregate: Count, Step: Day, Last: 1, By: "e"}, ErrDimension},
@@ -58,6 +69,16 @@ func TestQueryIsChecked(t *testing.T) {
 	if total.Top != 0 || byD.Top != 10 {
 		t.Errorf("top of a total = %d, of a breakdown = %d; want 0 and the default 10", total.Top, byD.Top)
 	}
+}
+
+func window(t testing.TB, q Query, now time.Time) (from, to time.Time) {
+	t.Helper()
+	cal, err := q.calendar()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGrid(&q, cal, now)
+	return g.from(), g.to()
 }
 
 func TestWindow(t *testing.T) {
@@ -81,12 +102,12 @@ func TestWindow(t *testing.T) {
 		{Query{Step: Hour, From: at("2026-01-01T10:20:30"), To: at("2026-01-01T12:00:01")}, "2026-01-01T10:00:00", "2026-01-01T13:00:00"},
 		{Query{Step: Day, From: at("2026-01-01T23:00:00").In(time.FixedZone("", -7200)), To: at("2026-01-01T23:30:00")}, "2026-01-01T00:00:00", "2026-01-02T00:00:00"},
 	} {
-		from, to := tc.q.window(t0)
+		from, to := window(t, tc.q, t0)
 		if !from.Equal(at(tc.from)) || !to.Equal(at(tc.to)) {
 			t.Errorf("window of %+v = %v to %v, want %s to %s", tc.q, from, to, tc.from, tc.to)
 		}
 	}
-	if from, to := (Query{Step: Minute, Last: 1}).window(at("2026-01-02T03:04:00")); !from.Equal(at("2026-01-02T03:04:00")) || !to.Equal(at("2026-01-02T03:05:00")) {
+	if from, to := window(t, Query{Step: Minute, Last: 1}, at("2026-01-02T03:04:00")); !from.Equal(at("2026-01-02T03:04:00")) || !to.Equal(at("2026-01-02T03:05:00")) {
 		t.Errorf("window at the begin of a minute = %v to %v, want that minute", from, to)
 	}
 }
@@ -136,7 +157,7 @@ func TestReport(t *testing.T) {
 		if got := strings.Join(texts(r.Points), ", "); err != nil || got != tc.want {
 			t.Errorf("%+v\n got %s, %v\nwant %s", tc.q, got, err, tc.want)
 		}
-		if r.Points == nil || r.Source != Rollup1m || !r.Exact || r.Through == nil {
+		if r.Points == nil || r.Source != sourceOf(tc.q.Step) || !r.Exact || r.Through == nil {
 			t.Errorf("%+v: %+v is incomplete", tc.q, r)
 		}
 	}
@@ -153,6 +174,16 @@ func TestReport(t *testing.T) {
 			t.Errorf("Report(%+v) = %v, want %v", tc.q, err, tc.err)
 		}
 	}
+}
+
+func sourceOf(s Step) Source {
+	switch s {
+	case Minute:
+		return Rollup1m
+	case Hour:
+		return Rollup1h
+	}
+	return Rollup1d
 }
 
 // While rollups are computed anew a report must not claim to be exact.

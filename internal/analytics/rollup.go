@@ -1,77 +1,47 @@
 package analytics
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// cell holds the counters of some events.
-type cell struct {
-	n, c          int64   // events; events that carry the value
-	sum, min, max float64 // of the value; without meaning while c is 0
-}
-
-// observe counts one event.
-func (c *cell) observe(value float64, measured bool) {
-	c.n++
-	if measured {
-		c.add(cell{c: 1, sum: value, min: value, max: value})
-	}
-}
-
-// add counts the events of o too.
-func (c *cell) add(o cell) {
-	if o.c > 0 {
-		if c.c == 0 {
-			c.min, c.max = o.min, o.max
-		}
-		c.min, c.max = min(c.min, o.min), max(c.max, o.max)
-	}
-	c.n, c.c, c.sum = c.n+o.n, c.c+o.c, c.sum+o.sum
-}
-
-// point is the cell as one number of a report.
-func (c cell) point(at time.Time, key string, agg Aggregate) Point {
-	p := Point{At: at, Key: key, Count: c.n}
-	v := float64(c.n)
-	if agg != Count {
-		if c.c == 0 {
-			return p
-		}
-		switch agg {
-		case Sum:
-			v = c.sum
-		case Avg:
-			v = c.sum / float64(c.c)
-		case Min:
-			v = c.min
-		case Max:
-			v = c.max
-		case Count:
-		}
-	}
-	p.Value = &v
-	return p
-}
-
-// rollupKey names a rollup: the events of a metric in one minute, all of them or those with one value of a dimension.
+// rollupKey names a rollup: the events of a metric in one minute, hour or day of UTC, all of them or those with one value
+// of a dimension.
 type rollupKey struct {
 	metric string
+	res    resolution
 	dim    string // empty for the total
-	at     int64  // begin of the minute, unix ms
+	at     int64  // begin, unix ms
 	key    string // value of the dimension
 }
+
+// over reports whether its time is over at t.
+func (k rollupKey) over(t time.Time) bool { return k.at+k.res.width().Milliseconds() <= t.UnixMilli() }
 
 // rollups are cells in memory, by what they count.
 type rollups map[rollupKey]*cell
 
-// observe counts an event for a metric.
-func (r rollups) observe(m Metric, e Event) {
-	value, measured := e.Values[m.Value] // no value has the empty name
-	at := e.At.Truncate(time.Minute).UnixMilli()
-	r.cell(rollupKey{metric: m.Key, at: at}).observe(value, measured)
-	for _, d := range m.Dimensions {
-		if key, ok := e.Dims[d]; ok {
-			r.cell(rollupKey{metric: m.Key, dim: d, at: at, key: key}).observe(value, measured)
+// observe counts an event for a metric, in the resolutions that are still kept for its time. It reports false when the
+// event is none of the metric's.
+func (r rollups) observe(m *Metric, e *Event, kept folded, keys keySets) bool {
+	if !allows(m.Where, e.Dims) {
+		return false
+	}
+	s := sample{at: e.At.UnixMilli(), unique: m.unique(e), spread: m.Quantiles}
+	s.value, s.measured = e.Values[m.Value] // no value has the empty name
+	for _, res := range resolutions {
+		at := res.start(e.At)
+		if at < kept.since(res) {
+			continue
+		}
+		r.cell(rollupKey{metric: m.Key, res: res, at: at}).observe(s)
+		for _, d := range m.Dimensions {
+			if v, ok := e.Dims[d]; ok {
+				r.cell(rollupKey{metric: m.Key, res: res, dim: d, at: at, key: keys.admit(m, d, v)}).observe(s)
+			}
 		}
 	}
+	return true
 }
 
 func (r rollups) cell(k rollupKey) *cell {
@@ -81,4 +51,71 @@ func (r rollups) cell(k rollupKey) *cell {
 		r[k] = c
 	}
 	return c
+}
+
+// unique is what of the event is counted once.
+func (m *Metric) unique(e *Event) []byte {
+	var v string
+	switch m.Unique {
+	case "":
+	case UniqueActor:
+		v = e.Actor
+	case UniqueSession:
+		v = e.Session
+	case UniqueUser:
+		v = e.User
+	default:
+		v = e.Dims[m.Unique]
+	}
+	if v == "" {
+		return nil
+	}
+	return []byte(v)
+}
+
+// What else than a dimension can be counted once.
+const (
+	UniqueActor   = "actor"
+	UniqueSession = "session"
+	UniqueUser    = "user"
+)
+
+// allows reports whether the dimensions pass all filters.
+func allows(where []DimFilter, dims map[string]string) bool {
+	return !slices.ContainsFunc(where, func(f DimFilter) bool {
+		v, ok := dims[f.Dim]
+		return (ok && slices.Contains(f.In, v)) == f.Not
+	})
+}
+
+// keySets are the values of dimensions that have rollups of their own: the first ones that came, up to MaxKeys. They are
+// stored with the rollups, so that whoever folds or recounts next gives every event the same place.
+type keySets map[keySetID]*keySet
+
+type keySetID struct{ metric, dim string }
+
+type keySet struct {
+	basis   int64
+	has     map[string]struct{}
+	fresh   []string // since it was stored
+	renewed bool     // what is stored is of another basis, and is to be replaced
+}
+
+// admit gives the key under which a value is counted.
+func (s keySets) admit(m *Metric, dim, value string) string {
+	id := keySetID{m.Key, dim}
+	set := s[id]
+	if set == nil || set.basis != m.Basis {
+		set = &keySet{basis: m.Basis, has: map[string]struct{}{}, renewed: true}
+		s[id] = set
+	}
+	if _, ok := set.has[value]; ok {
+		return value
+	}
+	if len(set.has) >= m.MaxKeys || value == Other {
+		return Other
+	}
+	set.has[value] = struct{}{}
+	set.fresh = append(set.fresh, value)
+	return value
 }

@@ -27,6 +27,7 @@ type Config struct {
 	FlushRows  int           // rollups one commit changes at most, give or take one event, default 5,000
 	LeaseTTL   time.Duration // a folder that died is replaced after this time, default 5 s
 	IdleEvery  time.Duration // how often a folder without work notes its place in the stream, default 10 s
+	PruneEvery time.Duration // how often the folder lets go what is too old, default 10 minutes
 	Log        *slog.Logger  // what the folder does; nil discards it
 }
 
@@ -42,6 +43,9 @@ func (c Config) filled() Config {
 	}
 	if c.IdleEvery == 0 {
 		c.IdleEvery = 10 * time.Second
+	}
+	if c.PruneEvery == 0 {
+		c.PruneEvery = 10 * time.Minute
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -73,11 +73,15 @@ func (m *mongoStore) metric(ctx context.Context, key string) (Metric, error) {
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return v, ErrMetric
 	}
-	return v, err
+	return v.filled(), err
 }
 
 func (m *mongoStore) allMetrics(ctx context.Context) ([]Metric, error) {
-	return store.Find[Metric](ctx, m.metrics, bson.D{})
+	all, err := store.Find[Metric](ctx, m.metrics, bson.D{})
+	for i, v := range all {
+		all[i] = v.filled()
+	}
+	return all, err
 }
 
 // putMetric writes a definition over the one before. Two who do it at once meet in a write conflict of their transactions.

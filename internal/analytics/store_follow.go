@@ -28,7 +28,7 @@ func (s *Service) Follower(publish func(topic string, change any)) event.Followe
 				s.cfg.Log.ErrorContext(ctx, "rollup_unreadable", "error", err.Error())
 				return
 			}
-			publish(topicRollups(rc.Metric, rc.Dim), rc)
+			publish(topicRollups(slice{metric: rc.Metric, res: rc.res, dim: rc.Dim}), rc)
 		},
 		OnLost: func(context.Context) { s.metrics.forget() },
 	}
@@ -36,11 +36,11 @@ func (s *Service) Follower(publish func(topic string, change any)) event.Followe
 
 // change is the whole rollup as a change.
 func (d rollupDoc) change() RollupChange {
-	c := RollupChange{
-		Metric: d.ID.Metric, Dim: d.ID.Dim, Key: d.ID.Key, At: d.ID.At.UTC(), Rev: d.Rev, Through: d.Through,
-		whole: true, n: &d.Cell.N, c: &d.Cell.C, sum: &d.Cell.Sum, min: d.Cell.Min, max: d.Cell.Max,
+	return RollupChange{
+		Metric: d.ID.Metric, res: d.ID.Res, Dim: d.ID.Dim, Key: d.ID.Key, At: d.ID.At.UTC(), Rev: d.Rev, Through: d.Through,
+		whole: true, n: &d.Cell.N, c: &d.Cell.C, sum: &d.Cell.Sum, min: d.Cell.Min, max: d.Cell.Max, last: d.Cell.Last,
+		uniques: d.Cell.Uniques, spread: d.Cell.Spread,
 	}
-	return c
 }
 
 // rollupChange reads a change of the collection.
@@ -54,17 +54,21 @@ func rollupChange(c event.Change) (RollupChange, error) {
 	if err := c.Key.Unmarshal(&id); err != nil {
 		return RollupChange{}, err
 	}
-	rc := RollupChange{Metric: id.Metric, Dim: id.Dim, Key: id.Key, At: id.At.UTC(), removed: c.Op == "delete"}
+	rc := RollupChange{Metric: id.Metric, res: id.Res, Dim: id.Dim, Key: id.Key, At: id.At.UTC(), removed: c.Op == "delete"}
 	if rc.removed {
 		return rc, nil
 	}
 	var u struct {
 		N, C          *int64
 		Sum, Min, Max *float64
+		Last          *lastDoc
+		Uniques       []byte `bson:"uniq"`
+		Spread        []byte `bson:"dd"`
 		Rev           int64
 		Through       *time.Time
 	}
 	err := bson.Unmarshal(c.Updated, &u)
-	rc.n, rc.c, rc.sum, rc.min, rc.max, rc.Rev, rc.Through = u.N, u.C, u.Sum, u.Min, u.Max, u.Rev, u.Through
+	rc.n, rc.c, rc.sum, rc.min, rc.max, rc.last, rc.Rev, rc.Through = u.N, u.C, u.Sum, u.Min, u.Max, u.Last, u.Rev, u.Through
+	rc.uniques, rc.spread = u.Uniques, u.Spread
 	return rc, err
 }

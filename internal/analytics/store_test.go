@@ -21,7 +21,7 @@ func TestBetweenIsExact(t *testing.T) {
 	w := newWorld(t)
 	minute := t0.Truncate(time.Minute)
 	at := func(metric, dim string, minutes int, key string) rollupDoc {
-		k := rollupKey{metric: metric, dim: dim, at: minute.Add(time.Duration(minutes) * time.Minute).UnixMilli(), key: key}
+		k := rollupKey{metric: metric, res: byHour, dim: dim, at: minute.Add(time.Duration(minutes) * time.Minute).UnixMilli(), key: key}
 		return rollupDoc{ID: k.id(), Cell: cellDoc{N: 1}}
 	}
 	storetest.Insert(
@@ -45,7 +45,7 @@ func TestBetweenIsExact(t *testing.T) {
 		if tc.to != 99 {
 			to = minute.Add(time.Duration(tc.to) * time.Minute)
 		}
-		docs, err := store.Find[rollupDoc](t.Context(), w.store.rollups, between("m", tc.dim, minute.Add(time.Duration(tc.from)*time.Minute), to))
+		docs, err := store.Find[rollupDoc](t.Context(), w.store.rollups, between("m", byHour, tc.dim, minute.Add(time.Duration(tc.from)*time.Minute), to))
 		var got []string
 		for _, d := range docs {
 			got = append(got, fmt.Sprintf("%d:%s", int(d.ID.At.Sub(minute).Minutes()), d.ID.Key))
@@ -62,8 +62,8 @@ func TestQueriesUseAnIndex(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, command := range map[string]bson.D{
-		"report": {{Key: "find", Value: rollupsCollection}, {Key: "filter", Value: between("m", "d", t0, t0.Add(time.Hour))}},
-		"live":   {{Key: "find", Value: rollupsCollection}, {Key: "filter", Value: between("m", "d", t0, time.Time{})}},
+		"report": {{Key: "find", Value: rollupsCollection}, {Key: "filter", Value: between("m", byHour, "d", t0, t0.Add(time.Hour))}},
+		"live":   {{Key: "find", Value: rollupsCollection}, {Key: "filter", Value: between("m", byHour, "d", t0, time.Time{})}},
 		"recount": {
 			{Key: "find", Value: eventsCollection},
 			{Key: "filter", Value: bson.D{store.Eq("name", "flight")}},
@@ -131,16 +131,23 @@ func TestCellSurvivesTheStore(t *testing.T) {
 	t.Parallel()
 	for _, c := range []cell{
 		{n: 1},
-		{n: 2, c: 1, sum: 0, min: 0, max: 0}, // a zero is a number, not nothing
-		{n: 3, c: 3, sum: -1.5, min: -2, max: 0},
+		{n: 2, c: 1, sum: 0, min: 0, max: 0, lastAt: 5}, // a zero is a number, not nothing
+		{n: 3, c: 3, sum: -1.5, min: -2, max: 0, lastAt: 1_700_000_000_123, last: -2},
 	} {
-		raw, err := bson.Marshal(rollupDoc{Cell: c.doc()})
+		doc, err := c.doc()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := bson.Marshal(rollupDoc{Cell: doc})
 		if err != nil {
 			t.Fatal(err)
 		}
 		d, err := store.Decode[rollupDoc](raw)
-		if err != nil || d.Cell.cell() != c {
-			t.Errorf("%+v came back as %+v, %v", c, d.Cell.cell(), err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d.Cell.cell(); err != nil || got != c {
+			t.Errorf("%+v came back as %+v, %v", c, got, err)
 		}
 		if _, err := bson.Raw(raw).LookupErr("min"); (err == nil) != (c.c > 0) {
 			t.Errorf("%+v: min is stored %v, want it only with a value: the server's $min would take it", c, err == nil)
@@ -171,7 +178,7 @@ func TestZeroIsALeastValue(t *testing.T) {
 
 func TestRollupChangeOfEveryKind(t *testing.T) {
 	t.Parallel()
-	k := rollupKey{metric: "m", dim: "d", at: t0.Truncate(time.Minute).UnixMilli(), key: "a"}
+	k := rollupKey{metric: "m", res: byDay, dim: "d", at: t0.Truncate(time.Minute).UnixMilli(), key: "a"}
 	raw := func(v any) bson.Raw {
 		b, err := bson.Marshal(v)
 		if err != nil {
@@ -180,7 +187,11 @@ func TestRollupChangeOfEveryKind(t *testing.T) {
 		return b
 	}
 	id := bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw(k.id())}
-	whole := raw(rollupDoc{ID: k.id(), Cell: cell{n: 3, c: 1, sum: 2, min: 2, max: 2}.doc(), Rev: 7, Through: &t0})
+	doc, err := cell{n: 3, c: 1, sum: 2, min: 2, max: 2, lastAt: 5, last: 2}.doc()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := raw(rollupDoc{ID: k.id(), Cell: doc, Rev: 7, Through: &t0})
 	for _, tc := range []struct {
 		name   string
 		c      event.Change
@@ -188,8 +199,8 @@ func TestRollupChangeOfEveryKind(t *testing.T) {
 		want   cell
 		rev    int64
 	}{
-		{"insert", event.Change{Op: "insert", Key: id, Doc: whole}, cell{}, cell{n: 3, c: 1, sum: 2, min: 2, max: 2}, 7},
-		{"replace", event.Change{Op: "replace", Key: id, Doc: whole}, cell{n: 9, c: 9, min: -1}, cell{n: 3, c: 1, sum: 2, min: 2, max: 2}, 7},
+		{"insert", event.Change{Op: "insert", Key: id, Doc: whole}, cell{}, cell{n: 3, c: 1, sum: 2, min: 2, max: 2, lastAt: 5, last: 2}, 7},
+		{"replace", event.Change{Op: "replace", Key: id, Doc: whole}, cell{n: 9, c: 9, min: -1}, cell{n: 3, c: 1, sum: 2, min: 2, max: 2, lastAt: 5, last: 2}, 7},
 		{
 			"update",
 			event.Change{Op: "update", Key: id, Updated: raw(bson.D{{Key: "n", Value: 4}, {Key: "max", Value: 8.0}, {Key: "rev", Value: 9}})},
@@ -206,10 +217,11 @@ func TestRollupChangeOfEveryKind(t *testing.T) {
 		},
 	} {
 		got, err := rollupChange(tc.c)
-		if err != nil || got.onto(tc.before) != tc.want || got.Rev != tc.rev || got.removed {
+		after, bad := got.onto(tc.before, true)
+		if err != nil || bad != nil || after != tc.want || got.Rev != tc.rev || got.removed {
 			t.Errorf("%s: %+v, %v; want %+v at rev %d", tc.name, got, err, tc.want, tc.rev)
 		}
-		if got.Metric != "m" || got.Dim != "d" || got.Key != "a" || got.At.UnixMilli() != k.at {
+		if got.res != byDay || got.Metric != "m" || got.Dim != "d" || got.Key != "a" || got.At.UnixMilli() != k.at {
 			t.Errorf("%s: of %+v, want %+v", tc.name, got, k)
 		}
 	}

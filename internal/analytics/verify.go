@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/clock"
@@ -20,10 +21,12 @@ type Verification struct {
 // Difference is a rollup that is not what its events say.
 type Difference struct {
 	Metric, Dim, Key string
+	Rollup           Source // its width
 	At               time.Time
 	Stored, Counted  int64   // events; 0 where there is no rollup, or no event
 	StoredSum        float64 // of the value
 	CountedSum       float64
+	Sketch           bool // only a sketch differs
 }
 
 const maxDifferences = 100
@@ -86,7 +89,9 @@ func (s *Service) Verify(ctx context.Context) (Verification, error) {
 				at = done.AsOf
 			}
 			v.Metrics++
-			err := s.store.asOf(ctx, at, func(events context.Context) error { return s.verify(rows, events, m, &v) })
+			err := s.store.asOf(ctx, at, func(events context.Context) error {
+				return (&verifier{s: s, m: &m, done: done, since: cp.eventsSince(m.Event), v: &v}).run(rows, events)
+			})
 			if err != nil {
 				return err
 			}
@@ -96,37 +101,124 @@ func (s *Service) Verify(ctx context.Context) (Verification, error) {
 	return v, err
 }
 
-// verify compares one metric. Both sides come in the same order, so neither is ever whole in memory.
-func (s *Service) verify(rows, events context.Context, m Metric, v *Verification) error {
-	for _, dim := range append([]string{""}, m.Dimensions...) {
-		stored, err := s.store.stored(rows, m, dim)
+// verifier compares one metric.
+type verifier struct {
+	s     *Service
+	m     *Metric
+	done  folded
+	since time.Time // events of before are not there
+	v     *Verification
+}
+
+func (f *verifier) run(rows, events context.Context) error {
+	for _, dim := range append([]string{""}, f.m.Dimensions...) {
+		own, err := f.s.store.keySet(rows, f.m.Key, dim)
 		if err != nil {
 			return err
 		}
-		counted, err := s.store.counted(events, m, dim)
-		if err != nil {
-			stored.close(rows)
-			return err
+		if len(own.Keys) < f.m.MaxKeys {
+			own.Keys = nil
 		}
-		err = compare(rows, events, stored, counted, func(k rollupKey, a, b cell) {
-			v.Rollups++
-			if same(a, b) {
-				return
+		for _, res := range resolutions {
+			if err := f.counters(rows, events, side{of: f.m, res: res, dim: dim, since: f.from(res), own: own.Keys}); err != nil {
+				return err
 			}
-			if v.Differing++; len(v.Differences) < maxDifferences {
-				v.Differences = append(v.Differences, Difference{
-					Metric: m.Key, Dim: dim, Key: k.key, At: time.UnixMilli(k.at).UTC(),
-					Stored: a.n, Counted: b.n, StoredSum: a.sum, CountedSum: b.sum,
-				})
-			}
-		})
-		stored.close(rows)
-		counted.close(events)
-		if err != nil {
-			return err
 		}
 	}
-	return nil
+	if f.m.Unique == "" && !f.m.Quantiles {
+		return nil
+	}
+	return f.sketches(rows, events)
+}
+
+// from is the begin of the rollups of a resolution that can be recounted.
+func (f *verifier) from(res resolution) time.Time {
+	t := f.since
+	if res != byDay {
+		if kept := time.UnixMilli(f.done.since(res)).UTC(); kept.After(t) {
+			t = kept
+		}
+	}
+	return t
+}
+
+// counters compares what is exact. Both sides come in the same order, so neither is ever whole in memory.
+func (f *verifier) counters(rows, events context.Context, s side) error {
+	stored, err := f.s.store.stored(rows, s)
+	if err != nil {
+		return err
+	}
+	defer stored.close(rows)
+	counted, err := f.s.store.counted(events, s)
+	if err != nil {
+		return err
+	}
+	defer counted.close(events)
+	return compare(rows, events, stored, counted, func(k rollupKey, a, b cell) {
+		f.v.Rollups++
+		if !same(a, b) {
+			f.differ(k, a, b, false)
+		}
+	})
+}
+
+func (f *verifier) differ(k rollupKey, a, b cell, sketch bool) {
+	if f.v.Differing++; len(f.v.Differences) < maxDifferences {
+		f.v.Differences = append(f.v.Differences, Difference{
+			Metric: k.metric, Dim: k.dim, Key: k.key, Rollup: k.res.source(), At: time.UnixMilli(k.at).UTC(),
+			Stored: a.n, Counted: b.n, StoredSum: a.sum, CountedSum: b.sum, Sketch: sketch,
+		})
+	}
+}
+
+// sketches makes those of each day anew and compares what they say. (The same events make the same sketch, in whatever
+// order they come: nothing is forgiven.)
+func (f *verifier) sketches(rows, events context.Context) error {
+	keys, err := f.s.store.keySets(rows)
+	if err != nil {
+		return err
+	}
+	day, made := int64(0), rollups{}
+	check := func() error {
+		err := f.s.store.eachStored(rows, made, func(k rollupKey, stored cell) {
+			if !sameSketches(stored, *made[k]) {
+				f.differ(k, stored, *made[k], true)
+			}
+		})
+		clear(made)
+		return err
+	}
+	err = f.s.store.eachEvent(events, f.m.Event, f.since, time.Time{}, nil, func(e Event) error {
+		if at := byDay.start(e.At); at != day {
+			day = at
+			if err := check(); err != nil {
+				return err
+			}
+		}
+		made.observe(f.m, &e, f.done, keys)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return check()
+}
+
+// sameSketches reports whether two cells say the same of what is unique, and of the distribution.
+func sameSketches(a, b cell) bool {
+	if (a.uniques == nil) != (b.uniques == nil) || (a.spread == nil) != (b.spread == nil) {
+		return false
+	}
+	if a.uniques != nil && a.uniques.Estimate() != b.uniques.Estimate() {
+		return false
+	}
+	if a.spread == nil {
+		return true
+	}
+	quantiles := []float64{0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1}
+	one, errA := a.spread.GetValuesAtQuantiles(quantiles)
+	two, errB := b.spread.GetValuesAtQuantiles(quantiles)
+	return errA == nil && errB == nil && slices.Equal(one, two) && a.spread.GetCount() == b.spread.GetCount()
 }
 
 // same reports whether two cells count the same events.
@@ -136,6 +228,9 @@ func same(a, b cell) bool {
 	}
 	if a.c == 0 {
 		return true
+	}
+	if a.lastAt != b.lastAt || a.last != b.last {
+		return false
 	}
 	slack := 1e-11 * float64(a.c) * max(math.Abs(a.min), math.Abs(a.max))
 	return a.min == b.min && a.max == b.max && math.Abs(a.sum-b.sum) <= slack

@@ -48,7 +48,7 @@ func cells(t *testing.T, rows string) *cellCursor {
 		if _, err := fmt.Sscanf(strings.ReplaceAll(line, "/", " "), "%d %s %d", &minute, &key, &n); err != nil {
 			t.Fatal(err)
 		}
-		k := rollupKey{metric: "m", dim: "d", at: int64(minute) * 60_000, key: key}
+		k := rollupKey{metric: "m", res: byMinute, dim: "d", at: int64(minute) * 60_000, key: key}
 		docs = append(docs, rollupDoc{ID: k.id(), Cell: cellDoc{N: n}})
 	}
 	cur, err := mongo.NewCursorFromDocuments(docs, nil, nil)
@@ -96,8 +96,8 @@ func TestVerifyTellsWhatDiffers(t *testing.T) {
 	w.track(t, flight("1", 0, "A", 5), flight("2", 0, "A", 7), flight("3", time.Minute, "B", 1))
 	w.mustVerify(t)
 	minute := t0.Truncate(time.Minute)
-	total := rollupKey{metric: delays.Key, at: minute.UnixMilli()}
-	byA := rollupKey{metric: delays.Key, dim: "origin", at: minute.UnixMilli(), key: "A"}
+	total := rollupKey{metric: delays.Key, res: byMinute, at: minute.UnixMilli()}
+	byA := rollupKey{metric: delays.Key, res: byMinute, dim: "origin", at: minute.UnixMilli(), key: "A"}
 	for _, tc := range []struct {
 		name         string
 		spoil, mend  any
@@ -108,6 +108,7 @@ func TestVerifyTellsWhatDiffers(t *testing.T) {
 		{"measured", bson.D{{Key: "$set", Value: bson.D{{Key: "c", Value: 1}}}}, bson.D{{Key: "$set", Value: bson.D{{Key: "c", Value: 2}}}}, total, 2, 2},
 		{"sum", bson.D{{Key: "$set", Value: bson.D{{Key: "sum", Value: 12.5}}}}, bson.D{{Key: "$set", Value: bson.D{{Key: "sum", Value: 12.0}}}}, byA, 2, 2},
 		{"min", bson.D{{Key: "$set", Value: bson.D{{Key: "min", Value: 4.0}}}}, bson.D{{Key: "$set", Value: bson.D{{Key: "min", Value: 5.0}}}}, byA, 2, 2},
+		{"last", bson.D{{Key: "$set", Value: bson.D{{Key: "last.v", Value: 6.0}}}}, bson.D{{Key: "$set", Value: bson.D{{Key: "last.v", Value: 7.0}}}}, total, 2, 2},
 		{"max", bson.D{{Key: "$unset", Value: bson.D{{Key: "max", Value: ""}}}}, bson.D{{Key: "$set", Value: bson.D{{Key: "max", Value: 7.0}}}}, total, 2, 2},
 	} {
 		change := func(by any) {
@@ -138,7 +139,7 @@ func TestVerifyKeepsTheFirstDifferences(t *testing.T) {
 	w.settle(t)
 	docs := make([]any, maxDifferences+20)
 	for i := range docs {
-		docs[i] = rollupDoc{ID: rollupKey{metric: delays.Key, at: int64(i) * 60_000}.id(), Cell: cellDoc{N: 1}}
+		docs[i] = rollupDoc{ID: rollupKey{metric: delays.Key, res: byMinute, at: t0.UnixMilli() + int64(i)*60_000}.id(), Cell: cellDoc{N: 1}}
 	}
 	if _, err := w.store.rollups.InsertMany(t.Context(), docs); err != nil {
 		t.Fatal(err)

@@ -57,10 +57,10 @@ type Source interface {
 // it anew and sends everybody a RESYNC.
 type Staler interface{ Stale() bool }
 
-// Merger is a source whose deltas can be joined: the hub then sends the changes that came together as one message.
-type Merger interface {
-	// Merge is one delta with the effect of older, then newer. Both are deltas this source gave, and neither is sent.
-	Merge(older, newer any) any
+// Flusher is a source that tells what a lot of changes did rather than each of them: its Apply gives nil.
+type Flusher interface {
+	// Flush gives the delta of all that was applied since the last, or nil. It is called when a lot of changes was applied.
+	Flush() (delta any)
 }
 
 // Sink is where a subscriber takes its messages. Deliver is called from the goroutine of the source, one call at a time

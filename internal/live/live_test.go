@@ -49,8 +49,9 @@ func (t *table) read() (map[string]int, error) {
 }
 
 type board struct {
-	t    *table
-	rows map[string]int
+	t     *table
+	rows  map[string]int
+	delta map[string]int
 }
 
 func (b *board) Load(context.Context) (err error) { b.rows, err = b.t.read(); return err }
@@ -61,16 +62,22 @@ func (b *board) Apply(c any) any {
 		return nil
 	}
 	b.rows[ch.key] = ch.value
-	return map[string]int{ch.key: ch.value}
+	if b.delta == nil {
+		b.delta = map[string]int{}
+	}
+	b.delta[ch.key] = ch.value
+	return nil
+}
+
+func (b *board) Flush() any {
+	d := b.delta
+	if b.delta = nil; d == nil {
+		return nil
+	}
+	return d
 }
 
 func (b *board) Snapshot() any { return maps.Clone(b.rows) }
-
-func (b *board) Merge(older, newer any) any {
-	all := maps.Clone(older.(map[string]int))
-	maps.Copy(all, newer.(map[string]int))
-	return all
-}
 
 // client folds what it is sent and checks the contract as it goes.
 type client struct {

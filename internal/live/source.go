@@ -197,20 +197,12 @@ func (s *source) loadOnce(ctx context.Context) error {
 
 // apply folds changes and sends what they did.
 func (s *source) apply(changes []any) {
-	merger, canMerge := s.src.(Merger)
-	var pending any
 	for _, c := range changes {
-		delta := s.src.Apply(c)
-		switch {
-		case delta == nil:
-		case pending != nil && canMerge:
-			pending = merger.Merge(pending, delta)
-		default:
-			s.send(pending)
-			pending = delta
-		}
+		s.send(s.src.Apply(c))
 	}
-	s.send(pending)
+	if f, ok := s.src.(Flusher); ok && len(changes) > 0 {
+		s.send(f.Flush())
+	}
 }
 
 func (s *source) send(delta any) {
