@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,11 +65,11 @@ func BenchmarkFold(b *testing.B) {
 	}
 }
 
-// BenchmarkReport compares a day by the minute from rollups with the same numbers from 100,000 raw events.
+// BenchmarkReport compares a day by the hour, and by the minute, from rollups with the same numbers from a million raw events.
 func BenchmarkReport(b *testing.B) {
 	w := worldOn(b, newWorld(b).db, Config{FlushRows: 20_000})
 	w.define(b, delays)
-	const n = 100_000
+	const n = 1_000_000
 	for i := range n / MaxBatch {
 		cmds := make([]EventCmd, MaxBatch)
 		for j := range cmds {
@@ -80,9 +81,14 @@ func BenchmarkReport(b *testing.B) {
 	stop := w.fold(b)
 	w.settle(b)
 	stop()
-	for name, by := range map[string]string{"total": "", "by origin": "origin"} {
+	for name, q := range map[string]Query{
+		"24 hours":               {Step: Hour, Last: 24},
+		"24 hours by origin":     {Step: Hour, Last: 24, By: "origin"},
+		"1440 minutes":           {Step: Minute, Last: 1440},
+		"1440 minutes by origin": {Step: Minute, Last: 1440, By: "origin"},
+	} {
 		b.Run(name, func(b *testing.B) {
-			q := Query{Metric: delays.Key, Aggregate: Avg, Step: Minute, Last: 1440, By: by, Top: 10}
+			q.Metric, q.Aggregate, q.Top = delays.Key, Avg, 10
 			from, to := window(b, q, t0)
 			var ours, raw time.Duration
 			for b.Loop() {
@@ -92,7 +98,7 @@ func BenchmarkReport(b *testing.B) {
 					b.Fatal(len(r.Points), err)
 				}
 				between := time.Now()
-				if got := rawReport(b, w, by, from, to); got != len(r.Points) {
+				if got := rawReport(b, w, q, from, to); got != len(r.Points) {
 					b.Fatalf("%d points from raw events, %d from rollups", got, len(r.Points))
 				}
 				ours, raw = ours+between.Sub(start), raw+time.Since(between)
@@ -103,10 +109,10 @@ func BenchmarkReport(b *testing.B) {
 }
 
 // rawReport computes the points of a report from the events.
-func rawReport(b *testing.B, w world, by string, from, to time.Time) int {
-	id := bson.D{{Key: "t", Value: bson.D{{Key: "$dateTrunc", Value: bson.D{{Key: "date", Value: "$at"}, {Key: "unit", Value: "minute"}}}}}}
-	if by != "" {
-		id = append(id, bson.E{Key: "k", Value: "$dims." + by})
+func rawReport(b *testing.B, w world, q Query, from, to time.Time) int {
+	id := bson.D{{Key: "t", Value: bson.D{{Key: "$dateTrunc", Value: bson.D{{Key: "date", Value: "$at"}, {Key: "unit", Value: strings.ToLower(string(q.Step))}}}}}}
+	if q.By != "" {
+		id = append(id, bson.E{Key: "k", Value: "$dims." + q.By})
 	}
 	type point struct {
 		ID  bson.Raw `bson:"_id"`

@@ -65,10 +65,15 @@ func (c calendar) shift(start time.Time, n int) time.Time {
 	return start.Add(time.Duration(n) * time.Minute)
 }
 
-// midnight is when a day begins. Where the clocks change at midnight, time.Date may give a time of the day before.
+// midnight is when a day begins, or the next if a place has left it out. Where the clocks change at midnight, time.Date may
+// give a time of the day before.
 func (c calendar) midnight(y int, m time.Month, d int) time.Time {
+	date := func(t time.Time) time.Time {
+		y, m, d := t.Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
 	t := time.Date(y, m, d, 0, 0, 0, 0, c.zone)
-	for want := time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Day(); t.Day() != want; {
+	for want := time.Date(y, m, d, 0, 0, 0, 0, time.UTC); date(t).Before(want); {
 		t = t.Add(15 * time.Minute)
 	}
 	return t

@@ -17,6 +17,8 @@ var definitions = []Metric{
 	{Key: "moving", Event: "flight", Value: "delay"},
 	{Key: "moving", Event: "flight", Value: "delay", Dimensions: []string{"origin"}},
 	{Key: "moving", Event: "flight", Dimensions: []string{"destination", "origin"}},
+	{Key: "moving", Event: "flight", Value: "delay", Unique: "origin", Quantiles: true, Dimensions: []string{"origin"}, MaxKeys: 2},
+	{Key: "moving", Event: "flight", Unique: "origin", Where: []DimFilter{{Dim: "origin", In: []string{"B"}, Not: true}}},
 	{Key: "moving", Event: "train"},
 }
 

@@ -226,6 +226,15 @@ func mean(values []*float64) *float64 {
 	return &sum
 }
 
+// others adds the line of all that is not shown, if there is anything.
+func (r *row) others(lines []line, q *Query, g *grid) []line {
+	some := func(c *cell) bool { return c != nil }
+	if !slices.ContainsFunc(r.cells, some) && !slices.ContainsFunc(r.other, some) {
+		return lines
+	}
+	return append(lines, r.line(q, g, Other))
+}
+
 // table is the rows of a report.
 type table struct {
 	grid *grid
@@ -283,7 +292,7 @@ func (t *table) report(q *Query, shown []string, from Source, exact bool) Report
 				rest.join(r)
 			}
 		}
-		lines = append(lines, rest.line(q, t.grid, Other))
+		lines = rest.others(lines, q, t.grid)
 	}
 	return newReport(q, t.grid, lines, from, exact)
 }

@@ -174,7 +174,7 @@ func (r *ReportSource) assemble() *Report {
 				rest.join(s.row(r.grid))
 			}
 		}
-		lines = append(lines, rest.line(&r.q, r.grid, Other))
+		lines = rest.others(lines, &r.q, r.grid)
 	}
 	next := newReport(&r.q, r.grid, lines, r.of.res.source(), r.exact)
 	if r.exact {

@@ -31,7 +31,7 @@ func (f *folder) prune(ctx context.Context) (more bool, err error) {
 	if err := f.pruneRollups(ctx); err != nil {
 		return false, err
 	}
-	days, err := f.s.retentions(ctx)
+	days, err := f.s.keep(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -86,6 +86,3 @@ func (f *folder) pruneRollups(ctx context.Context) error {
 	}
 	return nil
 }
-
-// retentions are for how many days the events of a name are kept; of those that are not named for ever.
-func (s *Service) retentions(context.Context) (map[string]int, error) { return nil, nil }

@@ -62,6 +62,7 @@ type Service struct {
 	cfg     Config
 	store   *mongoStore
 	metrics *metricCache
+	keep    func(ctx context.Context) (map[string]int, error) // for how many days the events of a name are kept; for ever if it is not there
 }
 
 // New makes the service. Run [Service.Fold] on every node that may fold events, and register [Service.Follower] with the
@@ -71,6 +72,7 @@ func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Co
 	return &Service{
 		db: db, events: log, now: now, authz: authz, cfg: cfg.filled(),
 		store: st, metrics: &metricCache{read: st.allMetrics},
+		keep: func(context.Context) (map[string]int, error) { return nil, nil },
 	}
 }
 

@@ -74,7 +74,9 @@ func (m *mongoStore) counted(ctx context.Context, s side) (*cellCursor, error) {
 		match = append(match, bson.E{Key: "dims." + s.dim, Value: bson.D{{Key: "$exists", Value: true}}})
 		id[1].Value = field
 		if s.own != nil {
-			id[1].Value = bson.D{{Key: "$cond", Value: bson.A{bson.D{{Key: "$in", Value: bson.A{field, s.own}}}, field, Other}}}
+			id[1].Value = bson.D{{Key: "$cond", Value: bson.A{
+				bson.D{{Key: "$in", Value: bson.A{field, bson.D{{Key: "$literal", Value: s.own}}}}}, field, bson.D{{Key: "$literal", Value: Other}},
+			}}}
 		}
 	}
 	group := bson.D{{Key: "_id", Value: id}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}

@@ -57,48 +57,74 @@ func (s *Service) Settled(ctx context.Context) error {
 	}
 }
 
-// Verify recounts all stored events on the server and compares them with the rollups, both as of one moment, while
-// everything goes on. It waits for the folder first; see [Service.Settled]. Sums may differ by what the order of adding
-// floating-point numbers changes. Cost: a scan of the events of each metric for each of its dimensions and the total.
+// Verify recounts all stored events and compares them with the rollups, both as of one moment for each dimension of a
+// metric, while everything goes on: the counters by the server, the sketches here. It waits for the folder before each; see
+// [Service.Settled]. Sums may differ by what the order of adding floating-point numbers changes; nothing else may. Cost: a
+// scan of the events of each metric for the total, each of its dimensions and the sketches.
 //
 // Errors: FORBIDDEN, DEADLINE_EXCEEDED.
 func (s *Service) Verify(ctx context.Context) (Verification, error) {
 	if err := s.authz.Require(ctx, PermManage, ref.Ref{}); err != nil {
 		return Verification{}, err
 	}
-	if err := s.Settled(ctx); err != nil {
-		return Verification{}, err
-	}
 	var v Verification
-	err := s.store.asOf(ctx, timestamp{}, func(rows context.Context) error {
+	if err := s.Settled(ctx); err != nil {
+		return v, err
+	}
+	all, err := s.store.allMetrics(ctx)
+	if err != nil {
+		return v, err
+	}
+	for _, m := range all {
+		parts := []func(f *verifier, rows, events context.Context) error{}
+		for _, dim := range append([]string{""}, m.Dimensions...) {
+			parts = append(parts, func(f *verifier, rows, events context.Context) error { return f.dimension(rows, events, dim) })
+		}
+		if m.Unique != "" || m.Quantiles {
+			parts = append(parts, (*verifier).sketches)
+		}
+		whole := true
+		for _, part := range parts {
+			if whole, err = s.verify(ctx, &m, &v, part); err != nil || !whole {
+				break
+			}
+		}
+		if err != nil {
+			return v, err
+		}
+		if whole {
+			v.Metrics++
+		}
+	}
+	return v, nil
+}
+
+// verify compares one part of a metric. The server keeps what was for some minutes only, so each part has a moment of its
+// own. It reports false for a metric that is not whole: defined since, which reports say too.
+func (s *Service) verify(
+	ctx context.Context, m *Metric, v *Verification, part func(f *verifier, rows, events context.Context) error,
+) (whole bool, err error) {
+	if err := s.Settled(ctx); err != nil {
+		return false, err
+	}
+	err = s.store.asOf(ctx, timestamp{}, func(rows context.Context) error {
 		cp, err := s.store.checkpoint(rows)
 		if err != nil {
 			return err
 		}
-		all, err := s.store.allMetrics(rows)
-		if err != nil {
-			return err
+		var done folded
+		if done, whole = cp.of(*m); !whole {
+			return nil
 		}
-		for _, m := range all {
-			done, ok := cp.of(m)
-			if !ok {
-				continue // defined since: reports say that it is not whole
-			}
-			at := cp.Position
-			if done.AsOf.After(at) {
-				at = done.AsOf
-			}
-			v.Metrics++
-			err := s.store.asOf(ctx, at, func(events context.Context) error {
-				return (&verifier{s: s, m: &m, done: done, since: cp.eventsSince(m.Event), v: &v}).run(rows, events)
-			})
-			if err != nil {
-				return err
-			}
+		at := cp.Position
+		if done.AsOf.After(at) {
+			at = done.AsOf
 		}
-		return nil
+		return s.store.asOf(ctx, at, func(events context.Context) error {
+			return part(&verifier{s: s, m: m, done: done, since: cp.eventsSince(m.Event), v: v}, rows, events)
+		})
 	})
-	return v, err
+	return whole, err
 }
 
 // verifier compares one metric.
@@ -110,25 +136,21 @@ type verifier struct {
 	v     *Verification
 }
 
-func (f *verifier) run(rows, events context.Context) error {
-	for _, dim := range append([]string{""}, f.m.Dimensions...) {
-		own, err := f.s.store.keySet(rows, f.m.Key, dim)
-		if err != nil {
+// dimension compares the counters of one dimension.
+func (f *verifier) dimension(rows, events context.Context, dim string) error {
+	own, err := f.s.store.keySet(rows, f.m.Key, dim)
+	if err != nil {
+		return err
+	}
+	if len(own.Keys) < f.m.MaxKeys {
+		own.Keys = nil
+	}
+	for _, res := range resolutions {
+		if err := f.counters(rows, events, side{of: f.m, res: res, dim: dim, since: f.from(res), own: own.Keys}); err != nil {
 			return err
 		}
-		if len(own.Keys) < f.m.MaxKeys {
-			own.Keys = nil
-		}
-		for _, res := range resolutions {
-			if err := f.counters(rows, events, side{of: f.m, res: res, dim: dim, since: f.from(res), own: own.Keys}); err != nil {
-				return err
-			}
-		}
 	}
-	if f.m.Unique == "" && !f.m.Quantiles {
-		return nil
-	}
-	return f.sketches(rows, events)
+	return nil
 }
 
 // from is the begin of the rollups of a resolution that can be recounted.
@@ -171,7 +193,7 @@ func (f *verifier) differ(k rollupKey, a, b cell, sketch bool) {
 	}
 }
 
-// sketches makes those of each day anew and compares what they say. (The same events make the same sketch, in whatever
+// sketches makes those of some days anew and compares what they say. (The same events make the same sketch, in whatever
 // order they come: nothing is forgiven.)
 func (f *verifier) sketches(rows, events context.Context) error {
 	keys, err := f.s.store.keySets(rows)
@@ -191,8 +213,10 @@ func (f *verifier) sketches(rows, events context.Context) error {
 	err = f.s.store.eachEvent(events, f.m.Event, f.since, time.Time{}, nil, func(e Event) error {
 		if at := byDay.start(e.At); at != day {
 			day = at
-			if err := check(); err != nil {
-				return err
+			if len(made) >= recountLot {
+				if err := check(); err != nil {
+					return err
+				}
 			}
 		}
 		made.observe(f.m, &e, f.done, keys)
