@@ -1,8 +1,9 @@
 // Package analytics stores events, folds them into rollups and answers reports, once or live.
 //
 // An event is a fact that is counted: immutable, stored once by the id its client made. A metric says what to count: the
-// events of one name, perhaps one value of theirs, and the dimensions to break it down by. A rollup is the counters of one
-// metric in one minute: in total, and for each value of each dimension. Reports read rollups, never events.
+// events of one name, perhaps one value of theirs, and the dimensions to break it down by. A rollup is the counters and
+// sketches of one metric in one minute, hour or day of UTC: in total, and for each value of each dimension. Reports read the
+// coarsest rollups that can answer them, and the events only where none can.
 //
 // The folder ([Service.Fold]) is one worker in the whole cluster, chosen by a lease. It follows the change stream of the
 // stored events and commits, in one transaction, the rollups they change and the place in the stream it has come to; the
@@ -15,11 +16,14 @@
 // every change, so a live report can tell old from new; only the folder writes rollups.
 //
 // Collections:
-//   - analytics_events {_id: id made by the client, name, at, receivedAt, user, dims, values}; index by name and time.
-//   - metrics {_id: key, event, value, dimensions, v}.
-//   - rollups {_id: {m: metric, d: dimension, t: minute, k: value of the dimension}, n, c, sum, min, max, rev, through};
-//     the total has empty d and k. Ranges of _id serve every query, so there is no other index to write.
-//   - analytics_checkpoints: "fold" is the place of the folder, "settle" the bell that [Service.Settled] rings.
+//   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; index
+//     by name and time.
+//   - metrics {_id: key, event, value, unique, quantiles, where, dimensions, maxKeys, minuteDays, hourDays, v, basis}.
+//   - rollups {_id: {m: metric, r: width, d: dimension, t: begin, k: value of the dimension}, n, c, sum, min, max, last: {t, v},
+//     uniq: HyperLogLog, dd: DDSketch, rev, through}; the total has empty d and k. Ranges of _id serve every query, so there
+//     is no other index to write.
+//   - analytics_checkpoints: "fold" is the place of the folder, "settle" the bell that [Service.Settled] rings, and
+//     "keys:<metric>:<dimension>" the values of a dimension that have rollups of their own.
 //
 // Events in the log: analytics.metric.defined {before, after}, analytics.metric.invalidated (a rebuild was asked for),
 // analytics.metric.folded {version, events, rows} (its rollups are whole again).

@@ -57,7 +57,12 @@ type Commands struct {
 	} `cmd:"" help:"Work in the background."`
 	Ingest IngestCmd `cmd:"" help:"Store the rows of a JSON file as events."`
 	Report ReportCmd `cmd:"" help:"Compute a report and print it."`
-	Mail   struct {
+	Metric struct {
+		List    MetricListCmd    `cmd:"" help:"List the metrics."`
+		Verify  MetricVerifyCmd  `cmd:"" help:"Compare every rollup with a recount of the events."`
+		Rebuild MetricRebuildCmd `cmd:"" help:"Compute every rollup anew from the events."`
+	} `cmd:"" help:"What is counted of events."`
+	Mail struct {
 		Dead  MailDeadCmd  `cmd:"" help:"List the mails that could not be delivered."`
 		Retry MailRetryCmd `cmd:"" help:"Try once more to deliver one of them."`
 	} `cmd:"" help:"Mails."`

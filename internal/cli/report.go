@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,13 +14,16 @@ import (
 // ReportCmd prints a report.
 type ReportCmd struct {
 	Metric    string    `arg:"" help:"Key of the metric."`
-	Aggregate string    `enum:"count,sum,avg,min,max" default:"count" help:"How the events of a bucket become one number: count, sum, avg, min or max."`
-	Step      string    `enum:"minute,hour,day" default:"minute" help:"Width of a bucket: minute, hour or day."`
+	Aggregate string    `enum:"count,sum,avg,min,max,last,rate,unique,quantile" default:"count" help:"How the events of a bucket become one number: count, sum, avg, min, max, last, rate, unique or quantile."`
+	Quantile  float64   `help:"Which quantile, 0 to 1."`
+	Step      string    `enum:"minute,hour,day,week,month,quarter,year" default:"minute" help:"Width of a bucket: minute, hour, day, week, month, quarter or year."`
+	TimeZone  string    `help:"Whose days, weeks and hours: a name such as Europe/Berlin. Empty for UTC."`
 	Last      int       `default:"15" help:"The last so many buckets."`
 	From      time.Time `help:"Begin, instead of last."`
 	To        time.Time `help:"End, with from."`
 	By        string    `help:"Dimension to break down by."`
 	Top       int       `default:"10" help:"How many values of the dimension to show."`
+	Where     []string  `placeholder:"DIM=VALUE" help:"Only events with this value of a dimension."`
 	JSON      bool      `help:"Print JSON."`
 }
 
@@ -30,9 +34,16 @@ const settleWait = 10 * time.Second
 // the report is made of what there is, and says so.
 func settle(ctx context.Context, a *analytics.Service) {
 	ctx, stop := context.WithTimeout(ctx, settleWait)
+	defer stop()
+	folding(ctx, a, func(ctx context.Context) { _ = a.Settled(ctx) })
+}
+
+// folding does something that waits for a folder, which may be a server that runs.
+func folding(ctx context.Context, a *analytics.Service, do func(ctx context.Context)) {
+	ctx, stop := context.WithCancel(ctx)
 	var folder sync.WaitGroup
 	folder.Go(func() { a.Fold(ctx) })
-	_ = a.Settled(ctx)
+	do(ctx)
 	stop()
 	folder.Wait()
 }
@@ -41,7 +52,14 @@ func settle(ctx context.Context, a *analytics.Service) {
 func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
 	q := analytics.Query{
 		Metric: c.Metric, Aggregate: analytics.Aggregate(strings.ToUpper(c.Aggregate)), Step: analytics.Step(strings.ToUpper(c.Step)),
-		Last: c.Last, From: c.From, To: c.To, By: c.By, Top: c.Top,
+		Quantile: c.Quantile, TimeZone: c.TimeZone, Last: c.Last, From: c.From, To: c.To, By: c.By, Top: c.Top,
+	}
+	for _, w := range c.Where {
+		dim, value, ok := strings.Cut(w, "=")
+		if !ok {
+			return usage("a filter is a dimension, =, and its value")
+		}
+		q.Where = append(q.Where, analytics.DimFilter{Dim: dim, In: []string{value}})
 	}
 	if c.From.IsZero() != c.To.IsZero() {
 		return usage("give both --from and --to, or --last alone")
@@ -73,7 +91,10 @@ func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
 	if err := printTable(env.Out, cells); err != nil {
 		return err
 	}
-	note := "exact"
+	note := "exact, from " + string(r.Source)
+	if r.Approximate {
+		note = fmt.Sprintf("within about %g %%, from %s", 100*r.Error, r.Source)
+	}
 	if !r.Exact {
 		note = "not exact: the rollups are being computed anew"
 	}
