@@ -519,6 +519,10 @@ input EventInput {
   id: String!
   "Name of the event, such as ` + "`" + `flight` + "`" + `: 1 to 64 letters, digits, dots, dashes and underscores."
   name: String!
+  "Whom it is about: 8 to 64 letters, digits, dots, dashes and underscores; null for nobody. Funnels and retention follow it."
+  actor: String
+  "The client's own session: 8 to 64 of the same characters; null for none. Paths follow it."
+  session: String
   "When it happened, from 1970 to 5 minutes ahead; null for now."
   at: Time
   """

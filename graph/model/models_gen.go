@@ -651,6 +651,10 @@ type EventInput struct {
 	ID string `json:"id"`
 	// Name of the event, such as `flight`: 1 to 64 letters, digits, dots, dashes and underscores.
 	Name string `json:"name"`
+	// Whom it is about: 8 to 64 letters, digits, dots, dashes and underscores; null for nobody. Funnels and retention follow it.
+	Actor *string `json:"actor,omitempty"`
+	// The client's own session: 8 to 64 of the same characters; null for none. Paths follow it.
+	Session *string `json:"session,omitempty"`
 	// When it happened, from 1970 to 5 minutes ahead; null for now.
 	At *time.Time `json:"at,omitempty"`
 	// Text by name, at most 16: what reports break down by. Names have 1 to 64 letters, digits and underscores, texts at most

@@ -15,7 +15,8 @@
 // every change, so a live report can tell old from new; only the folder writes rollups.
 //
 // Collections:
-//   - analytics_events {_id: id made by the client, name, at, receivedAt, user, dims, values}; index by name and time.
+//   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; indexes
+//     by name and time, and by actor and time.
 //   - metrics {_id: key, event, value, dimensions, v}.
 //   - rollups {_id: {m: metric, d: dimension, t: minute, k: value of the dimension}, n, c, sum, min, max, rev, through};
 //     the total has empty d and k. Ranges of _id serve every query, so there is no other index to write.
