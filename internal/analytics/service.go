@@ -27,7 +27,12 @@ type Config struct {
 	FlushRows  int           // rollups one commit changes at most, give or take one event, default 5,000
 	LeaseTTL   time.Duration // a folder that died is replaced after this time, default 5 s
 	IdleEvery  time.Duration // how often a folder without work notes its place in the stream, default 10 s
-	Log        *slog.Logger  // what the folder does; nil discards it
+
+	JourneyRows int           // events one funnel, retention or paths may read, default 2,000,000
+	JourneyIn   time.Duration // and how long that may take, default 20 s
+	Journeys    int           // how many of them are read at a time, default 2: the others wait
+
+	Log *slog.Logger // what the folder does; nil discards it
 }
 
 func (c Config) filled() Config {
@@ -42,6 +47,15 @@ func (c Config) filled() Config {
 	}
 	if c.IdleEvery == 0 {
 		c.IdleEvery = 10 * time.Second
+	}
+	if c.JourneyRows == 0 {
+		c.JourneyRows = 2_000_000
+	}
+	if c.JourneyIn == 0 {
+		c.JourneyIn = 20 * time.Second
+	}
+	if c.Journeys == 0 {
+		c.Journeys = 2
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -58,15 +72,20 @@ type Service struct {
 	cfg     Config
 	store   *mongoStore
 	metrics *metricCache
+
+	journeys chan struct{} // one for each that is being read
+	tail     *eventTail
 }
 
 // New makes the service. Run [Service.Fold] on every node that may fold events, and register [Service.Follower] with the
 // tail of every node that answers reports.
 func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Config) *Service {
 	st := newStore(db)
+	cfg = cfg.filled()
 	return &Service{
-		db: db, events: log, now: now, authz: authz, cfg: cfg.filled(),
+		db: db, events: log, now: now, authz: authz, cfg: cfg,
 		store: st, metrics: &metricCache{read: st.allMetrics},
+		journeys: make(chan struct{}, cfg.Journeys), tail: newEventTail(),
 	}
 }
 

@@ -115,6 +115,9 @@ func (s *source) take() (changes []any, orders []order, anew bool) {
 func (s *source) run(ctx context.Context) {
 	idle := time.NewTimer(s.hub.cfg.Linger)
 	defer idle.Stop()
+	if c, ok := s.src.(Closer); ok {
+		defer c.Close()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -152,6 +155,7 @@ func (s *source) step(ctx context.Context) bool {
 	for _, o := range orders {
 		s.obey(o)
 	}
+	s.refresh(ctx)
 	if st, ok := s.src.(Staler); ok && st.Stale() {
 		s.mu.Lock()
 		s.anew = true
@@ -211,6 +215,22 @@ func (s *source) apply(changes []any) {
 		}
 	}
 	s.send(pending)
+}
+
+// refresh lets a source that is due compute its state anew. Who has just joined need not wait for it.
+func (s *source) refresh(ctx context.Context) {
+	r, ok := s.src.(Refresher)
+	if !ok || len(s.followers) == 0 || !r.Due() {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, s.hub.cfg.LoadIn)
+	defer cancel()
+	delta, err := r.Refresh(call)
+	if err != nil {
+		s.hub.log.WarnContext(ctx, "live_refresh_failed", "channel", s.channel.Key, "error", err.Error())
+		return
+	}
+	s.send(delta)
 }
 
 func (s *source) send(delta any) {
