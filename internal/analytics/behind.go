@@ -2,7 +2,9 @@ package analytics
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/fault"
@@ -46,8 +48,8 @@ type BehindRetention struct {
 	Period    *int
 }
 
-// Behind lists the actors behind a number, or the sessions of a funnel by session, by their ids. Only First and After of
-// args are used. Cost: as the question the number answers; it is asked again with each page.
+// Behind lists the actors behind a number, or the sessions of a funnel by session, by their ids. Cost: as
+// the question the number answers, which is asked again with each page.
 //
 // Errors: FORBIDDEN, METRIC_UNKNOWN, DIMENSION_UNKNOWN, BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE, PAGE_SIZE, BAD_CURSOR.
 func (s *Service) Behind(ctx context.Context, q BehindQuery, args page.Args) (page.Page[Behind], error) {
@@ -55,46 +57,53 @@ func (s *Service) Behind(ctx context.Context, q BehindQuery, args page.Args) (pa
 	if err := s.mayRead(ctx); err != nil {
 		return none, err
 	}
-	w, err := page.Args{First: args.First, After: args.After}.Check(1)
+	w, err := args.Check(1)
 	if err != nil {
 		return none, err
 	}
-	l := &listing{most: w.Size + 1}
+	l := &listing{most: w.Size + 1, backward: w.Backward}
 	if w.After != nil {
 		l.after, _ = w.After[0].(string)
 	}
-	given := 0
-	for _, is := range []bool{q.Point != nil, q.Funnel != nil, q.Retention != nil} {
-		if is {
-			given++
-		}
+	if w.Before != nil {
+		l.before, _ = w.Before[0].(string)
 	}
 	switch {
-	case given != 1:
-		err = fault.ErrInput.On("behind").Saying("exactly one number is named")
-	case q.Point != nil:
+	case q.Point != nil && q.Funnel == nil && q.Retention == nil:
 		err = s.behindPoint(ctx, *q.Point, l)
-	case q.Funnel != nil:
+	case q.Funnel != nil && q.Point == nil && q.Retention == nil:
 		err = s.behindFunnel(ctx, *q.Funnel, l)
-	default:
+	case q.Retention != nil && q.Point == nil && q.Funnel == nil:
 		err = s.behindRetention(ctx, *q.Retention, l)
+	default:
+		err = fault.ErrInput.On("input").Saying("exactly one number is named")
 	}
 	if err != nil {
 		return none, err
+	}
+	if w.Backward {
+		slices.Reverse(l.found)
 	}
 	return page.Fold(w, l.found, func(b Behind) page.Cursor { return page.Cursor{b.ID} }), nil
 }
 
-// listing collects a page.
+// listing collects a page of those after and before a place, in the order of their ids; backward the last of them.
 type listing struct {
-	after string
-	most  int
-	found []Behind
+	after, before string // empty for none
+	backward      bool
+	most          int
+	found         []Behind
 }
 
 func (l *listing) add(id string, first, last, events int64) (more bool) {
+	if l.before != "" && id >= l.before {
+		return false
+	}
+	if l.backward && len(l.found) == l.most {
+		l.found = slices.Delete(l.found, 0, 1)
+	}
 	l.found = append(l.found, Behind{ID: id, First: time.UnixMilli(first).UTC(), Last: time.UnixMilli(last).UTC(), Events: events})
-	return len(l.found) < l.most
+	return l.backward || len(l.found) < l.most
 }
 
 func (s *Service) behindPoint(ctx context.Context, p BehindPoint, l *listing) error {
@@ -103,15 +112,15 @@ func (s *Service) behindPoint(ctx context.Context, p BehindPoint, l *listing) er
 	}
 	m, err := s.metric(ctx, p.Metric)
 	if err != nil {
-		return err
+		return within("input.point", err)
 	}
 	if !p.From.Before(p.To) {
-		return ErrRange.On("behind.point.from").Saying("from is before to")
+		return ErrRange.On("input.point.from").Saying("from is before to")
 	}
 	b := Selector{Event: m.Event}.in(p.From, p.To)
 	if p.By != "" {
 		if !slices.Contains(m.Dimensions, p.By) {
-			return ErrDimension.On("behind.point.by")
+			return ErrDimension.On("input.point.by")
 		}
 		b.where = []DimFilter{{Dim: p.By, In: []string{p.Key}}}
 	}
@@ -137,13 +146,13 @@ func (s *Service) behindPoint(ctx context.Context, p BehindPoint, l *listing) er
 func (s *Service) behindFunnel(ctx context.Context, b BehindFunnel, l *listing) error {
 	q, err := b.Funnel.check()
 	if err != nil {
-		return err
+		return within("input.funnel.funnel", err)
 	}
 	if b.Step < 1 || b.Step > len(q.Steps) {
-		return fault.ErrInput.On("behind.funnel.step").Saying("the funnel has the steps 1 to %d", len(q.Steps))
+		return fault.ErrInput.On("input.funnel.step").Saying("the funnel has the steps 1 to %d", len(q.Steps))
 	}
 	if b.Key != nil && (q.By == "" || *b.Key == KeyOther) {
-		return fault.ErrInput.On("behind.funnel.key").Saying("a key names one group of a funnel that is broken down")
+		return fault.ErrInput.On("input.funnel.key").Saying("a key names one group of a funnel that is broken down")
 	}
 	_, err = s.eachAttempt(ctx, q, l.after, func(unit string, a attempt) bool {
 		done := len(a.at)
@@ -158,16 +167,16 @@ func (s *Service) behindFunnel(ctx context.Context, b BehindFunnel, l *listing) 
 func (s *Service) behindRetention(ctx context.Context, b BehindRetention, l *listing) error {
 	q, err := b.Retention.check()
 	if err != nil {
-		return err
+		return within("input.retention.retention", err)
 	}
 	if b.Period != nil && (*b.Period < 0 || *b.Period > q.Periods) {
-		return fault.ErrInput.On("behind.retention.period").Saying("the retention has the periods 0 to %d", q.Periods)
+		return fault.ErrInput.On("input.retention.period").Saying("the retention has the periods 0 to %d", q.Periods)
 	}
 	now := s.now()
 	cohorts, begins := q.periods(now)
 	cohort := slices.IndexFunc(begins[:cohorts], b.Cohort.Equal)
 	if cohort < 0 {
-		return fault.ErrInput.On("behind.retention.cohort").Saying("no cohort of the retention begins then")
+		return fault.ErrInput.On("input.retention.cohort").Saying("no cohort of the retention begins then")
 	}
 	_, err = s.eachReturner(ctx, q, now, l.after, func(r *returner) bool {
 		if !r.started[cohort] || b.Period != nil && !r.cameBack(cohort, *b.Period) {
@@ -175,5 +184,17 @@ func (s *Service) behindRetention(ctx context.Context, b BehindRetention, l *lis
 		}
 		return l.add(r.actor, r.first, r.last, r.events)
 	})
+	return err
+}
+
+// within puts the field of a refusal into the input that holds the question.
+func within(place string, err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	if field, ok := strings.CutPrefix(f.Field, "input."); ok {
+		return f.On(place + "." + field)
+	}
 	return err
 }

@@ -35,9 +35,9 @@ func (f EventFilter) holds(e Event) bool {
 		(f.From.IsZero() || !e.At.Before(f.From)) && (f.To.IsZero() || e.At.Before(f.To)) && allHold(f.Where, e.Dims)
 }
 
-// Events lists the stored events that the filter lets through, those that happened last first. Only First and After of
-// args are used. Cost: 2 reads, and one more for the names if the filter has neither names nor an actor. A filter that
-// few events pass reads many that do not, within the deadline of ctx.
+// Events lists the stored events that the filter lets through, those that happened last first. Cost: 2 reads, and one more
+// for the names if the filter has neither names nor an actor. A filter that few events pass reads many that do not,
+// within the deadline of ctx.
 //
 // Errors: FORBIDDEN, BAD_USER_INPUT, PAGE_SIZE, BAD_CURSOR.
 func (s *Service) Events(ctx context.Context, f EventFilter, args page.Args) (page.Page[Event], error) {
@@ -49,33 +49,24 @@ func (s *Service) Events(ctx context.Context, f EventFilter, args page.Args) (pa
 	if err != nil {
 		return none, err
 	}
-	w, err := page.Args{First: args.First, After: args.After}.Check(2)
+	w, err := args.Check(2)
 	if err != nil {
 		return none, err
 	}
-	var after *Event
-	if w.After != nil {
-		if after, err = eventAt(w.After); err != nil {
-			return none, err
-		}
-	}
-	found, err := s.store.newest(ctx, f, after, w.Size+1)
+	found, err := s.store.newest(ctx, f, w)
 	if err != nil {
 		return none, err
 	}
 	return page.Fold(w, found, func(e Event) page.Cursor { return page.Cursor{e.At.UTC().Format(time.RFC3339Nano), e.ID} }), nil
 }
 
-// eventAt is the place of a cursor, as an event.
+// placeOf is the time and the id a cursor stands for.
 //
 // Errors: BAD_CURSOR.
-func eventAt(c page.Cursor) (*Event, error) {
+func placeOf(c page.Cursor) (at time.Time, id any, err error) {
 	text, _ := c[0].(string)
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return nil, page.ErrCursor.On("after")
+	if at, err = time.Parse(time.RFC3339Nano, text); err != nil {
+		return at, nil, page.ErrCursor
 	}
-	e := &Event{At: at}
-	e.ID, _ = c[1].(string)
-	return e, nil
+	return at, c[1], nil
 }

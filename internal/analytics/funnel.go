@@ -25,7 +25,7 @@ type FunnelQuery struct {
 	Unit          Unit
 	WindowSeconds int    // 1 to 366 days
 	By            string // dimension of the first step to break down by; empty for the total alone
-	Top           int    // groups to show, 1 to 50, those most entered first; 0 means 10
+	Top           int    // groups to show, 1 to 50, those most entered first
 	Span
 }
 
@@ -72,16 +72,13 @@ func (q FunnelQuery) check() (FunnelQuery, error) {
 	if q.WindowSeconds < 1 || q.WindowSeconds > int(maxFunnelWindow/time.Second) {
 		return q, fault.ErrInput.On("input.windowSeconds").Saying("the window is between 1 second and 366 days")
 	}
-	err := checkBy(q.By)
-	if err != nil {
-		return q, err
-	}
-	if q.Top, err = checkTop(q.Top); err != nil {
-		return q, err
-	}
 	if q.By == "" {
-		q.Top = 0 // means nothing then: equal queries have one form
+		q.Top = maxTop // means nothing then: equal queries have one form
 	}
+	if err := cmp.Or(checkBy(q.By), checkTop(q.Top)); err != nil {
+		return q, err
+	}
+	var err error
 	q.Span, err = q.Span.check()
 	return q, err
 }

@@ -89,8 +89,8 @@ func TestFunnelCheck(t *testing.T) {
 		"steps":         func(q *FunnelQuery) { q.Steps = q.Steps[:1] },
 		"unit":          func(q *FunnelQuery) { q.Unit = "PLANET" },
 		"windowSeconds": func(q *FunnelQuery) { q.WindowSeconds = 367 * 86400 },
-		"by":            func(q *FunnelQuery) { q.By = "$a" },
-		"top":           func(q *FunnelQuery) { q.Top = 51 },
+		"by":            func(q *FunnelQuery) { q.By, q.Top = "$a", 5 },
+		"top":           func(q *FunnelQuery) { q.By, q.Top = "a", 51 },
 		"lastDays":      func(q *FunnelQuery) { q.LastDays = -1 },
 	} {
 		q := good
@@ -100,9 +100,10 @@ func TestFunnelCheck(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	one, err := good.check()
 	good.Top = 7
-	if q, err := good.check(); err != nil || q.Top != 0 {
-		t.Errorf("top without a breakdown: %d, %v; want one form", q.Top, err)
+	if other, _ := good.check(); err != nil || other.Top != one.Top {
+		t.Errorf("top without a breakdown: %d and %d, %v; want one form", one.Top, other.Top, err)
 	}
 }
 
@@ -259,7 +260,7 @@ func TestFunnelWithoutTheDimension(t *testing.T) {
 		EventCmd{ID: "event-006", Name: "b", At: at(4)},
 	)
 	f, err := w.Funnel(t.Context(), FunnelQuery{
-		Steps: []Selector{{Event: "a"}, {Event: "b"}}, Unit: ByActor, WindowSeconds: 60, By: "plan", Span: Span{LastDays: 1},
+		Steps: []Selector{{Event: "a"}, {Event: "b"}}, Unit: ByActor, WindowSeconds: 60, By: "plan", Top: 10, Span: Span{LastDays: 1},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -156,14 +156,11 @@ func checkBy(by string) error {
 	return nil
 }
 
-func checkTop(top int) (int, error) {
-	if top == 0 {
-		top = defaultTop
-	}
+func checkTop(top int) error {
 	if top < 1 || top > maxTop {
-		return 0, fault.ErrInput.On("input.top").Saying("top is between 1 and %d", maxTop)
+		return fault.ErrInput.On("input.top").Saying("top is between 1 and %d", maxTop)
 	}
-	return top, nil
+	return nil
 }
 
 // moment is an event as a journey meets it.

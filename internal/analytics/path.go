@@ -36,24 +36,24 @@ type PathsQuery struct {
 	Anchor    Selector
 	Direction Direction
 	Depth     int      // 1 to 5
-	Top       int      // edges to show of each level, 1 to 50; 0 means 10
+	Top       int      // links to show of each level, 1 to 50
 	Events    []string // names that are steps, at most 50; empty for all
 	By        string   // dimension that tells events of one name apart, such as the page; empty for none
 	Span
 }
 
-// PathEdge is that sessions went from one step to another.
-type PathEdge struct {
+// PathLink is that sessions went from one step to another.
+type PathLink struct {
 	From, To string // name of the event, with By "name: value" where it has the dimension; or [PathStart] or [PathEnd]
 	Sessions int64
 	Share    float64 // of all sessions with the anchor
 }
 
-// PathLevel are the edges so many steps away from the anchor.
+// PathLevel are the links so many steps away from the anchor.
 type PathLevel struct {
 	Level int        // 1 is next to the anchor
-	Edges []PathEdge // those of the most sessions first
-	Other int64      // sessions whose edge is not among them
+	Links []PathLink // those of the most sessions first
+	Other int64      // sessions whose link is not among them
 }
 
 // Paths are computed paths.
@@ -81,13 +81,10 @@ func (q PathsQuery) check() (PathsQuery, error) {
 		return q, fault.ErrInput.On("input.events").Saying("there are at most %d names of events", maxPathNames)
 	}
 	q.Events = slices.Compact(slices.Sorted(slices.Values(q.Events)))
-	err := checkBy(q.By)
-	if err != nil {
+	if err := cmp.Or(checkBy(q.By), checkTop(q.Top)); err != nil {
 		return q, err
 	}
-	if q.Top, err = checkTop(q.Top); err != nil {
-		return q, err
-	}
+	var err error
 	q.Span, err = q.Span.check()
 	return q, err
 }
@@ -173,7 +170,7 @@ func (r *pathRun) step(m moment) {
 	}
 }
 
-// end counts the edges of the session.
+// end counts the links of the session.
 func (r *pathRun) end() {
 	if !r.found {
 		return
@@ -200,13 +197,13 @@ func (r *pathRun) end() {
 func (r *pathRun) levels() []PathLevel {
 	levels := make([]PathLevel, len(r.edges))
 	for i, edges := range r.edges {
-		l := PathLevel{Level: i + 1, Edges: []PathEdge{}}
+		l := PathLevel{Level: i + 1, Links: []PathLink{}}
 		keys := slices.SortedFunc(maps.Keys(edges), func(a, b [2]string) int {
 			return cmp.Or(cmp.Compare(edges[b], edges[a]), cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
 		})
 		for j, k := range keys {
 			if n := edges[k]; j < r.q.Top {
-				l.Edges = append(l.Edges, PathEdge{From: k[0], To: k[1], Sessions: n, Share: float64(n) / float64(r.sessions)})
+				l.Links = append(l.Links, PathLink{From: k[0], To: k[1], Sessions: n, Share: float64(n) / float64(r.sessions)})
 			} else {
 				l.Other += n
 			}

@@ -77,8 +77,8 @@ type Service struct {
 	tail     *eventTail
 }
 
-// New makes the service. Run [Service.Fold] on every node that may fold events, and register [Service.Follower] with the
-// tail of every node that answers reports.
+// New makes the service. Run [Service.Fold] on every node that may fold events, register [Service.Follower] and
+// [Service.FolderFollower] with the tail of every node that answers reports, and run [Service.Tail] on it.
 func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Config) *Service {
 	st := newStore(db)
 	cfg = cfg.filled()

@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/store"
 )
 
@@ -35,10 +36,12 @@ func (f EventFilter) query(names []string) bson.D {
 	return q
 }
 
-// newest reads the n events after a place, or from the begin, by time and then by id, falling. The indexes end with the
-// time, so the first read finds out in the index how far back in time the page reaches, and the second sorts the events of
-// that range by id as well.
-func (m *mongoStore) newest(ctx context.Context, f EventFilter, after *Event, n int) ([]Event, error) {
+// newest reads the window w of the events, by time and then by id, falling: one more than asked, for [page.Fold]. The
+// indexes end with the time, so the first read finds out in the index how far in time the page reaches, and the second
+// sorts the events of that range by id as well.
+//
+// Errors: BAD_CURSOR.
+func (m *mongoStore) newest(ctx context.Context, f EventFilter, w page.Window) ([]Event, error) {
 	names := f.Names
 	if len(names) == 0 && f.Actor == "" {
 		// The server merges the ranges of all names: the same as an index by time alone, which every insert would pay for.
@@ -48,21 +51,33 @@ func (m *mongoStore) newest(ctx context.Context, f EventFilter, after *Event, n 
 		}
 	}
 	and := bson.A{f.query(names)}
-	if after != nil {
-		and = append(and, bson.D{{Key: "at", Value: bson.D{{Key: "$lte", Value: after.At}}}}, bson.D{{Key: "$or", Value: bson.A{
-			bson.D{{Key: "at", Value: bson.D{{Key: "$lt", Value: after.At}}}},
-			bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: after.ID}}}},
+	for op, c := range map[string]page.Cursor{"$lt": w.After, "$gt": w.Before} {
+		if c == nil {
+			continue
+		}
+		at, id, err := placeOf(c)
+		if err != nil {
+			return nil, err
+		}
+		and = append(and, bson.D{{Key: "at", Value: bson.D{{Key: op + "e", Value: at}}}}, bson.D{{Key: "$or", Value: bson.A{
+			bson.D{{Key: "at", Value: bson.D{{Key: op, Value: at}}}},
+			bson.D{{Key: "_id", Value: bson.D{{Key: op, Value: id}}}},
 		}}})
+	}
+	dir, reach := -1, "$gte"
+	if w.Backward {
+		dir, reach = 1, "$lte"
 	}
 	type when struct {
 		At time.Time `bson:"at"`
 	}
+	n := int64(w.Size) + 1
 	times, err := store.Find[when](ctx, m.events, bson.D{{Key: "$and", Value: and}}, options.Find().
-		SetSort(bson.D{{Key: "at", Value: -1}}).SetLimit(int64(n)).SetProjection(bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 0}}))
+		SetSort(bson.D{{Key: "at", Value: dir}}).SetLimit(n).SetProjection(bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 0}}))
 	if err != nil || len(times) == 0 {
 		return []Event{}, err
 	}
-	and = append(and, bson.D{{Key: "at", Value: bson.D{{Key: "$gte", Value: times[len(times)-1].At}}}})
+	and = append(and, bson.D{{Key: "at", Value: bson.D{{Key: reach, Value: times[len(times)-1].At}}}})
 	return store.Find[Event](ctx, m.events, bson.D{{Key: "$and", Value: and}}, options.Find().
-		SetSort(bson.D{{Key: "at", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(int64(n)))
+		SetSort(bson.D{{Key: "at", Value: dir}, {Key: "_id", Value: dir}}).SetLimit(n))
 }

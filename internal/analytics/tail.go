@@ -10,6 +10,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/page"
 )
 
 // MaxTail is how many events a tail shows.
@@ -250,7 +251,8 @@ func (s *Service) TailChannel(ctx context.Context, f EventFilter, last int) (
 	key = "events:" + string(form)
 	newSource = func() *TailSource {
 		return &TailSource{sub: &tailSub{filter: f, topic: key, most: last}, tail: s.tail, read: func(ctx context.Context) ([]Event, error) {
-			return s.store.newest(ctx, f, nil, last)
+			found, err := s.store.newest(ctx, f, page.Window{Size: last})
+			return found[:min(len(found), last)], err
 		}}
 	}
 	return key, []string{key}, newSource, s.mayRead, nil

@@ -178,6 +178,9 @@ func (s *source) load(ctx context.Context) error {
 			break
 		}
 		s.hub.log.WarnContext(ctx, "live_load_failed", "channel", s.channel.Key, "try", try+1, "error", err.Error())
+		if fault.From(err).Kind == fault.Invalid {
+			break // such as a report that is too large: to try again would cost as much and change nothing
+		}
 	}
 	if err != nil {
 		return err
