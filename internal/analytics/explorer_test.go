@@ -126,6 +126,27 @@ func TestExplorerUsesAnIndex(t *testing.T) {
 	}
 }
 
+// Journeys find their events by an index too; those of actors need no sort when many of the stored events count.
+func TestJourneysUseAnIndex(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	q := FunnelQuery{Steps: []Selector{{Event: "flight"}, {Event: "train", Where: only("d", "x")}}, WindowSeconds: 60}
+	for _, q.Unit = range []Unit{ByActor, BySession} {
+		command := bson.D{
+			{Key: "aggregate", Value: eventsCollection},
+			{Key: "pipeline", Value: q.reading(t0, t0.Add(time.Hour), "").pipeline(10)},
+			{Key: "cursor", Value: bson.D{}},
+		}
+		plan, err := w.db.Database().RunCommand(t.Context(), bson.D{{Key: "explain", Value: command}, {Key: "verbosity", Value: "queryPlanner"}}).Raw()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := plan.String(); !strings.Contains(s, "IXSCAN") || strings.Contains(s, "COLLSCAN") {
+			t.Errorf("by %s: %s", q.Unit, s)
+		}
+	}
+}
+
 // follow runs the tail of a node and a source on it, as the hub does.
 type follow struct {
 	t     *testing.T

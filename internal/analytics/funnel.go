@@ -88,12 +88,8 @@ func (q FunnelQuery) window() time.Duration { return time.Duration(q.WindowSecon
 // reading is what has to be read for the funnel.
 func (q FunnelQuery) reading(from, to time.Time, after string) reading {
 	r := reading{unit: q.Unit, after: after, dims: dimsOf(q.By, q.Steps...)}
-	for i, st := range q.Steps {
-		if i > 0 {
-			r.any = append(r.any, st.in(from, to.Add(q.window())))
-		} else {
-			r.any = append(r.any, st.in(from, to))
-		}
+	for _, st := range q.Steps { // the first one too: ranges that differ would be looked for one by one
+		r.any = append(r.any, st.in(from, to.Add(q.window())))
 	}
 	return r
 }

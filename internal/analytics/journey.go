@@ -49,9 +49,6 @@ const (
 	maxIn      = 100
 )
 
-// errSlow is why a journey that took too long was ended.
-var errSlow = errors.New("analytics: the journey took too long")
-
 func (s Selector) check(field string) error {
 	if !isName(s.Event, ".-") {
 		return fault.ErrInput.On(field + ".event").Saying("an event name is 1 to 64 letters, digits, dots, dashes or underscores")
@@ -165,6 +162,7 @@ func checkTop(top int) error {
 
 // moment is an event as a journey meets it.
 type moment struct {
+	id   string
 	unit string // the actor or the session
 	at   int64  // unix ms
 	name string
@@ -193,12 +191,14 @@ func (s Selector) in(from, to time.Time) branch {
 // journey reads the events of a journey, unit by unit, each in the order of time, those of one millisecond in the order of
 // their ids; until fn wants no more. It waits until fewer than Config.Journeys others are read on this node. The number
 // of events read is at most Config.JourneyRows.
-// Cost: 1 read and a sort on the server.
+// Cost: 1 read; of sessions also a sort on the server.
 //
 // Errors: REPORT_TOO_LARGE with the detail budget or seconds.
 func (s *Service) journey(ctx context.Context, r reading, fn func(moment) (more bool)) (read int, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.JourneyIn, errSlow)
+	theirs, bounded := ctx.Deadline()
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.JourneyIn)
 	defer cancel()
+	ours, _ := ctx.Deadline()
 	select {
 	case s.journeys <- struct{}{}:
 		defer func() { <-s.journeys }()
@@ -206,7 +206,7 @@ func (s *Service) journey(ctx context.Context, r reading, fn func(moment) (more 
 	case <-ctx.Done():
 		err = ctxError(ctx)
 	}
-	if err != nil && errors.Is(context.Cause(ctx), errSlow) {
+	if errors.Is(err, fault.ErrTimeout) && (!bounded || ours.Before(theirs)) {
 		seconds := int(s.cfg.JourneyIn / time.Second)
 		err = ErrTooLarge.Saying("the events were not read within %d s: shorten the range, or choose rarer events", seconds).
 			With("seconds", seconds).Because(err)

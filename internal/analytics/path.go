@@ -113,7 +113,10 @@ func (s *Service) paths(ctx context.Context, q PathsQuery) (Paths, error) {
 			return Paths{}, err
 		}
 	}
-	r := reading{unit: BySession, any: []branch{{names: names, from: from, to: to}, q.Anchor.in(from, to)}, dims: dimsOf(q.By, q.Anchor)}
+	r := reading{unit: BySession, any: []branch{{names: names, from: from, to: to}}, dims: dimsOf(q.By, q.Anchor)}
+	if !slices.Contains(names, q.Anchor.Event) {
+		r.any = append(r.any, q.Anchor.in(from, to))
+	}
 	run := newPathRun(q)
 	read, err := s.journey(ctx, r, func(m moment) bool {
 		run.step(m)
