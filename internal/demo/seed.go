@@ -107,7 +107,7 @@ func roles() []rbac.RoleSpec {
 		},
 		{Key: "delay-watcher", Name: "Delay watcher", Description: "Sees the delays alone.", Includes: []rbac.Instance{"report-viewer(metric=flights.delay)"}},
 		{Key: "viewer", Name: "Viewer", Description: "Reads documents and reports.", Permissions: []rbac.Instance{registry.PermRead, analytics.PermView + "(metric=*)"}},
-		{Key: "analyst", Name: "Analyst", Description: "Views everything and sends events.", Permissions: []rbac.Instance{analytics.PermTrack, account.PermRead}, Includes: []rbac.Instance{"viewer"}},
+		{Key: "analyst", Name: "Analyst", Description: "Views everything and sends events.", Permissions: []rbac.Instance{analytics.PermTrack, analytics.PermRead, account.PermRead}, Includes: []rbac.Instance{"viewer"}},
 		{Key: "editor", Name: "Editor", Description: "Writes documents.", Permissions: []rbac.Instance{registry.PermCreate, registry.PermUpdate, registry.PermDelete}, Includes: []rbac.Instance{"viewer"}},
 		{Key: "operations", Name: "Operations", Description: "All that editors and analysts may, and roles besides.", Permissions: []rbac.Instance{rbac.PermRoleRead, registry.PermTypeWrite}, Includes: []rbac.Instance{"analyst", "editor"}},
 	}
@@ -135,8 +135,8 @@ func (d *Demo) seedPlans(ctx context.Context) error {
 func metrics() []analytics.Metric {
 	dims := []string{"origin", "destination"}
 	return []analytics.Metric{
-		{Key: metricCount, Event: eventName, Dimensions: dims},
-		{Key: "flights.delay", Event: eventName, Value: "delay", Dimensions: dims},
+		{Key: metricCount, Event: eventName, Unique: "destination", Dimensions: dims},
+		{Key: "flights.delay", Event: eventName, Value: "delay", Quantiles: true, Dimensions: dims},
 		{Key: "flights.distance", Event: eventName, Value: "distance", Dimensions: dims},
 	}
 }

@@ -9,7 +9,7 @@ import { Logo } from '../ui/Logo';
 import { AccountNotices } from './AccountNotices';
 import { ExpiryNotice } from './ExpiryNotice';
 import { ImpersonationBanner } from './ImpersonationBanner';
-import { listed, type Page } from './pages';
+import { entries, listed, type Page } from './pages';
 import { Link } from './router';
 import { SchemeToggle } from './SchemeToggle';
 import classes from './Shell.module.css';
@@ -40,9 +40,9 @@ export function Shell({ page, children }: { page: Page | undefined; children: Re
             </Text>
           </Link>
           <Group component="nav" gap={4} ml="md" visibleFrom="lg" wrap="nowrap" aria-label="Pages">
-            {pages.map((p) => (
-              <Link key={p.path} href={p.path} className={classes.link} aria-current={p === page ? 'page' : undefined}>
-                {p.label}
+            {entries(pages).map((p) => (
+              <Link key={p.path} href={p.path} className={classes.link} aria-current={p === page || isSection(p, page) ? 'page' : undefined}>
+                {p.section ?? p.label}
               </Link>
             ))}
           </Group>
@@ -68,8 +68,23 @@ export function Shell({ page, children }: { page: Page | undefined; children: Re
       </Drawer>
       <AppShell.Main className={page?.bleed ? undefined : classes.main}>
         {!page?.bleed && <AccountNotices />}
+        {page?.section && (
+          <nav aria-label={page.section} className={classes.section}>
+            {pages
+              .filter((p) => isSection(p, page))
+              .map((p) => (
+                <Link key={p.path} href={p.path} className={classes.link} aria-current={p === page ? 'page' : undefined}>
+                  {p.label}
+                </Link>
+              ))}
+          </nav>
+        )}
         {children}
       </AppShell.Main>
     </AppShell>
   );
+}
+
+function isSection(a: Page, b: Page | undefined): boolean {
+  return a.section !== undefined && a.section === b?.section;
 }

@@ -18,6 +18,8 @@ export interface Page extends Route {
   bleed?: boolean;
   /** Permissions of which one leads here; left out for everybody. The server asks for them again. */
   wants?: string[];
+  /** The pages of one section share a link in the list of pages, and lead to one another. */
+  section?: string;
   /** Reached from elsewhere than the list of pages. */
   aside?: boolean;
 }
@@ -30,6 +32,38 @@ export interface Door extends Route {
 
 export const pages: Page[] = [
   { path: '/', label: 'Dashboard', icon: 'dashboard', component: lazy(() => import('../dashboard/DashboardPage')) },
+  {
+    path: '/reports',
+    label: 'Reports',
+    icon: 'reports',
+    section: 'Analytics',
+    wants: ['analytics.report.view'],
+    component: lazy(() => import('../reports/ReportsPage')),
+  },
+  {
+    path: '/journeys',
+    label: 'Journeys',
+    icon: 'journeys',
+    section: 'Analytics',
+    wants: ['analytics.event.read'],
+    component: lazy(() => import('../journeys/JourneysPage')),
+  },
+  {
+    path: '/events',
+    label: 'Events',
+    icon: 'events',
+    section: 'Analytics',
+    wants: ['analytics.event.read'],
+    component: lazy(() => import('../events/EventsPage')),
+  },
+  {
+    path: '/metrics',
+    label: 'Metrics',
+    icon: 'dashboard',
+    section: 'Analytics',
+    wants: ['analytics.report.view'],
+    component: lazy(() => import('../metrics/MetricsPage')),
+  },
   {
     path: '/explorer',
     label: 'Explorer',
@@ -98,6 +132,11 @@ export const doors: Door[] = [
 /** The pages that the list of them shows to a holder of the permissions. */
 export function listed(permissions: string[]): Page[] {
   return pages.filter((p) => !p.aside && (!p.wants || p.wants.some((wanted) => permissions.includes(wanted))));
+}
+
+/** One page for each entry of the list: the first of each section stands for it. */
+export function entries(pages: Page[]): Page[] {
+  return pages.filter((p, i) => !p.section || pages.findIndex((o) => o.section === p.section) === i);
 }
 
 /** Whether a path is that of the route. */

@@ -38,6 +38,13 @@ export function navigate(to: string): void {
   dispatchEvent(new Event(moved));
 }
 
+/** Another address for what is shown already: no step in the history. */
+export function replace(to: string): void {
+  if (to === location.pathname + location.search) return;
+  history.replaceState(history.state, '', to);
+  dispatchEvent(new Event(moved));
+}
+
 /** The address of a page with search parameters; absent ones are left out. */
 export function href(path: string, search: Record<string, string | null | undefined>): string {
   const params = new URLSearchParams();

@@ -2,12 +2,11 @@ import type { Channel } from '../live/fold';
 import { Bars } from '../ui/Bars';
 import { Panel } from '../ui/Panel';
 import { ChannelBody } from './ChannelBody';
-import { ranking } from './figures';
 
 /** Airports by departures. */
 export function OriginsPanel({ channel }: { channel: Channel | undefined }) {
   const report = channel?.data?.__typename === 'Report' ? channel.data : undefined;
-  const ranks = report ? ranking(report, 10) : [];
+  const ranks = report?.totals ?? [];
   return (
     <Panel title="Top origins" hint="Departures in the window" data-testid="panel-origins">
       <ChannelBody

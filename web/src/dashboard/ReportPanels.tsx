@@ -9,7 +9,7 @@ import type { Report } from '../live/message';
 import { Chart } from '../ui/Chart';
 import { Panel } from '../ui/Panel';
 import { ChannelBody } from './ChannelBody';
-import { mean, series, total } from './figures';
+import { series, total } from './figures';
 
 const height = 178;
 
@@ -22,7 +22,7 @@ export function FlightsPanel({ channel }: { channel: Channel | undefined }) {
       title="Flights per minute"
       kind="bars"
       color="--bb-chart-bars"
-      words={(report) => `${plural(total(report), 'flight')} by the minute`}
+      words={(report) => `${plural(total(report).count, 'flight')} by the minute`}
       value={(v) => plural(v ?? 0, 'flight')}
     />
   );
@@ -35,9 +35,9 @@ export function DelayPanel({ channel }: { channel: Channel | undefined }) {
       id="delay"
       channel={channel}
       title="Mean delay by minute"
-      kind="line"
+      kind="area"
       color="--bb-chart-line"
-      words={(report) => `Mean delay ${minutes(mean(report))} over ${count(report.points.length)} minutes`}
+      words={(report) => `Mean delay ${minutes(total(report).value)} over ${count(report.points.length)} minutes`}
       value={(v) => (v === null ? 'no flights' : minutes(v))}
     />
   );
@@ -47,7 +47,7 @@ interface Props {
   id: string;
   channel: Channel | undefined;
   title: string;
-  kind: 'bars' | 'line';
+  kind: 'bars' | 'area';
   color: string;
   /** The chart in words. */
   words: (report: Report) => string;
@@ -59,6 +59,7 @@ function ReportPanel({ id, channel, title, kind, color, words, value }: Props) {
   const [hovered, setHovered] = useState<number | null>(null);
   const report = channel?.data?.__typename === 'Report' ? channel.data : undefined;
   const { times, values } = useMemo(() => (report ? series(report) : { times: [], values: [] }), [report]);
+  const lines = useMemo(() => [{ color, values }], [color, values]);
   const shown = hovered ?? times.length - 1;
   const at = times[shown];
   return (
@@ -76,12 +77,12 @@ function ReportPanel({ id, channel, title, kind, color, words, value }: Props) {
       <ChannelBody
         channel={channel}
         height={height}
-        empty={report?.points.length === 0}
+        empty={report && total(report).count === 0}
         emptyTitle="No flights in this window"
         emptyHint="The demo replays them when the server runs with its demo on."
       >
         {report && (
-          <Chart label={words(report)} kind={kind} color={color} times={times} values={values} height={height} onHover={setHovered} />
+          <Chart label={words(report)} kind={kind} times={times} lines={lines} height={height} onHover={setHovered} />
         )}
       </ChannelBody>
     </Panel>

@@ -6,7 +6,7 @@ import { clock } from '../format/time';
 import type { Channel } from '../live/fold';
 import type { Report } from '../live/message';
 import { Tile } from '../ui/Tile';
-import { mean, peak, ranking, series, total } from './figures';
+import { peak, series, total } from './figures';
 
 interface Props {
   flights: Channel | undefined;
@@ -21,17 +21,17 @@ export function Tiles({ flights, delay, origins }: Props) {
   const from = reportOf(origins);
   return (
     <SimpleGrid cols={{ base: 2, md: 4 }} spacing="md">
-      <Tile id="flights" label="Flights" value={flown && count(total(flown))} at={flown?.through}>
+      <Tile id="flights" label="Flights" value={flown && count(total(flown).count)} at={flown?.through}>
         {flown && `${count(series(flown).values.at(-1) ?? 0)} in this minute`}
       </Tile>
       <Tile id="rate" label="Busiest minute" value={flown && count(peak(flown)?.value ?? 0)} at={flown?.through}>
         {flown && peakTime(flown)}
       </Tile>
-      <Tile id="delay" label="Mean delay" value={late && minutes(mean(late))} at={late?.through}>
+      <Tile id="delay" label="Mean delay" value={late && minutes(total(late).value)} at={late?.through}>
         {late && `worst minute ${minutes(peak(late)?.value ?? null)}`}
       </Tile>
-      <Tile id="airport" label="Busiest airport" value={from && (ranking(from, 1)[0]?.key ?? '–')} at={from?.through}>
-        {from && plural(ranking(from, 1)[0]?.count ?? 0, 'departure')}
+      <Tile id="airport" label="Busiest airport" value={from && (from.totals[0]?.key ?? '–')} at={from?.through}>
+        {from && plural(total(from).count, 'departure')}
       </Tile>
     </SimpleGrid>
   );

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { count, minutes, price } from './number';
+import { compact, count, figure, minutes, percent, price } from './number';
 import { humanize, initials, plural, sentence } from './text';
 import { ago, ahead, date } from './time';
+import { dayBegin, dayOf } from './zone';
 
 test.each([
   [0, '0'],
@@ -71,3 +72,31 @@ test.each([
   ['2026-01-04T11:00:00.000Z', 'in 47 h'],
   ['2026-01-16T13:00:00.000Z', 'in 14 days'],
 ])('ahead(%s) is %s', (at, want) => expect(ahead(at, now)).toBe(want));
+
+test.each([
+  [null, '–'],
+  [12345.6, '12,346'],
+  [17.25, '17.3'],
+  [0.0421, '0.042'],
+  [-3, '−3'],
+])('figure(%s) is %s', (n, want) => expect(figure(n)).toBe(want));
+
+test('compact and percent', () => {
+  expect(compact(-1250)).toBe('−1.25K');
+  expect(percent(0.1234)).toBe('12.3 %');
+});
+
+test.each([
+  ['2026-01-02', 'UTC', 0, '2026-01-02T00:00:00.000Z'],
+  ['2026-01-02', 'Europe/Berlin', 0, '2026-01-01T23:00:00.000Z'],
+  ['2026-03-29', 'Europe/Berlin', 0, '2026-03-28T23:00:00.000Z'], // the clocks go forward on this day
+  ['2026-03-29', 'Europe/Berlin', 1, '2026-03-29T22:00:00.000Z'],
+  ['2026-11-01', 'America/New_York', 0, '2026-11-01T04:00:00.000Z'], // and back on this
+  ['2026-11-01', 'America/New_York', 1, '2026-11-02T05:00:00.000Z'],
+  ['2026-01-02', 'Asia/Kolkata', 0, '2026-01-01T18:30:00.000Z'],
+])('dayBegin(%s, %s, %d) is %s', (day, zone, more, want) => expect(dayBegin(day, zone, more)).toBe(want));
+
+test('dayOf is the day of the zone', () => {
+  expect(dayOf(Date.parse('2026-01-01T20:00:00Z'), 'Asia/Kolkata')).toBe('2026-01-02');
+  expect(dayOf(Date.parse('2026-01-01T20:00:00Z'), 'UTC')).toBe('2026-01-01');
+});

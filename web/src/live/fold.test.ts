@@ -17,6 +17,12 @@ function report(points: ReportPoint[], from = 0, to = 3): Report {
     to: minute(to),
     through: null,
     points,
+    compared: [],
+    totals: [],
+    source: 'ROLLUP_1M',
+    exact: true,
+    approximate: false,
+    error: 0,
   };
 }
 
@@ -34,7 +40,7 @@ function message(kind: LiveMessage['kind'], seq: number, data: LiveMessage['data
 
 type Delta = Extract<NonNullable<LiveMessage['data']>, { __typename: 'ReportDelta' }>;
 function delta(points: ReportPoint[], rest: Partial<Delta> = {}): Delta {
-  return { __typename: 'ReportDelta', from: minute(0), to: minute(3), through: minute(2), dropped: [], points, ...rest };
+  return { __typename: 'ReportDelta', from: minute(0), to: minute(3), through: minute(2), dropped: [], points, compared: [], newTotals: null, ...rest };
 }
 
 type Change = Extract<NonNullable<LiveMessage['data']>, { __typename: 'DocumentListDelta' }>['changes'][number];
@@ -151,10 +157,45 @@ describe('reports', () => {
     ]);
   });
 
+  test('compared points are folded as the others; totals are replaced, or stay', () => {
+    const total = (value: number) => [{ key: '', value, count: value, compared: null }];
+    const before = { ...report([point(1, 1)]), compared: [point(0, 7), point(1, 8, 'B')], totals: total(1) };
+    const folded = (rest: Partial<Delta>) => all(message('SNAPSHOT', 1, before), message('DELTA', 2, delta([], rest))).channel.data;
+    expect(folded({ from: minute(1), dropped: ['B'], compared: [point(1, 9)] })).toMatchObject({ compared: [point(1, 9)], totals: total(1) });
+    expect(folded({ newTotals: total(2) })).toMatchObject({ compared: [point(0, 7), point(1, 8, 'B')], totals: total(2) });
+  });
+
   test('the state before is not touched', () => {
     const before = all(message('SNAPSHOT', 1, report([point(0, 1)]))).channel;
     fold(before, message('DELTA', 2, delta([point(0, 2), point(1, 1)], { from: minute(1) })));
     expect(points(before)).toEqual([['00', '', 1]]);
+  });
+});
+
+describe('journeys and events', () => {
+  const funnel = (read: number): LiveMessage['data'] => ({ __typename: 'Funnel', from: minute(0), to: minute(3), steps: [], groups: [], read });
+  const tail = (skipped: number, ...ids: string[]): LiveMessage['data'] => ({
+    __typename: 'EventTail',
+    skipped,
+    events: ids.map((id) => ({ id, name: 'visit', at: minute(0), receivedAt: minute(0), user: null, actor: null, session: null, source: null, dims: {}, values: {} })),
+  });
+
+  test('each message of a journey brings all of it', () => {
+    expect(all(message('SNAPSHOT', 1, funnel(1)), message('DELTA', 2, funnel(2))).channel.data).toEqual(funnel(2));
+  });
+
+  test('a journey of another kind is lost', () => {
+    const paths: LiveMessage['data'] = { __typename: 'Paths', from: minute(0), to: minute(3), walks: 0, levels: [], read: 0 };
+    expect(all(message('SNAPSHOT', 1, funnel(1)), message('DELTA', 2, paths)).lost).toBe(true);
+  });
+
+  test('new events stand before the others, a hundred in all', () => {
+    const many = Array.from({ length: 100 }, (_, i) => `old-${i}`);
+    const { channel } = all(message('SNAPSHOT', 1, tail(0, ...many)), message('DELTA', 2, tail(3, 'b', 'a')));
+    const shown = channel.data?.__typename === 'EventTail' ? channel.data : null;
+    expect(shown?.events.map((e) => e.id).slice(0, 3)).toEqual(['b', 'a', 'old-0']);
+    expect(shown?.events).toHaveLength(100);
+    expect(shown?.skipped).toBe(3);
   });
 });
 

@@ -1,5 +1,16 @@
 // What a channel shows after each of its messages. Pure: no socket, no clock, no React.
-import type { DocumentList, DocumentListDelta, LiveError, LiveMessage, Report, ReportDelta, SecurityEventList, State } from './message';
+import type {
+  DocumentList,
+  DocumentListDelta,
+  EventTail,
+  LiveError,
+  LiveMessage,
+  Report,
+  ReportDelta,
+  ReportPoint,
+  SecurityEventList,
+  State,
+} from './message';
 
 /** A channel as it stands. */
 export interface Channel {
@@ -43,7 +54,12 @@ function replaced(channel: Channel, message: LiveMessage): Folded {
   return { channel: { phase: 'live', seq, at, data, error: null }, lost: false };
 }
 
-const states = ['Report', 'DocumentList', 'SessionList', 'SecurityEventList', 'EntitlementList', 'UsageList'];
+// Families each message of which brings all there is.
+const whole = ['Funnel', 'Retention', 'Paths', 'SessionList', 'EntitlementList', 'UsageList'];
+const states = ['Report', 'DocumentList', 'SecurityEventList', 'EventTail', ...whole];
+
+/** How many events of a tail are kept: as many as a channel may begin with. */
+const tailLength = 100;
 
 function isState(data: LiveMessage['data']): data is State {
   return data !== null && states.includes(data.__typename);
@@ -67,21 +83,30 @@ function lost(channel: Channel): Folded {
 function apply(data: Channel['data'], delta: LiveMessage['data']): Channel['data'] {
   if (data?.__typename === 'Report' && delta?.__typename === 'ReportDelta') return applyReport(data, delta);
   if (data?.__typename === 'DocumentList' && delta?.__typename === 'DocumentListDelta') return applyList(data, delta);
-  if (data?.__typename === 'SessionList' && delta?.__typename === 'SessionList') return delta;
-  if (data?.__typename === 'EntitlementList' && delta?.__typename === 'EntitlementList') return delta;
-  if (data?.__typename === 'UsageList' && delta?.__typename === 'UsageList') return delta;
   if (data?.__typename === 'SecurityEventList' && delta?.__typename === 'SecurityEventList') return applyEvents(data, delta);
-  return null;
+  if (data?.__typename === 'EventTail' && delta?.__typename === 'EventTail') return applyTail(data, delta);
+  return isState(delta) && whole.includes(delta.__typename) && delta.__typename === data?.__typename ? delta : null;
 }
 
 function applyReport(report: Report, delta: ReportDelta): Report {
+  return {
+    ...report,
+    from: delta.from,
+    to: delta.to,
+    through: delta.through,
+    points: applyPoints(report.points, delta.points, delta),
+    compared: applyPoints(report.compared, delta.compared, delta),
+    totals: delta.newTotals ?? report.totals,
+  };
+}
+
+function applyPoints(before: ReportPoint[], news: ReportPoint[], { from, dropped }: ReportDelta): ReportPoint[] {
   // Times are RFC 3339 in UTC of one form, so their text is ordered as they are.
-  const dropped = new Set(delta.dropped);
-  const kept = report.points.filter((p) => p.at >= delta.from && !dropped.has(p.key));
+  const gone = new Set(dropped);
+  const kept = before.filter((p) => p.at >= from && !gone.has(p.key));
   const points = new Map(kept.map((p) => [`${p.at} ${p.key}`, p]));
-  for (const point of delta.points) points.set(`${point.at} ${point.key}`, point);
-  const ordered = [...points.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, point]) => point);
-  return { ...report, from: delta.from, to: delta.to, through: delta.through, points: ordered };
+  for (const point of news) points.set(`${point.at} ${point.key}`, point);
+  return [...points.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, point]) => point);
 }
 
 function applyList(list: DocumentList, delta: DocumentListDelta): DocumentList | null {
@@ -102,6 +127,10 @@ function applyList(list: DocumentList, delta: DocumentListDelta): DocumentList |
 /** Facts come in the order in which they became true on disk, and are shown in that of their ids, which grow with time. */
 function applyEvents(list: SecurityEventList, news: SecurityEventList): SecurityEventList {
   return { ...list, events: newestFirst([...list.events, ...news.events]) };
+}
+
+function applyTail(tail: EventTail, news: EventTail): EventTail {
+  return { ...tail, events: [...news.events, ...tail.events].slice(0, tailLength), skipped: tail.skipped + news.skipped };
 }
 
 /** Facts by their ids, each once, the newest first. */

@@ -1,5 +1,7 @@
 import { graphql, type ResultOf, type VariablesOf } from '../gql/graphql';
+import { EVENT, FUNNEL, PATHS, RETENTION } from '../journeys/fragments';
 import { ENTITLEMENT, MEMBERSHIP } from '../plan/fragments';
+import { REPORT } from '../reports/fragments';
 import { SECURITY_EVENT, SESSION } from '../session/fragments';
 
 /** The one operation of a page: all of its channels over one socket. */
@@ -15,8 +17,20 @@ export const LIVE = graphql(
         error { code message }
         data {
           __typename
-          ... on Report { metric aggregate step from to through points { at key value count } }
-          ... on ReportDelta { from to through dropped points { at key value count } }
+          ... on Report { ...ReportFields }
+          ... on ReportDelta {
+            from
+            to
+            through
+            dropped
+            points { at key value count }
+            compared { at key value count }
+            newTotals: totals { key value count compared }
+          }
+          ... on Funnel { ...FunnelFields }
+          ... on Retention { ...RetentionFields }
+          ... on Paths { ...PathsFields }
+          ... on EventTail { events { ...EventFields } skipped }
           ... on DocumentList { documents { id rev label data createdAt updatedAt } }
           ... on DocumentListDelta { changes { op id index from document { id rev label data createdAt updatedAt } } }
           ... on SessionList { sessions { ...SessionFields } }
@@ -27,7 +41,7 @@ export const LIVE = graphql(
       }
     }
   `,
-  [SESSION, SECURITY_EVENT, MEMBERSHIP, ENTITLEMENT],
+  [REPORT, FUNNEL, RETENTION, PATHS, EVENT, SESSION, SECURITY_EVENT, MEMBERSHIP, ENTITLEMENT],
 );
 
 export type ChannelInput = VariablesOf<typeof LIVE>['channels'][number];
@@ -38,6 +52,11 @@ type Data = NonNullable<LiveMessage['data']>;
 export type Report = Extract<Data, { __typename: 'Report' }>;
 export type ReportDelta = Extract<Data, { __typename: 'ReportDelta' }>;
 export type ReportPoint = Report['points'][number];
+export type ReportTotal = Report['totals'][number];
+export type Funnel = Extract<Data, { __typename: 'Funnel' }>;
+export type Retention = Extract<Data, { __typename: 'Retention' }>;
+export type Paths = Extract<Data, { __typename: 'Paths' }>;
+export type EventTail = Extract<Data, { __typename: 'EventTail' }>;
 export type DocumentList = Extract<Data, { __typename: 'DocumentList' }>;
 export type DocumentListDelta = Extract<Data, { __typename: 'DocumentListDelta' }>;
 export type SessionList = Extract<Data, { __typename: 'SessionList' }>;
@@ -46,4 +65,4 @@ export type EntitlementList = Extract<Data, { __typename: 'EntitlementList' }>;
 export type UsageList = Extract<Data, { __typename: 'UsageList' }>;
 
 /** The whole state of a channel, of whatever family. */
-export type State = Report | DocumentList | SessionList | SecurityEventList | EntitlementList | UsageList;
+export type State = Report | Funnel | Retention | Paths | EventTail | DocumentList | SessionList | SecurityEventList | EntitlementList | UsageList;

@@ -1,5 +1,8 @@
 const paths = {
   dashboard: 'M4 13h6V4H4zM14 20h6v-9h-6zM4 20h6v-3H4zM14 7h6V4h-6z',
+  reports: 'M4 20h16M6 16v-4M11 16V7M16 16v-7M20 4l-4 3-5-2-5 4',
+  journeys: 'M5 5h14l-5 7v6l-4 2v-8z',
+  events: 'M4 7h3M4 12h3M4 17h3M10 7h10M10 12h10M10 17h6',
   explorer: 'm8 8-4 4 4 4M16 8l4 4-4 4M13.5 5l-3 14',
   documents: 'M14 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8zM14 3v5h5M9 13h6M9 17h4',
   access: 'M12 3l7 3v5c0 4.6-3 8.2-7 10-4-1.8-7-5.4-7-10V6zM9.2 12l2 2 3.8-4',

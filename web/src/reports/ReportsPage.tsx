@@ -1,0 +1,69 @@
+import { Skeleton, Stack, Text, Title } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { useEffect, useState } from 'react';
+import { useQuery } from 'urql';
+
+import { problemOf } from '../api/problem';
+import { href, replace, useSearch } from '../app/router';
+import { Empty } from '../ui/Empty';
+import { NoAccess } from '../ui/NoAccess';
+import { ProblemNote } from '../ui/ProblemNote';
+import { Controls } from './Controls';
+import { type Draft, inputOf, newDraft, parseDraft, withMetric, writeDraft } from './draft';
+import { type Metric, METRICS } from './operations';
+import { ReportCard } from './ReportCard';
+import classes from './ReportsPage.module.css';
+
+/** The report builder. */
+export default function ReportsPage() {
+  const [{ data, error }, again] = useQuery({ query: METRICS, requestPolicy: 'cache-and-network' });
+  const search = useSearch();
+  if (error && !data) {
+    const failure = problemOf(error);
+    if (failure.code !== 'FORBIDDEN') return <ProblemNote problem={failure} onRetry={again} m="lg" />;
+    return <NoAccess title="Reports are closed to you">Your roles do not let you see the numbers of any metric.</NoAccess>;
+  }
+  if (!data) return <Skeleton h={420} mt="lg" />;
+  const [first] = data.metrics;
+  return (
+    <Stack data-testid="reports">
+      <div>
+        <Title order={1} fz="h2">
+          Reports
+        </Title>
+        <Text size="sm" c="dimmed">
+          Events as numbers over time. A report of the last hours or days goes on by itself.
+        </Text>
+      </div>
+      {first ? (
+        <Builder metrics={data.metrics} first={first} asked={search.get('q')} />
+      ) : (
+        <Empty title="There are no metrics yet">A metric says which events are counted. Whoever manages metrics can define one.</Empty>
+      )}
+    </Stack>
+  );
+}
+
+function Builder({ metrics, first, asked }: { metrics: Metric[]; first: Metric; asked: string | null }) {
+  const [fresh] = useState(() => newDraft(first.key, Date.now()));
+  const [draft, setDraft] = useState(() => parseDraft(asked, fresh));
+  const metric = metrics.find((m) => m.key === draft.metric) ?? first;
+  const valid = metric.key === draft.metric ? draft : withMetric(draft, metric);
+  // While somebody types, each letter would be a question to the server.
+  const [settled] = useDebouncedValue(valid, 300);
+  const written = writeDraft(settled, fresh);
+  useEffect(() => replace(href('/reports', { q: written === '{}' ? null : written })), [written]);
+  const set = (next: Partial<Draft>) => setDraft({ ...valid, ...next });
+  return (
+    <div className={classes.builder}>
+      <Controls
+        draft={valid}
+        metrics={metrics}
+        metric={metric}
+        onSet={set}
+        onMetric={(key) => setDraft(withMetric(valid, metrics.find((m) => m.key === key) ?? first))}
+      />
+      <ReportCard draft={settled} input={inputOf(settled)} onKind={(kind) => set({ kind })} />
+    </div>
+  );
+}
