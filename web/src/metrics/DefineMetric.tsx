@@ -6,7 +6,7 @@ import { useAct } from '../api/useAct';
 import { Filters } from '../reports/Filters';
 import type { Metric } from '../reports/operations';
 import { FormDialog } from '../ui/FormDialog';
-import { DEFINE_METRIC } from './operations';
+import { DEFINE_METRIC, type DefineMetricInput } from './operations';
 
 interface Props {
   /** The metric to change; null to make one. */
@@ -27,6 +27,23 @@ const blank: Metric = {
   hourDays: 400,
 };
 
+/** Names each member: what was read from the server says of what type it is, which an input must not. */
+function inputOf({ key, event, value, unique, quantiles, where, dimensions, maxKeys, minuteDays, hourDays }: Metric): DefineMetricInput {
+  const whole = where.filter((f) => f.dimension && f.in.length > 0);
+  return {
+    key,
+    event,
+    value: value || null,
+    unique: unique || null,
+    quantiles,
+    where: whole.map(({ dimension, in: values, not }) => ({ dimension, in: values, not })),
+    dimensions,
+    maxKeys,
+    minuteDays,
+    hourDays,
+  };
+}
+
 /** Says what is counted. */
 export function DefineMetric({ metric, onClose }: Props) {
   const [draft, setDraft] = useState(metric ?? blank);
@@ -34,8 +51,7 @@ export function DefineMetric({ metric, onClose }: Props) {
   const set = (next: Partial<Metric>) => setDraft({ ...draft, ...next });
   const wrong = (name: keyof Metric) => blamed(failure) === name && failure?.text;
   const submit = async () => {
-    const where = draft.where.filter((f) => f.dimension && f.in.length > 0);
-    if (await run({ input: { ...draft, value: draft.value || null, unique: draft.unique || null, where } })) onClose();
+    if (await run({ input: inputOf(draft) })) onClose();
   };
   const number = (name: 'maxKeys' | 'minuteDays' | 'hourDays', label: string, max: number) => (
     <NumberInput

@@ -63,7 +63,7 @@ function Builder({ metrics, first, asked }: { metrics: Metric[]; first: Metric; 
         onSet={set}
         onMetric={(key) => setDraft(withMetric(valid, metrics.find((m) => m.key === key) ?? first))}
       />
-      <ReportCard draft={settled} input={inputOf(settled)} onKind={(kind) => set({ kind })} />
+      <ReportCard draft={{ ...settled, kind: draft.kind }} input={inputOf(settled)} onKind={(kind) => set({ kind })} />
     </div>
   );
 }
