@@ -3756,13 +3756,16 @@ extend type Query {
   "The content types, by key."
   contentTypes: [ContentType!]! @access(rule: PERMISSION, permission: "registry.document.read")
   """
-  A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, or the caller may
-  not see it. Errors: REVISION_UNKNOWN.
+  A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, the caller may
+  not see it, or its content type is out of use. Errors: REVISION_UNKNOWN.
   """
   document(id: ID!, rev: Int, asOf: Time): Document @access(rule: PERMISSION, permission: "registry.document.read")
   "What deleting a document would do. Errors: NOT_FOUND."
   documentDeleteReport(id: ID!): DeleteReport! @access(rule: PERMISSION, permission: "registry.document.delete")
-  "What was deleted of a content type and can be restored, the newest documents first."
+  """
+  What was deleted of a content type and can be restored, the newest documents first. Errors: CONTENT_TYPE_UNKNOWN,
+  CONTENT_TYPE_RETIRED, PAGE_SIZE, BAD_CURSOR.
+  """
   trash(type: String!, first: Int, after: String, last: Int, before: String): TrashConnection!
     @access(rule: PERMISSION, permission: "registry.document.restore")
   "What leads to an object of any type, as far as the caller may see it, the newest first."

@@ -161,6 +161,9 @@ func (s *Service) readablePast(ctx context.Context, on ref.Ref) (Document, *comp
 	if err != nil {
 		return none(err)
 	}
+	if t.State == Retired {
+		return none(fault.ErrNotFound)
+	}
 	m, err := s.mask(ctx, d.Type)
 	return d, t, m, err
 }
