@@ -3444,7 +3444,7 @@ type DefineContentTypePayload {
 
 "What a step of a schema change does to the data there is."
 enum MigrationOp {
-  "The field becomes ` + "`" + `to` + "`" + `."
+  "The field becomes ` + "`" + `to` + "`" + `. What was ` + "`" + `to` + "`" + ` goes."
   RENAME
   "The field goes."
   REMOVE
@@ -3498,17 +3498,21 @@ type SchemaCheck {
   invalid: Int!
   "Those that would not, the first 100."
   problems: [SchemaProblem!]!
+  "How many values the steps would lose: those that CONVERT cannot convert, and those in the way of a RENAME."
+  dropped: Int!
+  "Those values, the first 100."
+  losses: [SchemaProblem!]!
   "Whether there was no time to look at all of them."
   partial: Boolean!
 }
 
-"A document that would not be valid."
+"A document that would not be valid, or would lose a value."
 type SchemaProblem {
   "Global id of the document."
   document: ID!
   "Where in its data: a JSON Pointer."
   pointer: String!
-  "What is wrong."
+  "What is wrong, or why the value goes."
   message: String!
 }
 
@@ -7087,6 +7091,10 @@ func childFields_SchemaCheck(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_SchemaCheck_invalid(ctx, ec, field)
 	case "problems":
 		return fieldContext_SchemaCheck_problems(ctx, ec, field)
+	case "dropped":
+		return fieldContext_SchemaCheck_dropped(ctx, ec, field)
+	case "losses":
+		return fieldContext_SchemaCheck_losses(ctx, ec, field)
 	case "partial":
 		return fieldContext_SchemaCheck_partial(ctx, ec, field)
 	}
