@@ -3204,10 +3204,10 @@ func _Revision_document(ctx context.Context, ec *executionContext, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *registry.Document) graphql.Marshaler {
-			return marshalNDocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+			return marshalODocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func fieldContext_Revision_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -7045,7 +7045,7 @@ func _Revision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			}
 		case "document":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Revision_document(ctx, ec, field, obj)
 				})

@@ -3198,11 +3198,14 @@ type Revision {
   op: DocumentOp!
   "One line that named the document."
   label: String!
-  "The members of the data that it changed; of the first all of them."
+  "The members of the data that it changed; of the first all of them, and none when the one before is not kept any more."
   fields: [String!]!
-  "The document as it was, by the schema of today."
-  document: Document!
-  "How it differs from another revision, by default the one before, value by value; at most 1,000, and of the first none."
+  "The document as it was, by the schema of today; null when too little of the history is kept to tell."
+  document: Document
+  """
+  How it differs from another revision, by default the one before, value by value; at most 1,000. There is none of the first, nor
+  of one that cannot be compared with the one before because that is not kept any more. Errors: REVISION_UNKNOWN for such a ` + "`" + `from` + "`" + `.
+  """
   diff(from: Int): [Difference!]!
 }
 

@@ -377,6 +377,56 @@ func TestGolden19History(t *testing.T) {
 	wantFault(t, err, fault.ErrNotFound)
 }
 
+// What is left of a history when its beginning has expired is told, and what would need the rest is not.
+func TestHistoryExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{HistoryFor: time.Hour})
+	w.define("note", object(m{}))
+	d := w.create("note", m{"title": "1"})
+	for rev := 1; rev <= 24; rev++ {
+		w.clock.Advance(time.Minute)
+		d = w.update(d.Ref(), rev, m{"title": strconv.Itoa(rev + 1)})
+	}
+	expire := func(rev int) { // as MongoDB does within a minute
+		t.Helper()
+		due := bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: t0.Add(time.Hour + time.Duration(rev)*time.Minute)}}}}
+		if _, err := w.db.Collection("revisions").DeleteMany(t.Context(), due); err != nil {
+			t.Fatal(err)
+		}
+		if n := storetest.Count(t, w.db, "revisions"); n != 24-rev {
+			t.Fatalf("%d revisions are left of those after %d", n, rev)
+		}
+	}
+	change := func(rev int) []Difference {
+		return []Difference{{"/title", "replace", strconv.Itoa(rev - 1), strconv.Itoa(rev)}}
+	}
+	expire(3) // the whole data of the first is gone, so nothing can be told until that of the 21st
+	for rev := 4; rev <= 25; rev++ {
+		past, err := w.At(w.ctx, d.Ref(), rev)
+		if rev < 21 {
+			wantFault(t, err, ErrRevision)
+		} else if err != nil || past.Data["title"] != strconv.Itoa(rev) {
+			t.Errorf("revision %d: %+v, %v", rev, past.Data, err)
+		}
+		diff, err := w.DiffBefore(w.ctx, d.Ref(), rev)
+		if want := rev > 21; err != nil || want && !reflect.DeepEqual(diff, change(rev)) || !want && len(diff) != 0 {
+			t.Errorf("revision %d changed %+v, %v", rev, diff, err)
+		}
+	}
+	_, err := w.Diff(w.ctx, d.Ref(), 3, 25)
+	wantFault(t, err, ErrRevision)
+	expire(24)
+	if diff, err := w.DiffBefore(w.ctx, d.Ref(), 25); err != nil || len(diff) != 0 {
+		t.Errorf("the newest is compared with what is gone: %+v, %v", diff, err)
+	}
+	p, err := w.History(w.ctx, d.Ref(), page.Args{})
+	if err != nil || len(p.Items) != 1 || p.Items[0].Rev != 25 || len(p.Items[0].Fields) != 0 {
+		t.Errorf("%+v, %v", p.Items, err)
+	}
+	_, err = w.DiffBefore(w.ctx, doc(ref.NewID()), 2)
+	wantFault(t, err, fault.ErrNotFound)
+}
+
 // pagesOfHistory walks the 26 revisions in both directions.
 func (w *world) pagesOfHistory(d Document) {
 	w.Helper()
