@@ -908,7 +908,8 @@ type Job implements Node {
   total: Int!
   """
   What came of it so far, as an object: ` + "`" + `counts` + "`" + ` by what is counted; ` + "`" + `refused` + "`" + `, the code of what has ended it early; ` + "`" + `problems` + "`" + `, the
-  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `.
+  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `. Null before anything came of it, and in
+  the lists of ` + "`" + `jobs` + "`" + `: ask ` + "`" + `job` + "`" + ` for one.
   """
   result: JSON
   "Code of what went wrong at the last try; null when nothing did."
@@ -970,7 +971,7 @@ type CancelJobPayload {
 extend type Query {
   "A job of the caller's; that of another needs ` + "`" + `job.read` + "`" + `. Errors: JOB_NOT_FOUND, FORBIDDEN."
   job(id: ID!): Job! @access(rule: USER)
-  "Jobs, the newest first: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
+  "Jobs, the newest first and without results: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
   jobs(everybody: Boolean! = false, on: ID, first: Int, after: String, last: Int, before: String): JobConnection! @access(rule: USER)
 }
 
@@ -3203,8 +3204,8 @@ type Revision {
   "The document as it was, by the schema of today; null when too little of the history is kept to tell."
   document: Document
   """
-  How it differs from another revision, by default the one before, value by value; at most 1,000. There is none of the first, nor
-  of one that cannot be compared with the one before because that is not kept any more. Errors: REVISION_UNKNOWN for such a ` + "`" + `from` + "`" + `.
+  How it differs from another revision, by default the one before, value by value; at most 1,000. There is none of the first, of
+  one that was brought back from the trash, nor of one that cannot be compared with the one before because that is not kept any more. Errors: REVISION_UNKNOWN for such a ` + "`" + `from` + "`" + `.
   """
   diff(from: Int): [Difference!]!
 }

@@ -314,8 +314,8 @@ func (s *Service) Diff(ctx context.Context, on ref.Ref, from, to int) ([]Differe
 	return differ(nil, nil, a.Data, b.Data), nil
 }
 
-// DiffBefore tells how a revision differs from the one before. It tells nothing of the first, nor of one that cannot be compared
-// because that is not kept any more ([Config.HistoryFor]). Cost: as [Service.Diff].
+// DiffBefore tells how a revision differs from the one before. It tells nothing of the first, of one that was restored (the
+// deletion was the one before), nor of one that cannot be compared because that is not kept any more ([Config.HistoryFor]). Cost: as [Service.Diff].
 //
 // Errors: UNAUTHENTICATED, NOT_FOUND.
 func (s *Service) DiffBefore(ctx context.Context, on ref.Ref, rev int) ([]Difference, error) {
