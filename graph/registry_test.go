@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -192,7 +193,7 @@ func TestHistoryExpired(t *testing.T) {
 	var out json.RawMessage
 	for rev := 1; rev <= 2; rev++ {
 		s.must(`mutation($in: UpdateDocumentInput!) { updateDocument(input: $in) { document { rev } } }`,
-			map[string]any{"in": map[string]any{"id": id, "rev": rev, "patch": map[string]any{"title": fmt.Sprint(rev + 1)}}}, &out)
+			map[string]any{"in": map[string]any{"id": id, "rev": rev, "patch": map[string]any{"title": strconv.Itoa(rev + 1)}}}, &out)
 	}
 	const history = `query($id: ID!) { document(id: $id) { history(first: 5) { nodes { rev fields document { data } diff { pointer before after } } } } }`
 	read := func(want string) {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/backendbook/backendbook/internal/page"
@@ -24,11 +25,11 @@ func inTarget(typ string, where m) m {
 func (w *world) named(typ string, filter m) (string, error) {
 	w.Helper()
 	p, err := w.List(w.ctx, ListCmd{Type: typ, Filter: filter, Page: page.Args{}})
-	names := ""
-	for _, d := range p.Items {
-		names += d.Data["name"].(string) + " "
+	names := make([]string, len(p.Items))
+	for i, d := range p.Items {
+		names[i], _ = d.Data["name"].(string)
 	}
-	return names, err
+	return strings.Join(names, " "), err
 }
 
 // Targets of targets are followed three times, to documents of any home, and no further.
@@ -49,14 +50,14 @@ func TestTargetsThreeDeep(t *testing.T) {
 	}
 	is := func(name string) m { return m{"name": m{"eq": name}} }
 	three := inTarget("house", inTarget("city", inTarget("land", is("fr-land"))))
-	if got, err := w.named("room", three); err != nil || got != "fr-room " {
+	if got, err := w.named("room", three); err != nil || got != "fr-room" {
 		t.Errorf("three deep: %q, %v", got, err)
 	}
 	if got, err := w.named("room", inTarget("house", inTarget("city", inTarget("land", is("nowhere"))))); err != nil || got != "" {
 		t.Errorf("in nothing: %q, %v", got, err)
 	}
 	either := m{"or": a{three, inTarget("house", inTarget("city", is("de-city")))}}
-	if got, err := w.named("room", either); err != nil || got != "de-room fr-room " {
+	if got, err := w.named("room", either); err != nil || got != "de-room fr-room" {
 		t.Errorf("either: %q, %v", got, err)
 	}
 	w.define("desk", placed())
@@ -68,7 +69,7 @@ func TestTargetsThreeDeep(t *testing.T) {
 
 	task := w.create("core.task", m{"title": "paint", "status": "TODO"})
 	w.create("room", m{"name": "to-paint", "in": task.Ref().String()})
-	if got, err := w.named("room", m{"in": m{"target": a{m{"type": "core.task"}}}}); err != nil || got != "to-paint " {
+	if got, err := w.named("room", m{"in": m{"target": a{m{"type": "core.task"}}}}); err != nil || got != "to-paint" {
 		t.Errorf("targets of a type of the code: %q, %v", got, err)
 	}
 	if got, err := w.named("room", inTarget("core.task", m{"status": m{"eq": "DONE"}})); err != nil || got != "" {
@@ -115,7 +116,7 @@ func TestTargetsTooMany(t *testing.T) {
 	if _, err := w.del(w.ctx, cities[1].Ref()); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.named("house", all); err != nil || got != "last first " {
+	if got, err := w.named("house", all); err != nil || got != "last first" {
 		t.Errorf("of 10,000: %q, %v", got, err)
 	}
 }
