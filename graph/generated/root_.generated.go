@@ -1100,7 +1100,8 @@ type Job implements Node {
   total: Int!
   """
   What came of it so far, as an object: ` + "`" + `counts` + "`" + ` by what is counted; ` + "`" + `refused` + "`" + `, the code of what has ended it early; ` + "`" + `problems` + "`" + `, the
-  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `.
+  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `. Null before anything came of it, and in
+  the lists of ` + "`" + `jobs` + "`" + `: ask ` + "`" + `job` + "`" + ` for one.
   """
   result: JSON
   "Code of what went wrong at the last try; null when nothing did."
@@ -1162,7 +1163,7 @@ type CancelJobPayload {
 extend type Query {
   "A job of the caller's; that of another needs ` + "`" + `job.read` + "`" + `. Errors: JOB_NOT_FOUND, FORBIDDEN."
   job(id: ID!): Job! @access(rule: USER)
-  "Jobs, the newest first: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
+  "Jobs, the newest first and without results: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
   jobs(everybody: Boolean! = false, on: ID, first: Int, after: String, last: Int, before: String): JobConnection! @access(rule: USER)
 }
 
@@ -3394,11 +3395,14 @@ type Revision {
   op: DocumentOp!
   "One line that named the document."
   label: String!
-  "The members of the data that it changed; of the first all of them."
+  "The members of the data that it changed; of the first all of them, and none when the one before is not kept any more."
   fields: [String!]!
-  "The document as it was, by the schema of today."
-  document: Document!
-  "How it differs from another revision, by default the one before, value by value; at most 1,000, and of the first none."
+  "The document as it was, by the schema of today; null when too little of the history is kept to tell."
+  document: Document
+  """
+  How it differs from another revision, by default the one before, value by value; at most 1,000. There is none of the first, of
+  one that was brought back from the trash, nor of one that cannot be compared with the one before because that is not kept any more. Errors: REVISION_UNKNOWN for such a ` + "`" + `from` + "`" + `.
+  """
   diff(from: Int): [Difference!]!
 }
 
@@ -3640,7 +3644,7 @@ type DefineContentTypePayload {
 
 "What a step of a schema change does to the data there is."
 enum MigrationOp {
-  "The field becomes ` + "`" + `to` + "`" + `."
+  "The field becomes ` + "`" + `to` + "`" + `. What was ` + "`" + `to` + "`" + ` goes."
   RENAME
   "The field goes."
   REMOVE
@@ -3694,17 +3698,21 @@ type SchemaCheck {
   invalid: Int!
   "Those that would not, the first 100."
   problems: [SchemaProblem!]!
+  "How many values the steps would lose: those that CONVERT cannot convert, and those in the way of a RENAME."
+  dropped: Int!
+  "Those values, the first 100."
+  losses: [SchemaProblem!]!
   "Whether there was no time to look at all of them."
   partial: Boolean!
 }
 
-"A document that would not be valid."
+"A document that would not be valid, or would lose a value."
 type SchemaProblem {
   "Global id of the document."
   document: ID!
   "Where in its data: a JSON Pointer."
   pointer: String!
-  "What is wrong."
+  "What is wrong, or why the value goes."
   message: String!
 }
 
@@ -3952,13 +3960,16 @@ extend type Query {
   "The content types, by key."
   contentTypes: [ContentType!]! @access(rule: PERMISSION, permission: "registry.document.read")
   """
-  A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, or the caller may
-  not see it. Errors: REVISION_UNKNOWN.
+  A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, the caller may
+  not see it, or its content type is out of use. Errors: REVISION_UNKNOWN.
   """
   document(id: ID!, rev: Int, asOf: Time): Document @access(rule: PERMISSION, permission: "registry.document.read")
   "What deleting a document would do. Errors: NOT_FOUND."
   documentDeleteReport(id: ID!): DeleteReport! @access(rule: PERMISSION, permission: "registry.document.delete")
-  "What was deleted of a content type and can be restored, the newest documents first."
+  """
+  What was deleted of a content type and can be restored, the newest documents first. Errors: CONTENT_TYPE_UNKNOWN,
+  CONTENT_TYPE_RETIRED, PAGE_SIZE, BAD_CURSOR.
+  """
   trash(type: String!, first: Int, after: String, last: Int, before: String): TrashConnection!
     @access(rule: PERMISSION, permission: "registry.document.restore")
   "What leads to an object of any type, as far as the caller may see it, the newest first."
@@ -7342,6 +7353,10 @@ func childFields_SchemaCheck(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_SchemaCheck_invalid(ctx, ec, field)
 	case "problems":
 		return fieldContext_SchemaCheck_problems(ctx, ec, field)
+	case "dropped":
+		return fieldContext_SchemaCheck_dropped(ctx, ec, field)
+	case "losses":
+		return fieldContext_SchemaCheck_losses(ctx, ec, field)
 	case "partial":
 		return fieldContext_SchemaCheck_partial(ctx, ec, field)
 	}

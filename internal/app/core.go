@@ -178,7 +178,9 @@ func (c *core) assemble(opts Options) error {
 	if err := c.openContent(); err != nil {
 		return err
 	}
-	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{Jobs: c.startJob, Files: importFiles{c.content}, Log: c.log})
+	content := c.cfg.ForRegistry()
+	content.Jobs, content.Files, content.Log = c.startJob, importFiles{c.content}, c.log
+	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, content)
 	c.plans.RegisterObjects(registry.FeatureDocuments, func(ctx context.Context, owner ref.Ref, _ int64, n int) ([]ref.Ref, error) {
 		return c.documents.NewestOwned(ctx, owner, n)
 	})

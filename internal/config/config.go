@@ -37,6 +37,7 @@ type Config struct {
 	Plans   Plans   `embed:"" prefix:"plans-" group:"Plans"`
 	Demo    Demo    `embed:"" prefix:"demo-" group:"Demo"`
 
+	Documents   Documents   `embed:"" prefix:"documents-" group:"Documents"`
 	Attachments Attachments `embed:"" prefix:"attachments-" group:"Attachments"`
 }
 
@@ -110,6 +111,12 @@ type Session struct {
 	Access   time.Duration `type:"setting" def:"15m" min:"10s" max:"24h" help:"An access token that comes with a refresh token is good for so long."`
 	Policies string        `type:"setting" help:"YAML file with stricter limits for the sessions of roles and plans: see docs/sessions.md."`
 	Places   string        `type:"setting" help:"GeoIP file in MaxMind's format (.mmdb) that tells where addresses are. Empty: places are not told."`
+}
+
+// Documents is how long their past is kept.
+type Documents struct {
+	TrashFor   time.Duration `type:"setting" def:"720h" min:"1m" max:"87600h" help:"How long deleted documents can be restored."`
+	HistoryFor time.Duration `type:"setting" def:"0s" min:"0s" max:"87600h" help:"How long a revision is kept after the document has left it. 0: as long as the document."`
 }
 
 // Plans is how plans are paid.

@@ -13,6 +13,7 @@ import (
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/mail"
+	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store"
@@ -129,6 +130,11 @@ func (c *Config) ForSockets() graph.SocketConfig {
 // ForDemo is the Config of package demo.
 func (c *Config) ForDemo() demo.Config {
 	return demo.Config{DataDir: c.Demo.DataDir, Speed: c.Demo.Speed}
+}
+
+// ForRegistry is the Config of package registry, as far as it is settings.
+func (c *Config) ForRegistry() registry.Config {
+	return registry.Config{TrashFor: c.Documents.TrashFor, HistoryFor: c.Documents.HistoryFor}
 }
 
 // ForAttachment is the Config of package attachment.
