@@ -12,6 +12,12 @@ func (r *mutationResolver) Track(ctx context.Context, input model.TrackInput) (*
 	cmds := make([]analytics.EventCmd, len(input.Events))
 	for i, e := range input.Events {
 		cmds[i] = analytics.EventCmd{ID: e.ID, Name: e.Name, At: e.At, Dims: e.Dims, Values: e.Values}
+		if e.Actor != nil {
+			cmds[i].Actor = *e.Actor
+		}
+		if e.Session != nil {
+			cmds[i].Session = *e.Session
+		}
 	}
 	done, err := r.Analytics.Track(ctx, cmds)
 	if err != nil {

@@ -21,6 +21,20 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 			return channel(r.Analytics.ReportChannel(ctx, reportQuery(*q)))
 		})
 	}
+	if q := in.Funnel; q != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Analytics.FunnelChannel(ctx, *q)) })
+	}
+	if q := in.Retention; q != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Analytics.RetentionChannel(ctx, *q)) })
+	}
+	if q := in.Paths; q != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Analytics.PathsChannel(ctx, *q)) })
+	}
+	if e := in.Events; e != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) {
+			return channel(r.Analytics.TailChannel(ctx, eventFilter(e.Filter), e.Last))
+		})
+	}
 	if l := in.Documents; l != nil {
 		given = append(given, func(ctx context.Context) (live.Channel, error) {
 			return channel(r.Documents.ListChannel(ctx, registry.FollowCmd{Type: l.Type, First: l.First, Filter: l.Filter, Sort: l.Sort}))

@@ -1149,7 +1149,7 @@ func unmarshalInputEventInput(ctx context.Context, ec *executionContext, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "at", "dims", "values"}
+	fieldsInOrder := [...]string{"id", "name", "actor", "session", "at", "dims", "values"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1170,6 +1170,20 @@ func unmarshalInputEventInput(ctx context.Context, ec *executionContext, obj any
 				return it, err
 			}
 			it.Name = data
+		case "actor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actor"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Actor = data
+		case "session":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("session"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Session = data
 		case "at":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("at"))
 			data, err := unmarshalOTime2ᚖtimeᚐTime(ctx, ec, v)

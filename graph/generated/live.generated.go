@@ -170,6 +170,61 @@ func fieldContext_DocumentState_document(_ context.Context, ec *executionContext
 	return fc, nil
 }
 
+func _EventTail_events(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventTail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EventTail_events(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Events, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []analytics.Event) graphql.Marshaler {
+			return marshalNEvent2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐEventᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EventTail_events(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EventTail",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Event(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _EventTail_skipped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventTail) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_EventTail_skipped(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Skipped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_EventTail_skipped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EventTail", field, false, false, "Int")
+}
+
 func _JobProgress_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1175,7 +1230,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
+	fieldsInOrder := [...]string{"key", "report", "funnel", "retention", "paths", "events", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1196,6 +1251,34 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Report = data
+		case "funnel":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("funnel"))
+			data, err := unmarshalOFunnelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFunnelQuery(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Funnel = data
+		case "retention":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retention"))
+			data, err := unmarshalORetentionInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐRetentionQuery(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Retention = data
+		case "paths":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("paths"))
+			data, err := unmarshalOPathsInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPathsQuery(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Paths = data
+		case "events":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("events"))
+			data, err := unmarshalOEventTailInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEventTailInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Events = data
 		case "documents":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("documents"))
 			data, err := unmarshalODocumentListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentListInput(ctx, ec, v)
@@ -1392,6 +1475,59 @@ func UnmarshalDocumentListInput(ctx context.Context, raw any) (model.DocumentLis
 	return out, err
 }
 
+func unmarshalInputEventTailInput(ctx context.Context, ec *executionContext, obj any) (model.EventTailInput, error) {
+	var it model.EventTailInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["last"]; !present {
+		asMap["last"] = 20
+	}
+
+	fieldsInOrder := [...]string{"filter", "last"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := unmarshalOEventFilterInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐEventFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "last":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("last"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Last = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalEventTailInput unmarshals raw into the EventTailInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalEventTailInput(ctx context.Context, raw any) (model.EventTailInput, error) {
+	var out model.EventTailInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "EventTailInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputOwnListInput(ctx context.Context, ec *executionContext, obj any) (model.OwnListInput, error) {
 	var it model.OwnListInput
 	if obj == nil {
@@ -1467,6 +1603,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _SecurityEventList(ctx, ec, sel, obj)
+	case analytics.Retention:
+		return _Retention(ctx, ec, sel, &obj)
+	case *analytics.Retention:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Retention(ctx, ec, sel, obj)
 	case analytics.ReportDelta:
 		return _ReportDelta(ctx, ec, sel, &obj)
 	case *analytics.ReportDelta:
@@ -1495,6 +1638,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _PermissionList(ctx, ec, sel, obj)
+	case analytics.Paths:
+		return _Paths(ctx, ec, sel, &obj)
+	case *analytics.Paths:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Paths(ctx, ec, sel, obj)
 	case job.Progress:
 		return _JobProgress(ctx, ec, sel, &obj)
 	case *job.Progress:
@@ -1502,6 +1652,20 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _JobProgress(ctx, ec, sel, obj)
+	case analytics.Funnel:
+		return _Funnel(ctx, ec, sel, &obj)
+	case *analytics.Funnel:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Funnel(ctx, ec, sel, obj)
+	case analytics.EventTail:
+		return _EventTail(ctx, ec, sel, &obj)
+	case *analytics.EventTail:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _EventTail(ctx, ec, sel, obj)
 	case plan.EntitlementList:
 		return _EntitlementList(ctx, ec, sel, &obj)
 	case *plan.EntitlementList:
@@ -1663,6 +1827,44 @@ func _DocumentState(ctx context.Context, ec *executionContext, sel ast.Selection
 		case "document":
 			out.Values[i] = _DocumentState_document(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var eventTailImplementors = []string{"EventTail", "LiveData"}
+
+func _EventTail(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.EventTail) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, eventTailImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EventTail")
+		case "events":
+			out.Values[i] = _EventTail_events(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "skipped":
+			out.Values[i] = _EventTail_skipped(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -2269,6 +2471,14 @@ func unmarshalODocumentListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋg
 		return nil, nil
 	}
 	res, err := unmarshalInputDocumentListInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOEventTailInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEventTailInput(ctx context.Context, ec *executionContext, v any) (*model.EventTailInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputEventTailInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -35,6 +35,7 @@ type ResolverRoot interface {
 	Document() DocumentResolver
 	DocumentConnection() DocumentConnectionResolver
 	DocumentField() DocumentFieldResolver
+	Event() EventResolver
 	Factor() FactorResolver
 	FeatureUsage() FeatureUsageResolver
 	FieldRule() FieldRuleResolver
@@ -98,6 +99,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AttachmentLinkInput", graphql.BindUnmarshaler(ec, unmarshalInputAttachmentLinkInput)),
 			graphql.NewInputUnmarshaler("BacklinksChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputBacklinksChannelInput)),
 			graphql.NewInputUnmarshaler("BeginProviderInput", graphql.BindUnmarshaler(ec, unmarshalInputBeginProviderInput)),
+			graphql.NewInputUnmarshaler("BehindFunnelInput", graphql.BindUnmarshaler(ec, unmarshalInputBehindFunnelInput)),
+			graphql.NewInputUnmarshaler("BehindInput", graphql.BindUnmarshaler(ec, unmarshalInputBehindInput)),
+			graphql.NewInputUnmarshaler("BehindPointInput", graphql.BindUnmarshaler(ec, unmarshalInputBehindPointInput)),
+			graphql.NewInputUnmarshaler("BehindRetentionInput", graphql.BindUnmarshaler(ec, unmarshalInputBehindRetentionInput)),
 			graphql.NewInputUnmarshaler("CancelJobInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelJobInput)),
 			graphql.NewInputUnmarshaler("CancelMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputCancelMembershipInput)),
 			graphql.NewInputUnmarshaler("ChallengeInput", graphql.BindUnmarshaler(ec, unmarshalInputChallengeInput)),
@@ -133,9 +138,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EndAddonInput", graphql.BindUnmarshaler(ec, unmarshalInputEndAddonInput)),
 			graphql.NewInputUnmarshaler("EndSessionInput", graphql.BindUnmarshaler(ec, unmarshalInputEndSessionInput)),
 			graphql.NewInputUnmarshaler("EntitlementsChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputEntitlementsChannelInput)),
+			graphql.NewInputUnmarshaler("EventFilterInput", graphql.BindUnmarshaler(ec, unmarshalInputEventFilterInput)),
 			graphql.NewInputUnmarshaler("EventInput", graphql.BindUnmarshaler(ec, unmarshalInputEventInput)),
+			graphql.NewInputUnmarshaler("EventSelectorInput", graphql.BindUnmarshaler(ec, unmarshalInputEventSelectorInput)),
+			graphql.NewInputUnmarshaler("EventTailInput", graphql.BindUnmarshaler(ec, unmarshalInputEventTailInput)),
 			graphql.NewInputUnmarshaler("EvolveContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputEvolveContentTypeInput)),
 			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
+			graphql.NewInputUnmarshaler("FunnelInput", graphql.BindUnmarshaler(ec, unmarshalInputFunnelInput)),
 			graphql.NewInputUnmarshaler("GrantObjectInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantObjectInput)),
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
 			graphql.NewInputUnmarshaler("ImpersonateInput", graphql.BindUnmarshaler(ec, unmarshalInputImpersonateInput)),
@@ -144,6 +153,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("MigrationStepInput", graphql.BindUnmarshaler(ec, unmarshalInputMigrationStepInput)),
 			graphql.NewInputUnmarshaler("OverrideFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputOverrideFeatureInput)),
 			graphql.NewInputUnmarshaler("OwnListInput", graphql.BindUnmarshaler(ec, unmarshalInputOwnListInput)),
+			graphql.NewInputUnmarshaler("PathsInput", graphql.BindUnmarshaler(ec, unmarshalInputPathsInput)),
 			graphql.NewInputUnmarshaler("PauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputPauseMembershipInput)),
 			graphql.NewInputUnmarshaler("PlanFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputPlanFeatureInput)),
 			graphql.NewInputUnmarshaler("PolicyChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPolicyChangeInput)),
@@ -172,6 +182,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResetPasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputResetPasswordInput)),
 			graphql.NewInputUnmarshaler("RestoreDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputRestoreDocumentInput)),
 			graphql.NewInputUnmarshaler("ResumeMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputResumeMembershipInput)),
+			graphql.NewInputUnmarshaler("RetentionInput", graphql.BindUnmarshaler(ec, unmarshalInputRetentionInput)),
 			graphql.NewInputUnmarshaler("RevertDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputRevertDocumentInput)),
 			graphql.NewInputUnmarshaler("RevokeAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeAccessKeyInput)),
 			graphql.NewInputUnmarshaler("RevokeGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeGrantInput)),
@@ -656,6 +667,10 @@ input EventInput {
   id: String!
   "Name of the event, such as ` + "`" + `flight` + "`" + `: 1 to 64 letters, digits, dots, dashes and underscores."
   name: String!
+  "Whom it is about: 8 to 64 letters, digits, dots, dashes and underscores; null for nobody. Funnels and retention follow it."
+  actor: String
+  "The client's own session: 8 to 64 of the same characters; null for none. Paths follow it."
+  session: String
   "When it happened, from 1970 to 5 minutes ahead; null for now."
   at: Time
   """
@@ -1172,6 +1187,376 @@ extend type Mutation {
   cancelJob(input: CancelJobInput!): CancelJobPayload! @access(rule: USER)
 }
 `, BuiltIn: false},
+	{Name: "../../schema/journey.graphqls", Input: `"Picks the events of a name for which all filters hold."
+input EventSelectorInput {
+  "Name of the events."
+  event: String!
+  "At most 5 filters."
+  where: [DimensionFilterInput!]
+}
+
+"Whose events are one journey."
+enum JourneyUnit {
+  "Those of one actor."
+  ACTOR
+  "Those of one session."
+  SESSION
+}
+
+"""
+How many actors, or sessions, do the steps one after the other. The range is that of the first step: either ` + "`" + `lastDays` + "`" + `, or
+` + "`" + `from` + "`" + ` up to ` + "`" + `to` + "`" + `.
+"""
+input FunnelInput {
+  "2 to 10 steps, in order."
+  steps: [EventSelectorInput!]!
+  "Whose events are put in order."
+  unit: JourneyUnit! = ACTOR
+  "Seconds after the first step within which the others happen, up to 366 days."
+  windowSeconds: Int!
+  "Dimension of the first step to break down by; null for the total alone."
+  by: String
+  "How many values of the dimension to show, those most entered first, 1 to 50."
+  top: Int! = 10
+  "The last so many whole days up to and with today, 1 to 1,100."
+  lastDays: Int
+  "Begin, inclusive."
+  from: Time
+  "End, exclusive."
+  to: Time
+  "In which days begin, an IANA name; null for UTC."
+  timeZone: String
+}
+
+"One step of a funnel."
+type FunnelStep @shareable {
+  "Name of the events."
+  event: String!
+  "Who came to it: at the first step all."
+  entered: Int!
+  "Who of them went on to the next step; at the last step all of them."
+  converted: Int!
+  "Who of them came no further."
+  dropped: Int!
+  "Seconds since the step before that half of those who entered did not exceed; null at the first step, and of nobody."
+  medianSeconds: Float
+  "The same of nine in ten."
+  p90Seconds: Float
+}
+
+"The funnel of one value of the dimension."
+type FunnelGroup @shareable {
+  "The value; ` + "`" + `$none` + "`" + ` for events without the dimension, ` + "`" + `$other` + "`" + ` for the values beyond the top."
+  key: String!
+  "Its steps."
+  steps: [FunnelStep!]!
+}
+
+"A computed funnel."
+type Funnel @shareable {
+  "Begin of the range of the first step."
+  from: Time!
+  "Its end."
+  to: Time!
+  "The steps of all."
+  steps: [FunnelStep!]!
+  "The groups, those most entered first, ` + "`" + `$other` + "`" + ` last; empty without ` + "`" + `by` + "`" + `."
+  groups: [FunnelGroup!]!
+  "How many events were read for it."
+  read: Int!
+}
+
+"Width of a cohort."
+enum CohortPeriod {
+  "A day."
+  DAY
+  "A week."
+  WEEK
+  "A month."
+  MONTH
+}
+
+"""
+How many of those who began in a period came back in the periods after it. The cohorts are either the ` + "`" + `last` + "`" + ` so many, or
+those from ` + "`" + `from` + "`" + ` up to ` + "`" + `to` + "`" + `.
+"""
+input RetentionInput {
+  "The event that begins."
+  start: EventSelectorInput!
+  "The event of who comes back."
+  return: EventSelectorInput!
+  "Whether an actor is in the cohort of each period with a start event; else in that of its first of all stored ones."
+  recurring: Boolean! = false
+  "Width of the cohorts and of the periods."
+  period: CohortPeriod! = WEEK
+  "The last so many cohorts up to that of now, 1 to 60."
+  last: Int
+  "Begin, moved back to that of its period."
+  from: Time
+  "End, moved forward to that of its period."
+  to: Time
+  "How many periods after its own are looked at of each cohort, 0 to 60."
+  periods: Int! = 8
+  "In which periods begin, an IANA name; null for UTC."
+  timeZone: String
+  "Day that weeks begin with."
+  weekStart: Weekday! = MONDAY
+}
+
+"What a cohort did in one period."
+type RetentionCell @shareable {
+  "How many periods after that of the cohort."
+  period: Int!
+  "Its begin."
+  at: Time!
+  "Actors that came back in it; in period 0, after the event that began."
+  count: Int!
+  "Share of the cohort, from 0 to 1."
+  share: Float!
+  "Whether the period is over."
+  complete: Boolean!
+}
+
+"The actors that began in one period."
+type Cohort @shareable {
+  "Begin of the period."
+  at: Time!
+  "How many they are."
+  size: Int!
+  "What they did in each period that has begun."
+  cells: [RetentionCell!]!
+}
+
+"A computed retention."
+type Retention @shareable {
+  "Begin of the first cohort."
+  from: Time!
+  "End of the last."
+  to: Time!
+  "The cohorts, in the order of time."
+  cohorts: [Cohort!]!
+  "How many events were read for it."
+  read: Int!
+}
+
+"The way paths are followed."
+enum PathDirection {
+  "What happened after the event."
+  AFTER
+  "What happened before it."
+  BEFORE
+}
+
+"What sessions do after, or did before, their first event of a kind. The range is either ` + "`" + `lastDays` + "`" + `, or ` + "`" + `from` + "`" + ` up to ` + "`" + `to` + "`" + `."
+input PathsInput {
+  "The event; the first of a session counts."
+  anchor: EventSelectorInput!
+  "Whether to look after it or before it."
+  direction: PathDirection! = AFTER
+  "How many steps to look at, 1 to 5."
+  depth: Int! = 3
+  "How many links of each level to show, those of the most sessions first, 1 to 50."
+  top: Int! = 10
+  "Names of the events that are steps, at most 50; null for all."
+  events: [String!]
+  "Dimension that tells events of one name apart, such as the page."
+  by: String
+  "The last so many whole days up to and with today, 1 to 1,100."
+  lastDays: Int
+  "Begin, inclusive."
+  from: Time
+  "End, exclusive."
+  to: Time
+  "In which days begin, an IANA name; null for UTC."
+  timeZone: String
+}
+
+"That sessions went from one step to another. Steps of one name that follow one another are one step."
+type PathLink @shareable {
+  "The earlier step: the name of the event, with ` + "`" + `by` + "`" + ` as ` + "`" + `name: value` + "`" + `; ` + "`" + `$start` + "`" + ` for the begin of the session."
+  from: String!
+  "The later step, in the same form; ` + "`" + `$end` + "`" + ` for the end of the session."
+  to: String!
+  "How many sessions."
+  sessions: Int!
+  "Share of all sessions with the event, from 0 to 1."
+  share: Float!
+}
+
+"The links so many steps away from the event."
+type PathLevel @shareable {
+  "1 is next to the event."
+  level: Int!
+  "The links, those of the most sessions first."
+  links: [PathLink!]!
+  "Sessions whose link is not among them."
+  other: Int!
+}
+
+"Computed paths."
+type Paths @shareable {
+  "Begin of the range."
+  from: Time!
+  "Its end."
+  to: Time!
+  "How many sessions have the event."
+  sessions: Int!
+  "The levels, the nearest first."
+  levels: [PathLevel!]!
+  "How many events were read for it."
+  read: Int!
+}
+
+"Names a number to see who is behind it."
+input BehindInput @oneOf {
+  "A number of a report."
+  point: BehindPointInput
+  "A step of a funnel."
+  funnel: BehindFunnelInput
+  "A cell of a retention."
+  retention: BehindRetentionInput
+}
+
+"A number of a report: the events of a metric in a bucket."
+input BehindPointInput {
+  "Key of the metric."
+  metric: String!
+  "Begin of the bucket."
+  from: Time!
+  "Its end."
+  to: Time!
+  "Dimension the report is broken down by; null for the total."
+  by: String
+  "Value of the dimension."
+  key: String
+}
+
+"Who came to a step of a funnel."
+input BehindFunnelInput {
+  "The funnel."
+  funnel: FunnelInput!
+  "The step, from 1."
+  step: Int!
+  "Only who came no further."
+  dropped: Boolean! = false
+  "Only this group, ` + "`" + `$none` + "`" + ` included; null for all."
+  key: String
+}
+
+"Who is in a cohort of a retention."
+input BehindRetentionInput {
+  "The retention."
+  retention: RetentionInput!
+  "Begin of the cohort."
+  cohort: Time!
+  "Only who came back so many periods later; null for all of the cohort."
+  period: Int
+}
+
+"An actor, or a session, behind a number."
+type Behind {
+  "As the events name it."
+  id: String!
+  "Time of the first of the events that put it there."
+  first: Time!
+  "Time of the last."
+  last: Time!
+  "How many they are."
+  events: Int!
+}
+
+"One who is behind a number, in a list."
+type BehindEdge {
+  "Where it is in the list."
+  cursor: String!
+  "The actor or session."
+  node: Behind!
+}
+
+"One page of who is behind a number."
+type BehindConnection {
+  "The actors or sessions with their cursors."
+  edges: [BehindEdge!]!
+  "The actors or sessions alone."
+  nodes: [Behind!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A stored event."
+type Event @shareable {
+  "Made by the client."
+  id: String!
+  "Its name."
+  name: String!
+  "When it happened."
+  at: Time!
+  "When it was received."
+  receivedAt: Time!
+  "Global id of the user who sent it; null for an ingest key."
+  user: ID
+  "Whom it is about; null for nobody."
+  actor: String
+  "The client's own session; null for none."
+  session: String
+  "Id of the ingest key that brought it; null for a user."
+  source: String
+  "Texts by name."
+  dims: JSON!
+  "Numbers by name."
+  values: JSON!
+}
+
+"An event in a list."
+type EventEdge {
+  "Where it is in the list."
+  cursor: String!
+  "The event."
+  node: Event!
+}
+
+"One page of events."
+type EventConnection {
+  "The events with their cursors."
+  edges: [EventEdge!]!
+  "The events alone."
+  nodes: [Event!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"Which events are to be seen: those for which all that is given holds."
+input EventFilterInput {
+  "Any of these names, at most 50; null for all."
+  names: [String!]
+  "Whom they are about."
+  actor: String
+  "The client's own session."
+  session: String
+  "At most 5 filters of dimensions."
+  where: [DimensionFilterInput!]
+  "They happened then or later."
+  from: Time
+  "They happened earlier."
+  to: Time
+}
+
+extend type Query {
+  "Compute a funnel. Errors: BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE (with the budget or the seconds)."
+  funnel(input: FunnelInput!): Funnel! @access(rule: PERMISSION, permission: "analytics.event.read")
+  "Compute a retention. Errors: BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE (with the budget or the seconds)."
+  retention(input: RetentionInput!): Retention! @access(rule: PERMISSION, permission: "analytics.event.read")
+  "Compute paths. Errors: BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE (with the budget or the seconds)."
+  paths(input: PathsInput!): Paths! @access(rule: PERMISSION, permission: "analytics.event.read")
+  """
+  Who is behind a number of a report, a funnel or a retention, by id. Of a report its metric has to be visible too. Errors:
+  METRIC_UNKNOWN, DIMENSION_UNKNOWN, BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE.
+  """
+  behind(input: BehindInput!, first: Int, after: String, last: Int, before: String): BehindConnection! @access(rule: PERMISSION, permission: "analytics.event.read")
+  "The stored events that pass the filter, those that happened last first. Errors: BAD_USER_INPUT."
+  events(filter: EventFilterInput, first: Int, after: String, last: Int, before: String): EventConnection! @access(rule: PERMISSION, permission: "analytics.event.read")
+}
+`, BuiltIn: false},
 	{Name: "../../schema/key.graphqls", Input: `"A key with which a program uses the API as its owner, or as a service account: by ` + "`" + `Authorization: Bearer …` + "`" + `."
 type AccessKey implements Node {
   "Global id."
@@ -1276,6 +1661,14 @@ input ChannelInput {
   key: String!
   "A report, recomputed as events arrive. It must be given by ` + "`" + `last` + "`" + `."
   report: ReportInput
+  "A funnel, for who holds ` + "`" + `analytics.event.read` + "`" + `. Each message brings the whole result."
+  funnel: FunnelInput
+  "A retention, for who holds ` + "`" + `analytics.event.read` + "`" + `. Each message brings the whole result."
+  retention: RetentionInput
+  "Paths, for who holds ` + "`" + `analytics.event.read` + "`" + `. Each message brings the whole result."
+  paths: PathsInput
+  "The last events and each that is stored, for who holds ` + "`" + `analytics.event.read` + "`" + `."
+  events: EventTailInput
   "The first documents of a content type, the newest first unless sorted."
   documents: DocumentListInput
   "One document."
@@ -1296,6 +1689,14 @@ input ChannelInput {
   entitlements: EntitlementsChannelInput
   "What a user uses of some features, with each use."
   usage: UsageChannelInput
+}
+
+"Which events are to be followed."
+input EventTailInput {
+  "Which; null for all."
+  filter: EventFilterInput
+  "How many are shown, 1 to 100."
+  last: Int! = 20
 }
 
 "How much of a list of the caller's own is to be followed."
@@ -1369,7 +1770,18 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentState | BacklinkList | JobProgress | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList
+union LiveData = Report | ReportDelta | DocumentState | BacklinkList | JobProgress | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList | Funnel | Retention | Paths | EventTail
+
+"""
+The last events. A SNAPSHOT brings those that happened last; a DELTA those that were stored since the message before,
+whenever they happened: put them before the others.
+"""
+type EventTail @shareable {
+  "The events, the newest first."
+  events: [Event!]!
+  "How many more were stored that pass the filter and are not told, because there were too many at once."
+  skipped: Int!
+}
 
 "The newest live sessions of the caller. Each message brings the whole list."
 type SessionList {
@@ -5347,6 +5759,42 @@ func childFields_BeginTotpPayload(ctx context.Context, ec *executionContext, fie
 	return nil, fmt.Errorf("no field named %q was found under type BeginTotpPayload", field.Name)
 }
 
+func childFields_Behind(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Behind_id(ctx, ec, field)
+	case "first":
+		return fieldContext_Behind_first(ctx, ec, field)
+	case "last":
+		return fieldContext_Behind_last(ctx, ec, field)
+	case "events":
+		return fieldContext_Behind_events(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Behind", field.Name)
+}
+
+func childFields_BehindConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_BehindConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_BehindConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_BehindConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BehindConnection", field.Name)
+}
+
+func childFields_BehindEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_BehindEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_BehindEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BehindEdge", field.Name)
+}
+
 func childFields_BoughtAddon(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5461,6 +5909,18 @@ func childFields_ChangePreview(ctx context.Context, ec *executionContext, field 
 		return fieldContext_ChangePreview_overQuota(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangePreview", field.Name)
+}
+
+func childFields_Cohort(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return fieldContext_Cohort_at(ctx, ec, field)
+	case "size":
+		return fieldContext_Cohort_size(ctx, ec, field)
+	case "cells":
+		return fieldContext_Cohort_cells(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Cohort", field.Name)
 }
 
 func childFields_CommitReservationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5975,6 +6435,54 @@ func childFields_Entitlement(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Entitlement", field.Name)
 }
 
+func childFields_Event(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Event_id(ctx, ec, field)
+	case "name":
+		return fieldContext_Event_name(ctx, ec, field)
+	case "at":
+		return fieldContext_Event_at(ctx, ec, field)
+	case "receivedAt":
+		return fieldContext_Event_receivedAt(ctx, ec, field)
+	case "user":
+		return fieldContext_Event_user(ctx, ec, field)
+	case "actor":
+		return fieldContext_Event_actor(ctx, ec, field)
+	case "session":
+		return fieldContext_Event_session(ctx, ec, field)
+	case "source":
+		return fieldContext_Event_source(ctx, ec, field)
+	case "dims":
+		return fieldContext_Event_dims(ctx, ec, field)
+	case "values":
+		return fieldContext_Event_values(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Event", field.Name)
+}
+
+func childFields_EventConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_EventConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_EventConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_EventConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventConnection", field.Name)
+}
+
+func childFields_EventEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_EventEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_EventEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventEdge", field.Name)
+}
+
 func childFields_EvolveContentTypePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contentType":
@@ -6147,6 +6655,50 @@ func childFields_ForgetDevicePayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_ForgetDevicePayload_device(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ForgetDevicePayload", field.Name)
+}
+
+func childFields_Funnel(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return fieldContext_Funnel_from(ctx, ec, field)
+	case "to":
+		return fieldContext_Funnel_to(ctx, ec, field)
+	case "steps":
+		return fieldContext_Funnel_steps(ctx, ec, field)
+	case "groups":
+		return fieldContext_Funnel_groups(ctx, ec, field)
+	case "read":
+		return fieldContext_Funnel_read(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Funnel", field.Name)
+}
+
+func childFields_FunnelGroup(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_FunnelGroup_key(ctx, ec, field)
+	case "steps":
+		return fieldContext_FunnelGroup_steps(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelGroup", field.Name)
+}
+
+func childFields_FunnelStep(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return fieldContext_FunnelStep_event(ctx, ec, field)
+	case "entered":
+		return fieldContext_FunnelStep_entered(ctx, ec, field)
+	case "converted":
+		return fieldContext_FunnelStep_converted(ctx, ec, field)
+	case "dropped":
+		return fieldContext_FunnelStep_dropped(ctx, ec, field)
+	case "medianSeconds":
+		return fieldContext_FunnelStep_medianSeconds(ctx, ec, field)
+	case "p90Seconds":
+		return fieldContext_FunnelStep_p90Seconds(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FunnelStep", field.Name)
 }
 
 func childFields_Grant(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6747,6 +7299,48 @@ func childFields_PageInfo(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func childFields_PathLevel(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "level":
+		return fieldContext_PathLevel_level(ctx, ec, field)
+	case "links":
+		return fieldContext_PathLevel_links(ctx, ec, field)
+	case "other":
+		return fieldContext_PathLevel_other(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PathLevel", field.Name)
+}
+
+func childFields_PathLink(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return fieldContext_PathLink_from(ctx, ec, field)
+	case "to":
+		return fieldContext_PathLink_to(ctx, ec, field)
+	case "sessions":
+		return fieldContext_PathLink_sessions(ctx, ec, field)
+	case "share":
+		return fieldContext_PathLink_share(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PathLink", field.Name)
+}
+
+func childFields_Paths(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return fieldContext_Paths_from(ctx, ec, field)
+	case "to":
+		return fieldContext_Paths_to(ctx, ec, field)
+	case "sessions":
+		return fieldContext_Paths_sessions(ctx, ec, field)
+	case "levels":
+		return fieldContext_Paths_levels(ctx, ec, field)
+	case "read":
+		return fieldContext_Paths_read(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Paths", field.Name)
+}
+
 func childFields_PauseMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "membership":
@@ -7189,6 +7783,36 @@ func childFields_ResumeMembershipPayload(ctx context.Context, ec *executionConte
 		return fieldContext_ResumeMembershipPayload_membership(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResumeMembershipPayload", field.Name)
+}
+
+func childFields_Retention(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return fieldContext_Retention_from(ctx, ec, field)
+	case "to":
+		return fieldContext_Retention_to(ctx, ec, field)
+	case "cohorts":
+		return fieldContext_Retention_cohorts(ctx, ec, field)
+	case "read":
+		return fieldContext_Retention_read(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Retention", field.Name)
+}
+
+func childFields_RetentionCell(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "period":
+		return fieldContext_RetentionCell_period(ctx, ec, field)
+	case "at":
+		return fieldContext_RetentionCell_at(ctx, ec, field)
+	case "count":
+		return fieldContext_RetentionCell_count(ctx, ec, field)
+	case "share":
+		return fieldContext_RetentionCell_share(ctx, ec, field)
+	case "complete":
+		return fieldContext_RetentionCell_complete(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetentionCell", field.Name)
 }
 
 func childFields_RevertDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

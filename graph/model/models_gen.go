@@ -218,6 +218,24 @@ type BeginTotpPayload struct {
 	QRText string `json:"qrText"`
 }
 
+// One page of who is behind a number.
+type BehindConnection struct {
+	// The actors or sessions with their cursors.
+	Edges []BehindEdge `json:"edges"`
+	// The actors or sessions alone.
+	Nodes []analytics.Behind `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// One who is behind a number, in a list.
+type BehindEdge struct {
+	// Where it is in the list.
+	Cursor string `json:"cursor"`
+	// The actor or session.
+	Node analytics.Behind `json:"node"`
+}
+
 // Input of `cancelJob`.
 type CancelJobInput struct {
 	// Global id of the job.
@@ -290,6 +308,14 @@ type ChannelInput struct {
 	Key string `json:"key"`
 	// A report, recomputed as events arrive. It must be given by `last`.
 	Report *ReportInput `json:"report,omitempty"`
+	// A funnel, for who holds `analytics.event.read`. Each message brings the whole result.
+	Funnel *analytics.FunnelQuery `json:"funnel,omitempty"`
+	// A retention, for who holds `analytics.event.read`. Each message brings the whole result.
+	Retention *analytics.RetentionQuery `json:"retention,omitempty"`
+	// Paths, for who holds `analytics.event.read`. Each message brings the whole result.
+	Paths *analytics.PathsQuery `json:"paths,omitempty"`
+	// The last events and each that is stored, for who holds `analytics.event.read`.
+	Events *EventTailInput `json:"events,omitempty"`
 	// The first documents of a content type, the newest first unless sorted.
 	Documents *DocumentListInput `json:"documents,omitempty"`
 	// One document.
@@ -675,12 +701,34 @@ type EntitlementsChannelInput struct {
 	User *ref.Ref `json:"user,omitempty"`
 }
 
+// One page of events.
+type EventConnection struct {
+	// The events with their cursors.
+	Edges []EventEdge `json:"edges"`
+	// The events alone.
+	Nodes []analytics.Event `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// An event in a list.
+type EventEdge struct {
+	// Where it is in the list.
+	Cursor string `json:"cursor"`
+	// The event.
+	Node analytics.Event `json:"node"`
+}
+
 // One event. It is stored once, whatever happens to the request.
 type EventInput struct {
 	// Made by the client and unique: 8 to 64 letters, digits, dashes, dots or underscores. The same id again counts once.
 	ID string `json:"id"`
 	// Name of the event, such as `flight`: 1 to 64 letters, digits, dots, dashes and underscores.
 	Name string `json:"name"`
+	// Whom it is about: 8 to 64 letters, digits, dots, dashes and underscores; null for nobody. Funnels and retention follow it.
+	Actor *string `json:"actor,omitempty"`
+	// The client's own session: 8 to 64 of the same characters; null for none. Paths follow it.
+	Session *string `json:"session,omitempty"`
 	// When it happened, from 1970 to 5 minutes ahead; null for now.
 	At *time.Time `json:"at,omitempty"`
 	// Text by name, at most 16: what reports break down by. Names have 1 to 64 letters, digits and underscores, texts at most
@@ -688,6 +736,14 @@ type EventInput struct {
 	Dims map[string]any `json:"dims,omitempty"`
 	// Numbers between -1e100 and 1e100 by name, at most 8.
 	Values map[string]any `json:"values,omitempty"`
+}
+
+// Which events are to be followed.
+type EventTailInput struct {
+	// Which; null for all.
+	Filter *analytics.EventFilter `json:"filter,omitempty"`
+	// How many are shown, 1 to 100.
+	Last int `json:"last"`
 }
 
 // Input of `evolveContentType`.

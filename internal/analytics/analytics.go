@@ -12,6 +12,7 @@ const (
 	PermView   = "analytics.report.view"
 	PermRows   = "analytics.row.view"
 	PermManage = "analytics.metric.manage"
+	PermRead   = "analytics.event.read"
 )
 
 // Permissions says what each permission of this package allows.
@@ -23,6 +24,7 @@ func Permissions() map[string]string {
 		PermRows + "(dimension,metric,value)": "See reports of a metric as if there were only the events with this value of a dimension.",
 
 		PermManage: "Define metrics, and check or rebuild their rollups.",
+		PermRead:   "See single events and those they are about, also live: the event explorer, funnels, retention and paths.",
 	}
 }
 
@@ -47,10 +49,10 @@ type Event struct {
 	Name       string             `bson:"name"`
 	At         time.Time          `bson:"at"`
 	ReceivedAt time.Time          `bson:"receivedAt"`
-	User       string             `bson:"user,omitempty"`    // who sent it
-	Actor      string             `bson:"actor,omitempty"`   // whom it is about: a user, or an anonymous id made by the client; empty without consent
-	Session    string             `bson:"session,omitempty"` // the client's own
-	Source     string             `bson:"source,omitempty"`  // id of the key that brought it; empty for who is signed in
+	User       string             `bson:"user,omitempty"`    // who sent it (signed-in sender)
+	Actor      string             `bson:"actor,omitempty"`   // whom it is about: id of a user, or an anonymous id made by the client; empty without consent
+	Session    string             `bson:"session,omitempty"` // the client's own session id: paths and funnels by session
+	Source     string             `bson:"source,omitempty"`  // id of the ingest key that brought it; empty for signed-in senders
 	Dims       map[string]string  `bson:"dims,omitempty"`
 	Values     map[string]float64 `bson:"values,omitempty"`
 }

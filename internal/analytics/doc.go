@@ -12,12 +12,16 @@
 // counted from the stored events as of one cluster time, and from the stream for all later events. When the stream's
 // history is lost, that is done for every metric, in place: nobody sees numbers fall to zero and rise again.
 //
+// A journey is a question about the order of events, which no counter answers: a funnel, a retention or paths. It reads the
+// stored events, within a budget, and so does the explorer; a tail follows them live ([Service.Tail]).
+// docs/analytics-journeys.md has the definitions.
+//
 // Invariants: a rollup equals a recount of the events up to the checkpoint ([Service.Verify]); rev of a rollup grows with
 // every change, so a live report can tell old from new; only the folder writes rollups.
 //
 // Collections:
-//   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; index
-//     by name and time.
+//   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; indexes
+//     by name and time, and by actor and time.
 //   - metrics {_id: key, event, value, unique, quantiles, where, dimensions, maxKeys, minuteDays, hourDays, v, basis}.
 //   - rollups {_id: {m: metric, r: width, d: dimension, t: begin, k: value of the dimension}, n, c, sum, min, max, last: {t, v},
 //     uniq: HyperLogLog, dd: DDSketch, rev, through}; the total has empty d and k. Ranges of _id serve every query, so there

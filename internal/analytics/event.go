@@ -21,21 +21,29 @@ const (
 
 // EventCmd is an event as a client brings it; see [Service.Track].
 type EventCmd struct {
-	ID     string         // 8 to 64 letters, digits, dots, dashes and underscores
-	Name   string         // 1 to 64 of the same
-	At     *time.Time     // from 1970 to 5 minutes from now; nil for now
-	Dims   map[string]any // at most 16 texts of at most 256 bytes, by names of 1 to 64 letters, digits and underscores
-	Values map[string]any // at most 8 finite numbers between -1e100 and 1e100, by such names
+	ID      string         // 8 to 64 letters, digits, dots, dashes and underscores
+	Name    string         // 1 to 64 of the same
+	Actor   string         // whom it is about, 8 to 64 of the same; empty for nobody
+	Session string         // of the client, 8 to 64 of the same; empty for none
+	At      *time.Time     // from 1970 to 5 minutes from now; nil for now
+	Dims    map[string]any // at most 16 texts of at most 256 bytes, by names of 1 to 64 letters, digits and underscores
+	Values  map[string]any // at most 8 finite numbers between -1e100 and 1e100, by such names
 }
 
 // event checks the command. The field of a refusal is relative to the event, such as "at".
 func (c EventCmd) event(now time.Time, user string) (Event, *fault.Error) {
-	e := Event{ID: c.ID, Name: c.Name, At: now, ReceivedAt: now, User: user}
-	if len(c.ID) < 8 || !isName(c.ID, ".-") {
+	e := Event{ID: c.ID, Name: c.Name, At: now, ReceivedAt: now, User: user, Actor: c.Actor, Session: c.Session}
+	if !isID(c.ID) {
 		return e, ErrEvent.On("id").Saying("an event id is 8 to 64 letters, digits, dots, dashes or underscores")
 	}
 	if !isName(c.Name, ".-") {
 		return e, ErrEvent.On("name").Saying("an event name is 1 to 64 letters, digits, dots, dashes or underscores")
+	}
+	if c.Actor != "" && !isID(c.Actor) {
+		return e, ErrEvent.On("actor").Saying("an actor is 8 to 64 letters, digits, dots, dashes or underscores")
+	}
+	if c.Session != "" && !isID(c.Session) {
+		return e, ErrEvent.On("session").Saying("a session is 8 to 64 letters, digits, dots, dashes or underscores")
 	}
 	if c.At != nil {
 		e.At = c.At.UTC().Truncate(time.Millisecond)
@@ -109,6 +117,9 @@ func number(v any) (float64, bool) {
 		return 0, false
 	}
 }
+
+// isID reports whether s is 8 to 64 of the characters of ids.
+func isID(s string) bool { return len(s) >= 8 && isName(s, ".-") }
 
 // isName reports whether s is 1 to 64 letters, digits, underscores or characters of more.
 func isName(s, more string) bool {

@@ -28,7 +28,12 @@ type Config struct {
 	LeaseTTL   time.Duration // a folder that died is replaced after this time, default 5 s
 	IdleEvery  time.Duration // how often a folder without work notes its place in the stream, default 10 s
 	PruneEvery time.Duration // how often the folder lets go what is too old, default 10 minutes
-	Log        *slog.Logger  // what the folder does; nil discards it
+
+	JourneyRows int           // events one funnel, retention or paths may read, default 2,000,000
+	JourneyIn   time.Duration // and how long that may take, default 20 s
+	Journeys    int           // how many of them are read at a time, default 2: the others wait
+
+	Log *slog.Logger // what the folder does; nil discards it
 }
 
 func (c Config) filled() Config {
@@ -47,6 +52,15 @@ func (c Config) filled() Config {
 	if c.PruneEvery == 0 {
 		c.PruneEvery = 10 * time.Minute
 	}
+	if c.JourneyRows == 0 {
+		c.JourneyRows = 2_000_000
+	}
+	if c.JourneyIn == 0 {
+		c.JourneyIn = 20 * time.Second
+	}
+	if c.Journeys == 0 {
+		c.Journeys = 2
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -63,16 +77,21 @@ type Service struct {
 	store   *mongoStore
 	metrics *metricCache
 	keep    func(ctx context.Context) (map[string]int, error) // for how many days the events of a name are kept; for ever if it is not there
+
+	journeys chan struct{} // one for each that is being read
+	tail     *eventTail
 }
 
-// New makes the service. Run [Service.Fold] on every node that may fold events, and register [Service.Follower] with the
-// tail of every node that answers reports.
+// New makes the service. Run [Service.Fold] on every node that may fold events, register [Service.Follower] and
+// [Service.FolderFollower] with the tail of every node that answers reports, and run [Service.Tail] on it.
 func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Config) *Service {
 	st := newStore(db)
+	cfg = cfg.filled()
 	return &Service{
-		db: db, events: log, now: now, authz: authz, cfg: cfg.filled(),
+		db: db, events: log, now: now, authz: authz, cfg: cfg,
 		store: st, metrics: &metricCache{read: st.allMetrics},
-		keep: func(context.Context) (map[string]int, error) { return nil, nil },
+		keep:     func(context.Context) (map[string]int, error) { return nil, nil },
+		journeys: make(chan struct{}, cfg.Journeys), tail: newEventTail(),
 	}
 }
 

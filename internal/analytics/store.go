@@ -22,7 +22,10 @@ const (
 // Collections declares what this package keeps.
 func Collections() []store.Collection {
 	return []store.Collection{
-		{Name: eventsCollection, Indexes: []store.Index{{Name: "name_time", Keys: []string{"name", "at"}}}},
+		{Name: eventsCollection, Indexes: []store.Index{
+			{Name: "name_time", Keys: []string{"name", "at"}},
+			{Name: "actor_time", Keys: []string{"actor", "at"}, Partial: bson.D{{Key: "actor", Value: bson.D{{Key: "$exists", Value: true}}}}},
+		}},
 		{Name: metricsCollection},
 		{Name: rollupsCollection},
 		{Name: checkpointsCollection},

@@ -74,6 +74,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.jobs.Run(life) })
 	a.workers.Go(func() { a.attachments.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
+	a.workers.Go(func() { a.analytics.Tail(life, a.hub.Publish) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })
 	for what, load := range map[string]func(context.Context) error{
@@ -98,6 +99,7 @@ func (a *App) follow() {
 	a.tail.Follow(a.roles.Follower())
 	a.tail.Follow(a.documents.Follower(a.hub.Publish))
 	a.tail.Follow(a.analytics.Follower(a.hub.Publish))
+	a.tail.Follow(a.analytics.FolderFollower(a.hub.Publish))
 	a.tail.Follow(event.Follower{Name: "job", Collection: job.Collections()[0].Name, OnChange: func(_ context.Context, c event.Change) {
 		id, _ := c.Key.StringValueOK()
 		a.hub.Publish(job.Topic(id), job.Changed{})

@@ -43,6 +43,10 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c) { cha
     ... on DocumentState { document { label rev data } }
     ... on BacklinkList { references { from path } }
     ... on JobProgress { state done total result }
+    ... on Funnel { steps { entered converted dropped medianSeconds } groups { key } read }
+    ... on Retention { cohorts { size cells { period count } } }
+    ... on Paths { sessions levels { level links { from to sessions } } }
+    ... on EventTail { events { name actor session dims values user } skipped }
     ... on UsageList { usage { feature used remaining } } } } }`
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {

@@ -63,6 +63,19 @@ type Flusher interface {
 	Flush() (delta any)
 }
 
+// Refresher is a source whose state is computed anew now and then, by more work than Apply may do.
+type Refresher interface {
+	// Due is asked after changes were applied, and after each tick for those who listen to [TopicTick].
+	Due() bool
+	// Refresh computes the state anew and gives the delta, or nil when there is nothing to tell. It runs as Load does, in
+	// the goroutine of the source and within Config.LoadIn, and only while somebody follows. An error is logged and
+	// leaves the state as it was.
+	Refresh(ctx context.Context) (delta any, err error)
+}
+
+// Closer is a source that holds something beyond memory: Close is called once, when nobody follows it any more.
+type Closer interface{ Close() }
+
 // Sink is where a subscriber takes its messages. Deliver is called from the goroutine of the source, one call at a time
 // for each channel, and must not wait.
 type Sink interface {

@@ -428,3 +428,131 @@ func TestEncodedIsSharedByForm(t *testing.T) {
 		t.Errorf("a frame keeps %d forms", len(f.encoded))
 	}
 }
+
+// clockwork is a source that is computed anew when it is due.
+type clockwork struct {
+	board
+	due    bool
+	fails  error
+	closed chan struct{}
+}
+
+func (c *clockwork) Apply(change any) any {
+	c.due = change == "due"
+	return c.board.Apply(change)
+}
+
+func (c *clockwork) Due() bool { return c.due }
+
+func (c *clockwork) Refresh(ctx context.Context) (any, error) {
+	c.due = false
+	if _, bounded := ctx.Deadline(); !bounded {
+		return nil, errors.New("without a deadline")
+	}
+	if c.fails != nil {
+		return nil, c.fails
+	}
+	rows, _ := c.t.read()
+	if maps.Equal(rows, c.rows) {
+		return nil, nil //nolint:nilnil // there is nothing to tell
+	}
+	c.rows = rows
+	return maps.Clone(rows), nil
+}
+
+func (c *clockwork) Close() { close(c.closed) }
+
+func TestSourceIsRefreshedWhenDueAndClosedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	h := New(ctx, clock.System(), slog.New(slog.DiscardHandler), Config{Linger: time.Millisecond})
+	defer func() {
+		cancel()
+		h.Run()
+	}()
+	tab := &table{rows: map[string]int{"a": 1}}
+	src := &clockwork{board: board{t: tab}, closed: make(chan struct{})}
+	cl := &client{t: t}
+	s, err := h.Open(t.Context(), []Request{{Label: "x", Open: func(context.Context) (Channel, error) {
+		return Channel{Key: "clockwork", Topics: []string{"board"}, New: func() Source { return src }}, nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start(cl)
+	eventually(t, "the snapshot", cl.sees(map[string]int{"a": 1}))
+	loads := func() int {
+		tab.mu.Lock()
+		defer tab.mu.Unlock()
+		return tab.loads
+	}
+	tab.mu.Lock()
+	tab.rows["a"] = 2
+	tab.mu.Unlock()
+	h.Publish("board", "not due")
+	h.Publish("board", "due")
+	eventually(t, "what was computed anew", cl.sees(map[string]int{"a": 2}))
+	before := loads()
+	h.Publish("board", "due") // and nothing has changed
+	eventually(t, "computed again", func() bool { return loads() == before+1 })
+	tab.set(h, "a", 3)
+	eventually(t, "an ordinary change", cl.sees(map[string]int{"a": 3}))
+	cl.mu.Lock()
+	if cl.seq != 3 {
+		t.Errorf("seq %d: want the snapshot, what was computed anew, and the change", cl.seq)
+	}
+	cl.mu.Unlock()
+	s.Close()
+	<-src.closed
+}
+
+func TestRefreshThatFailsLeavesTheState(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	h := New(ctx, clock.System(), slog.New(slog.DiscardHandler), Config{})
+	defer func() {
+		cancel()
+		h.Run()
+	}()
+	tab := &table{rows: map[string]int{"a": 1}}
+	src := &clockwork{board: board{t: tab}, fails: errors.New("away"), closed: make(chan struct{})}
+	cl := &client{t: t}
+	s, err := h.Open(t.Context(), []Request{{Label: "x", Open: func(context.Context) (Channel, error) {
+		return Channel{Key: "clockwork", Topics: []string{"board"}, New: func() Source { return src }}, nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Start(cl)
+	h.Publish("board", "due")
+	tab.set(h, "b", 2)
+	eventually(t, "the channel goes on", cl.sees(map[string]int{"a": 1, "b": 2}))
+	if cl.has(Notice)() || cl.has(Resync)() {
+		t.Errorf("kinds %v", cl.kinds)
+	}
+}
+
+func TestLoadThatIsRefusedIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	h := New(ctx, clock.System(), slog.New(slog.DiscardHandler), Config{})
+	defer func() {
+		cancel()
+		h.Run()
+	}()
+	tab := &table{fail: fault.ErrInput}
+	cl := &client{t: t}
+	s, err := h.Open(t.Context(), []Request{{Label: "x", Open: func(context.Context) (Channel, error) {
+		return Channel{Key: "refused", New: func() Source { return &board{t: tab} }}, nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Start(cl)
+	eventually(t, "the refusal", cl.has(Notice))
+	if tab.loads != 1 || !errors.Is(cl.notice, fault.ErrInput) {
+		t.Errorf("%d loads, then %v", tab.loads, cl.notice)
+	}
+}

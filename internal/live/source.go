@@ -115,6 +115,9 @@ func (s *source) take() (changes []any, orders []order, anew bool) {
 func (s *source) run(ctx context.Context) {
 	idle := time.NewTimer(s.hub.cfg.Linger)
 	defer idle.Stop()
+	if c, ok := s.src.(Closer); ok {
+		defer c.Close()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -152,6 +155,7 @@ func (s *source) step(ctx context.Context) bool {
 	for _, o := range orders {
 		s.obey(o)
 	}
+	s.refresh(ctx)
 	if st, ok := s.src.(Staler); ok && st.Stale() {
 		s.mu.Lock()
 		s.anew = true
@@ -174,6 +178,9 @@ func (s *source) load(ctx context.Context) error {
 			break
 		}
 		s.hub.log.WarnContext(ctx, "live_load_failed", "channel", s.channel.Key, "try", try+1, "error", err.Error())
+		if fault.From(err).Kind == fault.Invalid {
+			break // such as a report that is too large: to try again would cost as much and change nothing
+		}
 	}
 	if err != nil {
 		return err
@@ -203,6 +210,22 @@ func (s *source) apply(changes []any) {
 	if f, ok := s.src.(Flusher); ok && len(changes) > 0 {
 		s.send(f.Flush())
 	}
+}
+
+// refresh lets a source that is due compute its state anew. Who has just joined need not wait for it.
+func (s *source) refresh(ctx context.Context) {
+	r, ok := s.src.(Refresher)
+	if !ok || len(s.followers) == 0 || !r.Due() {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, s.hub.cfg.LoadIn)
+	defer cancel()
+	delta, err := r.Refresh(call)
+	if err != nil {
+		s.hub.log.WarnContext(ctx, "live_refresh_failed", "channel", s.channel.Key, "error", err.Error())
+		return
+	}
+	s.send(delta)
 }
 
 func (s *source) send(delta any) {

@@ -80,6 +80,24 @@ func Aggregate[T any](ctx context.Context, c *mongo.Collection, pipeline any, op
 	return drain[T](ctx, c, cur)
 }
 
+// Each runs a pipeline and hands out its answer document by document, each valid until the next, while fn wants more.
+func Each(ctx context.Context, c *mongo.Collection, pipeline any, fn func(bson.Raw) (more bool, err error), opts ...options.Lister[options.AggregateOptions]) error {
+	if ms, ok := timeLeft(ctx); ok {
+		opts = append(opts, options.Aggregate().SetCustom(bson.M{"maxTimeMS": ms})) //nolint:staticcheck // as for Find: the only door there is
+	}
+	cur, err := c.Aggregate(ctx, pipeline, opts...)
+	if err != nil {
+		return wrap(c, "aggregate", err)
+	}
+	defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }()
+	for cur.Next(ctx) {
+		if more, err := fn(cur.Current); err != nil || !more {
+			return err
+		}
+	}
+	return Wrap("read "+c.Name(), cur.Err())
+}
+
 // timeLeft is how long the server may work for ctx, in milliseconds; false when ctx sets no bound.
 func timeLeft(ctx context.Context) (ms int64, ok bool) {
 	end, ok := ctx.Deadline()
