@@ -26,7 +26,7 @@ func BenchmarkTrack(b *testing.B) {
 	var ours, theirs time.Duration
 	for i := 0; b.Loop(); i++ {
 		cmds := flights(strconv.Itoa(i), MaxBatch)
-		docs, err := checkBatch(cmds, t0, "")
+		docs, err := sender{}.batch(cmds, t0)
 		if err != nil {
 			b.Fatal(err)
 		}

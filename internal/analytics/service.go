@@ -5,12 +5,12 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 // Authorizer is what this package needs of rbac.
@@ -28,6 +28,10 @@ type Config struct {
 	LeaseTTL   time.Duration // a folder that died is replaced after this time, default 5 s
 	IdleEvery  time.Duration // how often a folder without work notes its place in the stream, default 10 s
 	Log        *slog.Logger  // what the folder does; nil discards it
+
+	Quota   Quota // counts stored events for plans; nil counts nothing
+	Pace    Pace  // bounds how fast ingest keys are used; nil does not
+	Network bool  // events with consent get the dimension network: the /24 or /48 of the sender's address
 }
 
 func (c Config) filled() Config {
@@ -58,6 +62,9 @@ type Service struct {
 	cfg     Config
 	store   *mongoStore
 	metrics *metricCache
+	types   cached[map[string]EventType]
+	sources cached[map[token.Digest]EventSource]
+	touched lastTouch
 }
 
 // New makes the service. Run [Service.Fold] on every node that may fold events, and register [Service.Follower] with the
@@ -67,6 +74,8 @@ func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Co
 	return &Service{
 		db: db, events: log, now: now, authz: authz, cfg: cfg.filled(),
 		store: st, metrics: &metricCache{read: st.allMetrics},
+		types: cached[map[string]EventType]{read: st.eventTypes}, sources: cached[map[token.Digest]EventSource]{read: st.sourcesByKey},
+		touched: lastTouch{at: map[string]time.Time{}},
 	}
 }
 
@@ -79,16 +88,18 @@ type Tracked struct {
 // Track stores 1 to 1,000 events: on the disks of a majority when it returns. All of the batch is checked before any of
 // it is stored. After any other error part of the batch may be stored: sending it again is safe, what is there counts as
 // duplicate. An id that somebody else used counts as duplicate too, and nothing more is told about it.
-// Cost: 1 write. It must not be called in a transaction, which a duplicate would end.
+// Cost: 1 write, and where plans count events 1 or 2 more. It must not be called in a transaction, which a duplicate would
+// end.
 //
-// Errors: FORBIDDEN, EVENT_INVALID with the field and the detail index.
+// Errors: FORBIDDEN, EVENT_INVALID and EVENT_TOO_OLD with the field and the detail index, QUOTA_EXCEEDED.
 func (s *Service) Track(ctx context.Context, cmds []EventCmd) (Tracked, error) {
-	if err := s.authz.Require(ctx, PermTrack, ref.Ref{}); err != nil {
-		return Tracked{}, err
-	}
-	batch, err := checkBatch(cmds, s.now(), actor.From(ctx).User)
+	from, err := s.sender(ctx)
 	if err != nil {
 		return Tracked{}, err
 	}
-	return s.store.insertEvents(ctx, batch)
+	batch, err := from.batch(cmds, s.now())
+	if err != nil {
+		return Tracked{}, err
+	}
+	return s.put(ctx, from, batch)
 }

@@ -26,6 +26,8 @@ func Collections() []store.Collection {
 		{Name: metricsCollection},
 		{Name: rollupsCollection},
 		{Name: checkpointsCollection},
+		{Name: sourcesCollection},
+		{Name: typesCollection},
 	}
 }
 
@@ -36,12 +38,14 @@ type timestamp = bson.Timestamp
 type mongoStore struct {
 	db                                    *store.DB
 	events, metrics, rollups, checkpoints *mongo.Collection
+	sources, types                        *mongo.Collection
 }
 
 func newStore(db *store.DB) *mongoStore {
 	return &mongoStore{
 		db: db, events: db.Collection(eventsCollection), metrics: db.Collection(metricsCollection),
 		rollups: db.Collection(rollupsCollection), checkpoints: db.Collection(checkpointsCollection),
+		sources: db.Collection(sourcesCollection), types: db.Collection(typesCollection),
 	}
 }
 
