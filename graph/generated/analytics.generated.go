@@ -486,7 +486,7 @@ func unmarshalInputEventInput(ctx context.Context, ec *executionContext, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "at", "dims", "values"}
+	fieldsInOrder := [...]string{"id", "name", "at", "actor", "session", "consent", "dims", "values"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -514,6 +514,27 @@ func unmarshalInputEventInput(ctx context.Context, ec *executionContext, obj any
 				return it, err
 			}
 			it.At = data
+		case "actor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actor"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Actor = data
+		case "session":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("session"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Session = data
+		case "consent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("consent"))
+			data, err := unmarshalOConsent2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐConsent(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Consent = data
 		case "dims":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dims"))
 			data, err := unmarshalOJSON2map(ctx, ec, v)
@@ -657,7 +678,11 @@ func unmarshalInputTrackInput(ctx context.Context, ec *executionContext, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"events"}
+	if _, present := asMap["consent"]; !present {
+		asMap["consent"] = "GRANTED"
+	}
+
+	fieldsInOrder := [...]string{"events", "consent"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -671,6 +696,13 @@ func unmarshalInputTrackInput(ctx context.Context, ec *executionContext, obj any
 				return it, err
 			}
 			it.Events = data
+		case "consent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("consent"))
+			data, err := unmarshalNConsent2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐConsent(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Consent = data
 		}
 	}
 	return it, nil

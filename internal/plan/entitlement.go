@@ -236,6 +236,15 @@ func (s *Service) Number(ctx context.Context, subject ref.Ref, feature string) (
 	return a.Limit, a.Kind == Static && a.Source != "none" && a.Value == ""
 }
 
+// Bounds reports whether the plan of the subject, or an exception for it, says anything of a feature. Cost: as [Service.Entitled].
+func (s *Service) Bounds(ctx context.Context, subject ref.Ref, feature string) (bool, error) {
+	h, err := s.of(ctx, subject)
+	if err != nil {
+		return false, err
+	}
+	return h.all[feature].Source != "none", nil
+}
+
 // refusal is QUOTA_EXCEEDED in full.
 func (h *held) refusal(a Allowance, used, more int64, resets *time.Time) error {
 	e := ErrQuota.With("feature", a.Feature).With("limit", *a.Limit).With("used", used).With("plan", h.place.Plan.Key).
