@@ -17,6 +17,8 @@ type Mapping struct {
 	Layout string   // of the time, as package time has it, in UTC unless it says otherwise; empty for RFC 3339
 	Dims   []string // fields that become dimensions of the same name: texts, numbers or booleans; null is left out
 	Values []string // fields that become values: numbers; null is left out
+
+	Actor, Session string // fields that hold whom it is about and the session, as texts; empty for none, null is left out
 }
 
 // IngestCmd asks to store the events of a file.
