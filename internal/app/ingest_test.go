@@ -107,3 +107,51 @@ func TestIngestOfLines(t *testing.T) {
 		t.Errorf("nobody: %d %v", status, got)
 	}
 }
+
+// The plan bounds what somebody stores; one that says nothing of events bounds nothing.
+func TestPlansBoundEvents(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, apptest.Setup{})
+	root := admin(t, s)
+	me := text(t, root.Must(`{ me { user { id } } }`, nil), "me", "user", "id")
+	track := func(id string) apptest.Response {
+		return root.Do(`mutation ($id: String!) { track(input: {consent: DENIED, events: [{id: $id, name: "page", actor: "visitor-1"}]}) { accepted duplicates } }`,
+			map[string]any{"id": id})
+	}
+	if r := track("event-01"); r.Code() != "" {
+		t.Fatalf("%+v", r)
+	}
+	root.Must(`mutation($in: OverrideFeatureInput!) { overrideFeature(input: $in) { membership { version } } }`, map[string]any{
+		"in": map[string]any{"user": me, "feature": map[string]any{"feature": "analytics.events", "limit": 2}, "reason": "a test"},
+	})
+	for _, tc := range []struct{ id, code string }{{"event-02", ""}, {"event-02", ""}, {"event-03", ""}, {"event-04", "QUOTA_EXCEEDED"}} {
+		if r := track(tc.id); r.Code() != tc.code {
+			t.Errorf("%s: %q %v", tc.id, r.Code(), r.Data)
+		}
+	}
+	status, got := postEvents(t, s, "", `{"id":"event-05","name":"page"}`, "Authorization", "Bearer "+root.Token, "Content-Type", "application/x-ndjson")
+	if status != 429 || text(t, got, "error", "code") != "QUOTA_EXCEEDED" || at(t, got, "error", "details", "line") != 1.0 {
+		t.Errorf("%d %v", status, got)
+	}
+	if n := storetest.Count(t, s.DB(), "analytics_events", bson.D{{Key: "actor", Value: nil}, {Key: "user", Value: nil}}); n != 3 {
+		t.Errorf("%d events of nobody, want 3", n)
+	}
+}
+
+// A key that was rotated on one node is soon no good on another.
+func TestIngestKeysOnAllNodes(t *testing.T) {
+	t.Parallel()
+	one := apptest.Start(t, apptest.Setup{})
+	root := admin(t, one)
+	two := apptest.Start(t, apptest.Setup{Database: one.Database})
+	made := root.Must(createSource, map[string]any{"in": map[string]any{"name": "Job", "events": []any{"page"}}})
+	key, id := text(t, made, "createEventSource", "key"), text(t, made, "createEventSource", "source", "id")
+	send := func(key string) int {
+		status, _ := postEvents(t, two, "", `{"id":"event-01","name":"page"}`, "Authorization", "Bearer "+key)
+		return status
+	}
+	eventually(t, "the key is not known", func() bool { return send(key) == 200 })
+	next := text(t, root.Must(`mutation ($id: ID!) { rotateEventSource(input: {source: $id}) { key } }`, map[string]any{"id": id}), "rotateEventSource", "key")
+	eventually(t, "the key before is still good", func() bool { return send(key) == 401 })
+	eventually(t, "the new key is not known", func() bool { return send(next) == 200 })
+}
