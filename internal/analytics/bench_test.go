@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkTrack compares track at 1,000 events a batch with a bare InsertMany of the same documents into a collection
-// with the same index, in turns, and prints how many times faster the bare insert is.
+// with the same index, in turns, and prints how many events it stores for each of the bare insert: the goal is 0.7.
 func BenchmarkTrack(b *testing.B) {
 	w := newWorld(b)
 	w.define(b, delays)

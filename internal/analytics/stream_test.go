@@ -166,7 +166,7 @@ func TestKeysArePaced(t *testing.T) {
 func TestBackfillHasARate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Service.now = time.Now
+	w.now = time.Now
 	var told []int64
 	begin := time.Now()
 	got, err := w.Ingest(t.Context(), IngestCmd{
