@@ -12,34 +12,8 @@ import (
 // assembleAnalytics makes the events and reports.
 func (c *core) assembleAnalytics() {
 	cfg := c.cfg.ForAnalytics()
-	cfg.Log, cfg.Quota, cfg.Pace = c.log, eventQuota{c.plans}, ingestPace{c.throttle}
+	cfg.Log, cfg.Quota, cfg.Pace = c.log, c.plans, ingestPace{c.throttle}
 	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, cfg)
-}
-
-// planner is what counting events needs of plan.
-type planner interface {
-	analytics.Quota
-	Bounds(ctx context.Context, subject ref.Ref, feature string) (bool, error)
-}
-
-// eventQuota counts stored events for the plans that say something of them. A plan that says nothing bounds nothing: who has
-// tracked before the feature was there goes on.
-type eventQuota struct{ planner }
-
-// Consume implements [analytics.Quota].
-func (q eventQuota) Consume(ctx context.Context, subject ref.Ref, feature string, n int64) error {
-	if bound, err := q.Bounds(ctx, subject, feature); err != nil || !bound {
-		return err
-	}
-	return q.planner.Consume(ctx, subject, feature, n)
-}
-
-// Release implements [analytics.Quota].
-func (q eventQuota) Release(ctx context.Context, subject ref.Ref, feature string, n int64) error {
-	if bound, err := q.Bounds(ctx, subject, feature); err != nil || !bound {
-		return err
-	}
-	return q.planner.Release(ctx, subject, feature, n)
 }
 
 // The limits of ingest keys, in batches of at most 1,000 events: of all who use one, and of one network that uses a public

@@ -122,7 +122,7 @@ func TestPlansBoundEvents(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	root.Must(`mutation($in: OverrideFeatureInput!) { overrideFeature(input: $in) { membership { version } } }`, map[string]any{
-		"in": map[string]any{"user": me, "feature": map[string]any{"feature": "analytics.events", "limit": 2}, "reason": "a test"},
+		"in": map[string]any{"user": me, "feature": map[string]any{"feature": "analytics.events", "limit": 3}, "reason": "a test"},
 	})
 	for _, tc := range []struct{ id, code string }{{"event-02", ""}, {"event-02", ""}, {"event-03", ""}, {"event-04", "QUOTA_EXCEEDED"}} {
 		if r := track(tc.id); r.Code() != tc.code {

@@ -34,7 +34,11 @@ func (p Place) allowance(c *catalogue, feature string) Allowance {
 		}
 	}
 	if len(a.Why) == 0 {
-		a.Why = append(a.Why, "neither the plan "+p.Plan.Name+" nor the default plan has it")
+		why := "neither the plan " + p.Plan.Name + " nor the default plan has it"
+		if c.features[feature].Open {
+			a.Limit, why = nil, "neither the plan "+p.Plan.Name+" nor the default plan bounds it"
+		}
+		a.Why = append(a.Why, why)
 	}
 	for _, o := range p.Overrides {
 		if o.Feature == feature && (o.ExpiresAt == nil || p.Now.Before(*o.ExpiresAt)) {
@@ -234,15 +238,6 @@ func (s *Service) Number(ctx context.Context, subject ref.Ref, feature string) (
 	}
 	a := h.all[feature]
 	return a.Limit, a.Kind == Static && a.Source != "none" && a.Value == ""
-}
-
-// Bounds reports whether the plan of the subject, or an exception for it, says anything of a feature. Cost: as [Service.Entitled].
-func (s *Service) Bounds(ctx context.Context, subject ref.Ref, feature string) (bool, error) {
-	h, err := s.of(ctx, subject)
-	if err != nil {
-		return false, err
-	}
-	return h.all[feature].Source != "none", nil
 }
 
 // refusal is QUOTA_EXCEEDED in full.
