@@ -11,8 +11,10 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/backendbook/backendbook/client/track"
 	"github.com/backendbook/backendbook/internal/app/apptest"
 	"github.com/backendbook/backendbook/internal/store/storetest"
+	"github.com/backendbook/backendbook/web"
 )
 
 // postEvents sends lines and gives the status and the answer.
@@ -154,4 +156,46 @@ func TestIngestKeysOnAllNodes(t *testing.T) {
 	next := text(t, root.Must(`mutation ($id: ID!) { rotateEventSource(input: {source: $id}) { key } }`, map[string]any{"id": id}), "rotateEventSource", "key")
 	eventually(t, "the key before is still good", func() bool { return send(key) == 401 })
 	eventually(t, "the new key is not known", func() bool { return send(next) == 200 })
+}
+
+// The Go client and the snippet speak the same language as the server.
+func TestClientsOfIngest(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, apptest.Setup{})
+	root := admin(t, s)
+	key := text(t, root.Must(createSource, map[string]any{"in": map[string]any{"name": "Job", "events": []any{"page"}}}), "createEventSource", "key")
+	var lost []error
+	events, err := track.New(t.Context(), track.Config{URL: s.URL, Key: key, Batch: 1000, OnError: func(err error) { lost = append(lost, err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2500 {
+		if err := events.Track(track.Event{Name: "page", Actor: "visitor-1", Dims: map[string]string{"path": "/"}, Values: map[string]float64{"n": float64(i)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := events.Track(track.Event{Name: "flight"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := events.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := storetest.Count(t, s.DB(), "analytics_events", bson.D{{Key: "name", Value: "page"}, {Key: "actor", Value: "visitor-1"}}); n != 2500 {
+		t.Errorf("%d events, want 2500", n)
+	}
+	if len(lost) != 1 || !strings.Contains(lost[0].Error(), "EVENT_INVALID") {
+		t.Errorf("lost %v, want the one the key is not for", lost)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/track.js", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if script, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 || string(script) != web.Snippet || len(script) > 3000 {
+		t.Errorf("%d, %d bytes, %v", resp.StatusCode, len(script), err)
+	}
 }
