@@ -36,6 +36,7 @@ type ResolverRoot interface {
 	DocumentConnection() DocumentConnectionResolver
 	DocumentField() DocumentFieldResolver
 	Event() EventResolver
+	EventSource() EventSourceResolver
 	Factor() FactorResolver
 	FeatureUsage() FeatureUsageResolver
 	FieldRule() FieldRuleResolver
@@ -119,12 +120,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ConsumeFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputConsumeFeatureInput)),
 			graphql.NewInputUnmarshaler("CreateAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAccessKeyInput)),
 			graphql.NewInputUnmarshaler("CreateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDocumentInput)),
+			graphql.NewInputUnmarshaler("CreateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEventSourceInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
 			graphql.NewInputUnmarshaler("CreateServiceAccountInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServiceAccountInput)),
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
+			graphql.NewInputUnmarshaler("DefineEventTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineEventTypeInput)),
 			graphql.NewInputUnmarshaler("DefineMetricInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineMetricInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentsInput)),
+			graphql.NewInputUnmarshaler("DeleteEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteEventSourceInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
@@ -189,6 +193,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeInvitationInput)),
 			graphql.NewInputUnmarshaler("RevokeObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeObjectGrantInput)),
 			graphql.NewInputUnmarshaler("RoleParamInput", graphql.BindUnmarshaler(ec, unmarshalInputRoleParamInput)),
+			graphql.NewInputUnmarshaler("RotateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputRotateEventSourceInput)),
 			graphql.NewInputUnmarshaler("SetContentTypeStateInput", graphql.BindUnmarshaler(ec, unmarshalInputSetContentTypeStateInput)),
 			graphql.NewInputUnmarshaler("SetFieldRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputSetFieldRuleInput)),
 			graphql.NewInputUnmarshaler("SetGrantOptionsInput", graphql.BindUnmarshaler(ec, unmarshalInputSetGrantOptionsInput)),
@@ -207,6 +212,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnpauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputUnpauseMembershipInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentsInput)),
+			graphql.NewInputUnmarshaler("UpdateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateEventSourceInput)),
 			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
 			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
 			graphql.NewInputUnmarshaler("UsageChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputUsageChannelInput)),
@@ -673,6 +679,8 @@ input EventInput {
   session: String
   "When it happened, from 1970 to 5 minutes ahead; null for now."
   at: Time
+  "Whether whom it is about lets it be linked to them; null for what the batch says."
+  consent: Consent
   """
   Text by name, at most 16: what reports break down by. Names have 1 to 64 letters, digits and underscores, texts at most
   256 bytes.
@@ -686,6 +694,8 @@ input EventInput {
 input TrackInput {
   "1 to 1,000 events."
   events: [EventInput!]!
+  "Consent for all events that say nothing of it."
+  consent: Consent! = GRANTED
 }
 
 "Answer of ` + "`" + `track` + "`" + `: the events are on the disks of a majority."
@@ -806,7 +816,7 @@ extend type Query {
 }
 
 extend type Mutation {
-  "Store events. All of the batch is checked before any of it is stored. Errors: EVENT_INVALID (with the index)."
+  "Store events. All of the batch is checked before any of it is stored. Errors: EVENT_INVALID, EVENT_TOO_OLD (with the index), QUOTA_EXCEEDED."
   track(input: TrackInput!): TrackPayload! @access(rule: PERMISSION, permission: "analytics.event.track")
   """
   Make a metric, or change it. Events stored before count too: the numbers are computed in the background. Numbers of events
@@ -1020,6 +1030,169 @@ type ContentTypeDiagram {
 extend type Query {
   "The content types with their fields and references as a diagram."
   contentTypeDiagram: ContentTypeDiagram! @access(rule: PERMISSION, permission: "registry.document.read")
+}
+`, BuiltIn: false},
+	{Name: "../../schema/ingest.graphqls", Input: `"Whether whom an event is about lets it be linked to them."
+enum Consent {
+  "They do, and the sender vouches for it."
+  GRANTED
+  "They do not: the event counts, and nothing stored of it points at anybody."
+  DENIED
+}
+
+"An ingest key: something outside stores events of some names with it, and can do nothing else. So a key may be public."
+type EventSource {
+  "Global id."
+  id: ID!
+  "Name to know it by."
+  name: String!
+  "First characters of its key, to find it in a page or a configuration."
+  hint: String!
+  "Global id of the user whose plan its events count for; null for nobody."
+  owner: ID
+  "Names of the events it may store."
+  events: [String!]!
+  "Pages of these origins may use it, and nobody else; empty for programs, and no page."
+  origins: [String!]!
+  "Whether it is turned off."
+  disabled: Boolean!
+  "When it was made."
+  createdAt: Time!
+  "When it was last used, to the minute; null for never."
+  lastUsedAt: Time
+}
+
+"What is known of the events of one name."
+type EventType {
+  "Name of the events."
+  name: String!
+  "What they are, for people."
+  description: String!
+  "Names of their dimensions."
+  dims: [String!]!
+  "Names of their values."
+  values: [String!]!
+  "Whether events with other dimensions or values are refused."
+  strict: Boolean!
+  "For how many days they are kept: older ones are refused, and removed. 0 for ever."
+  retentionDays: Int!
+  "Whether it was defined; otherwise it is only the name of stored events."
+  known: Boolean!
+  "How many are stored, counted up to 1,000."
+  stored: Int!
+  "When the newest of them happened; null for none."
+  lastAt: Time
+}
+
+"Input of ` + "`" + `createEventSource` + "`" + `."
+input CreateEventSourceInput {
+  "Name to know it by, 1 to 100 characters."
+  name: String!
+  "Names of the events it may store, 1 to 50."
+  events: [String!]!
+  "At most 20 origins, such as ` + "`" + `https://shop.example.org` + "`" + `, whose pages may use it, and nobody else. Empty for programs."
+  origins: [String!]! = []
+}
+
+"Input of ` + "`" + `updateEventSource` + "`" + `. What is null stays as it is."
+input UpdateEventSourceInput {
+  "Global id of the source."
+  source: ID!
+  "Name to know it by, 1 to 100 characters."
+  name: String
+  "Names of the events it may store, 1 to 50."
+  events: [String!]
+  "Origins whose pages may use it, at most 20."
+  origins: [String!]
+  "Whether it is turned off."
+  disabled: Boolean
+}
+
+"Input of ` + "`" + `rotateEventSource` + "`" + `."
+input RotateEventSourceInput {
+  "Global id of the source."
+  source: ID!
+}
+
+"Input of ` + "`" + `deleteEventSource` + "`" + `."
+input DeleteEventSourceInput {
+  "Global id of the source."
+  source: ID!
+}
+
+"Input of ` + "`" + `defineEventType` + "`" + `."
+input DefineEventTypeInput {
+  "Name of the events: 1 to 64 letters, digits, dots, dashes and underscores."
+  name: String!
+  "What they are, for people: at most 1,000 bytes."
+  description: String! = ""
+  "Names of their dimensions, at most 16."
+  dims: [String!]! = []
+  "Names of their values, at most 8."
+  values: [String!]! = []
+  "Refuse events with other dimensions or values."
+  strict: Boolean! = false
+  "For how many days they are kept, at most 36,600; 0 for ever."
+  retentionDays: Int! = 0
+}
+
+"Answer of ` + "`" + `createEventSource` + "`" + `."
+type CreateEventSourcePayload {
+  "The source."
+  source: EventSource!
+  "Its key, shown this once."
+  key: String!
+}
+
+"Answer of ` + "`" + `updateEventSource` + "`" + `."
+type UpdateEventSourcePayload {
+  "The source as it is now."
+  source: EventSource!
+}
+
+"Answer of ` + "`" + `rotateEventSource` + "`" + `."
+type RotateEventSourcePayload {
+  "The source."
+  source: EventSource!
+  "Its new key, shown this once; the one before is no longer good."
+  key: String!
+}
+
+"Answer of ` + "`" + `deleteEventSource` + "`" + `."
+type DeleteEventSourcePayload {
+  "Global id of the source that is gone."
+  source: ID!
+}
+
+"Answer of ` + "`" + `defineEventType` + "`" + `."
+type DefineEventTypePayload {
+  "The name that was defined."
+  name: String!
+}
+
+extend type Query {
+  "The ingest keys, by name."
+  eventSources: [EventSource!]! @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "The types of events, and the names of stored events that nobody has defined, by name."
+  eventTypes: [EventType!]! @access(rule: PERMISSION, permission: "analytics.source.manage")
+}
+
+extend type Mutation {
+  "Make an ingest key. Its events count for the plan of the caller. Errors: BAD_USER_INPUT, EVENT_SOURCE_INVALID."
+  createEventSource(input: CreateEventSourceInput!): CreateEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Change an ingest key. Errors: NOT_FOUND, BAD_USER_INPUT, EVENT_SOURCE_INVALID."
+  updateEventSource(input: UpdateEventSourceInput!): UpdateEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Give an ingest key another secret, at once. Errors: NOT_FOUND."
+  rotateEventSource(input: RotateEventSourceInput!): RotateEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Remove an ingest key; the events it has brought stay. Errors: NOT_FOUND."
+  deleteEventSource(input: DeleteEventSourceInput!): DeleteEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Say what is known of the events of a name. Events that are stored stay as they are. Errors: EVENT_TYPE_INVALID."
+  defineEventType(input: DefineEventTypeInput!): DefineEventTypePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/invitation.graphqls", Input: `"An invitation to register."
@@ -6067,6 +6240,16 @@ func childFields_CreateDocumentPayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type CreateDocumentPayload", field.Name)
 }
 
+func childFields_CreateEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_CreateEventSourcePayload_source(ctx, ec, field)
+	case "key":
+		return fieldContext_CreateEventSourcePayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateEventSourcePayload", field.Name)
+}
+
 func childFields_CreateRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "role":
@@ -6115,6 +6298,14 @@ func childFields_DefineContentTypePayload(ctx context.Context, ec *executionCont
 	return nil, fmt.Errorf("no field named %q was found under type DefineContentTypePayload", field.Name)
 }
 
+func childFields_DefineEventTypePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_DefineEventTypePayload_name(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineEventTypePayload", field.Name)
+}
+
 func childFields_DefineMetricPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "metric":
@@ -6143,6 +6334,14 @@ func childFields_DeleteDocumentsPayload(ctx context.Context, ec *executionContex
 		return fieldContext_DeleteDocumentsPayload_next(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteDocumentsPayload", field.Name)
+}
+
+func childFields_DeleteEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_DeleteEventSourcePayload_source(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteEventSourcePayload", field.Name)
 }
 
 func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6481,6 +6680,54 @@ func childFields_EventEdge(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_EventEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EventEdge", field.Name)
+}
+
+func childFields_EventSource(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_EventSource_id(ctx, ec, field)
+	case "name":
+		return fieldContext_EventSource_name(ctx, ec, field)
+	case "hint":
+		return fieldContext_EventSource_hint(ctx, ec, field)
+	case "owner":
+		return fieldContext_EventSource_owner(ctx, ec, field)
+	case "events":
+		return fieldContext_EventSource_events(ctx, ec, field)
+	case "origins":
+		return fieldContext_EventSource_origins(ctx, ec, field)
+	case "disabled":
+		return fieldContext_EventSource_disabled(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_EventSource_createdAt(ctx, ec, field)
+	case "lastUsedAt":
+		return fieldContext_EventSource_lastUsedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventSource", field.Name)
+}
+
+func childFields_EventType(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_EventType_name(ctx, ec, field)
+	case "description":
+		return fieldContext_EventType_description(ctx, ec, field)
+	case "dims":
+		return fieldContext_EventType_dims(ctx, ec, field)
+	case "values":
+		return fieldContext_EventType_values(ctx, ec, field)
+	case "strict":
+		return fieldContext_EventType_strict(ctx, ec, field)
+	case "retentionDays":
+		return fieldContext_EventType_retentionDays(ctx, ec, field)
+	case "known":
+		return fieldContext_EventType_known(ctx, ec, field)
+	case "stored":
+		return fieldContext_EventType_stored(ctx, ec, field)
+	case "lastAt":
+		return fieldContext_EventType_lastAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventType", field.Name)
 }
 
 func childFields_EvolveContentTypePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7969,6 +8216,16 @@ func childFields_RoleParam(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type RoleParam", field.Name)
 }
 
+func childFields_RotateEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_RotateEventSourcePayload_source(ctx, ec, field)
+	case "key":
+		return fieldContext_RotateEventSourcePayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RotateEventSourcePayload", field.Name)
+}
+
 func childFields_SchemaCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "total":
@@ -8353,6 +8610,14 @@ func childFields_UpdateDocumentsPayload(ctx context.Context, ec *executionContex
 		return fieldContext_UpdateDocumentsPayload_next(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateDocumentsPayload", field.Name)
+}
+
+func childFields_UpdateEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_UpdateEventSourcePayload_source(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateEventSourcePayload", field.Name)
 }
 
 func childFields_UpdateMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -63,6 +63,7 @@ type core struct {
 	sessions  *session.Service
 	mail      *mail.Service
 	bag       *bag.Service
+	throttle  *throttle.Service
 	places    *place.Finder // nil where none are known
 	roles     *rbac.Service
 	plans     *plan.Service
@@ -190,7 +191,8 @@ func (c *core) assemble(opts Options) error {
 		})
 	}
 	c.roles.OnDelete(c.documents.TargetDeleted)
-	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
+	c.throttle = throttle.New(c.db, c.events, c.now)
+	c.assembleAnalytics()
 	ring, err := openRing(c.cfg)
 	if err != nil {
 		return fmt.Errorf("secret-keys: %w", err)
@@ -235,7 +237,7 @@ func (c *core) assembleAuth(policies webauth.Policies, ring *keyring.Ring) (err 
 	settings.Policies = policies
 	c.auth = webauth.New(c.db, webauth.Deps{
 		Accounts: c.accounts, Sessions: c.sessions, Factors: factors, Social: others, Tickets: tickets,
-		Throttle: throttle.New(c.db, c.events, c.now), Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
+		Throttle: c.throttle, Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
 		Now: c.now, Log: c.log, Permissions: slices.Sorted(maps.Keys(rbac.Keys(permissions()))),
 	}, settings)
 	return nil

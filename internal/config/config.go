@@ -39,6 +39,13 @@ type Config struct {
 
 	Documents   Documents   `embed:"" prefix:"documents-" group:"Documents"`
 	Attachments Attachments `embed:"" prefix:"attachments-" group:"Attachments"`
+	Analytics   Analytics   `embed:"" prefix:"analytics-" group:"Analytics"`
+}
+
+// Analytics is what is counted.
+type Analytics struct {
+	Network string `type:"setting" def:"none" oneof:"none,prefix" help:"What is kept of the address of whoever sends events with consent. prefix: the dimension network with its /24 (IPv4) or /48 (IPv6). none: nothing."`
+	Product bool   `type:"switch" def:"true" help:"Store what happens in the server itself as events: sign-ins, refusals, changes and how long operations take."`
 }
 
 // Log is how the server logs.

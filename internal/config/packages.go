@@ -7,6 +7,7 @@ import (
 
 	"github.com/backendbook/backendbook/graph"
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/blob"
 	"github.com/backendbook/backendbook/internal/demo"
@@ -140,6 +141,11 @@ func (c *Config) ForRegistry() registry.Config {
 // ForAttachment is the Config of package attachment.
 func (c *Config) ForAttachment() attachment.Config {
 	return attachment.Config{MaxBytes: int64(c.Attachments.MaxBytes), Types: c.Attachments.Types, LinkTTL: c.Attachments.LinkTTL}
+}
+
+// ForAnalytics is the Config of package analytics.
+func (c *Config) ForAnalytics() analytics.Config {
+	return analytics.Config{Network: c.Analytics.Network == "prefix"}
 }
 
 // ForS3 is the bucket of attachments.
