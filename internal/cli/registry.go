@@ -188,7 +188,7 @@ func (b *bar) end() {
 // RegistryExportCmd writes documents as a table.
 type RegistryExportCmd struct {
 	Type   string `required:"" help:"Key of the content type."`
-	Format string `enum:"csv,json,ndjson" default:"ndjson" help:"csv has the top of the data alone."`
+	Format string `enum:"csv,json,ndjson,xlsx" default:"ndjson" help:"csv and xlsx have the top of the data alone."`
 	Filter string `help:"Only documents that this filter selects, as JSON: see docs/filters.md."`
 	Output string `short:"o" type:"path" help:"File to write, instead of standard output."`
 }

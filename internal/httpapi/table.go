@@ -28,6 +28,7 @@ const (
 // mediaTypes are those of tables (RFC 4180, RFC 8259; the last is not registered).
 var mediaTypes = map[table.Format]string{
 	table.CSV: "text/csv; charset=utf-8", table.JSON: "application/json", table.NDJSON: "application/x-ndjson",
+	table.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 // serveImport takes a table as the body, and answers with the job that makes documents of it. The query says type, format, and may
