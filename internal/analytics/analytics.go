@@ -12,6 +12,7 @@ const (
 	PermView   = "analytics.report.view"
 	PermRows   = "analytics.row.view"
 	PermManage = "analytics.metric.manage"
+	PermRead   = "analytics.event.read"
 )
 
 // Permissions says what each permission of this package allows.
@@ -23,6 +24,7 @@ func Permissions() map[string]string {
 		PermRows + "(dimension,metric,value)": "See reports of a metric as if there were only the events with this value of a dimension.",
 
 		PermManage: "Define metrics, and check or rebuild their rollups.",
+		PermRead:   "See single events, and export them.",
 	}
 }
 

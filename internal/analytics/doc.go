@@ -17,7 +17,7 @@
 //
 // Collections:
 //   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; index
-//     by name and time.
+//     by name, time and id.
 //   - metrics {_id: key, event, value, unique, quantiles, where, dimensions, maxKeys, minuteDays, hourDays, v, basis}.
 //   - rollups {_id: {m: metric, r: width, d: dimension, t: begin, k: value of the dimension}, n, c, sum, min, max, last: {t, v},
 //     uniq: HyperLogLog, dd: DDSketch, rev, through}; the total has empty d and k. Ranges of _id serve every query, so there

@@ -22,7 +22,7 @@ const (
 // Collections declares what this package keeps.
 func Collections() []store.Collection {
 	return []store.Collection{
-		{Name: eventsCollection, Indexes: []store.Index{{Name: "name_time", Keys: []string{"name", "at"}}}},
+		{Name: eventsCollection, Indexes: []store.Index{{Name: "name_time_id", Keys: []string{"name", "at", "_id"}}}},
 		{Name: metricsCollection},
 		{Name: rollupsCollection},
 		{Name: checkpointsCollection},
