@@ -81,7 +81,7 @@ const Other = "$other"
 
 // DimFilter selects events by one dimension: the value is one of In or, with Not, none of them or not there.
 type DimFilter struct {
-	Dim string   `bson:"dim"`
+	Dim string   `bson:"dim" json:"dimension"`
 	In  []string `bson:"in"`
 	Not bool     `bson:"not,omitempty"`
 }

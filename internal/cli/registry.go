@@ -194,7 +194,7 @@ type RegistryExportCmd struct {
 }
 
 // Run exports them.
-func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) (err error) {
+func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) error {
 	cmd := registry.ExportCmd{ListCmd: registry.ListCmd{Type: c.Type, AllowScan: true}, Format: table.Format(strings.ToUpper(c.Format))}
 	if c.Filter != "" {
 		if err := json.Unmarshal([]byte(c.Filter), &cmd.Filter); err != nil {
@@ -206,18 +206,11 @@ func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) (err error) {
 		return err
 	}
 	defer release()
-	w := env.Out
-	if c.Output != "" {
-		f, err := os.Create(c.Output)
-		if err != nil {
-			return usage("%v", err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		w = f
-	}
-	n, err := s.Documents.Export(ctx, cmd, w)
-	env.say("%d documents", n)
-	return err
+	return into(c.Output, env.Out, func(w io.Writer) error {
+		n, err := s.Documents.Export(ctx, cmd, w)
+		env.say("%d documents", n)
+		return err
+	})
 }
 
 // RegistryVerifyCmd checks that references and documents agree.

@@ -17,6 +17,14 @@ const (
 	XLSX   Format = "XLSX"   // a workbook with one sheet, with a header; only written
 )
 
+// MediaType is how HTTP calls it (RFC 4180, RFC 8259, ECMA-376; that of NDJSON is not registered).
+func (f Format) MediaType() string {
+	return map[Format]string{
+		CSV: "text/csv; charset=utf-8", JSON: "application/json", NDJSON: "application/x-ndjson",
+		XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	}[f]
+}
+
 // The bounds of what is read.
 const (
 	MaxRow     = 1 << 20 // bytes
