@@ -147,6 +147,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EventSelectorInput", graphql.BindUnmarshaler(ec, unmarshalInputEventSelectorInput)),
 			graphql.NewInputUnmarshaler("EventTailInput", graphql.BindUnmarshaler(ec, unmarshalInputEventTailInput)),
 			graphql.NewInputUnmarshaler("EvolveContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputEvolveContentTypeInput)),
+			graphql.NewInputUnmarshaler("ExportEventsInput", graphql.BindUnmarshaler(ec, unmarshalInputExportEventsInput)),
+			graphql.NewInputUnmarshaler("ExportReportInput", graphql.BindUnmarshaler(ec, unmarshalInputExportReportInput)),
 			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
 			graphql.NewInputUnmarshaler("FunnelInput", graphql.BindUnmarshaler(ec, unmarshalInputFunnelInput)),
 			graphql.NewInputUnmarshaler("GrantObjectInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantObjectInput)),
@@ -1030,6 +1032,66 @@ type ContentTypeDiagram {
 extend type Query {
   "The content types with their fields and references as a diagram."
   contentTypeDiagram: ContentTypeDiagram! @access(rule: PERMISSION, permission: "registry.document.read")
+}
+`, BuiltIn: false},
+	{Name: "../../schema/export.graphqls", Input: `"How a table is written down."
+enum TableFormat {
+  "Comma-separated, with a header."
+  CSV
+  "One array of objects."
+  JSON
+  "One object on each line."
+  NDJSON
+  "A workbook with one sheet, with a header: at most 1,048,575 rows."
+  XLSX
+}
+
+"Input of ` + "`" + `exportEvents` + "`" + `."
+input ExportEventsInput {
+  "How the file is written."
+  format: TableFormat!
+  "Name of the events."
+  name: String!
+  "Begin of the time they happened in, inclusive; null for the first."
+  from: Time
+  "End of that time, exclusive; null for the last."
+  to: Time
+  "Filters on dimensions, which all must hold."
+  where: [DimensionFilterInput!]
+  "Dimensions that get columns of their own, such as ` + "`" + `dims.origin` + "`" + `; the others are together in ` + "`" + `dims` + "`" + `, as JSON. Only for CSV and XLSX."
+  dims: [String!]
+  "Values that get columns of their own, in the same way."
+  values: [String!]
+}
+
+"Answer of ` + "`" + `exportEvents` + "`" + `."
+type ExportEventsPayload {
+  "The job that writes the file."
+  job: Job!
+}
+
+"Input of ` + "`" + `exportReport` + "`" + `."
+input ExportReportInput {
+  "How the file is written."
+  format: TableFormat!
+  "The report."
+  report: ReportInput!
+}
+
+"Answer of ` + "`" + `exportReport` + "`" + `."
+type ExportReportPayload {
+  "The job that writes the file."
+  job: Job!
+}
+
+extend type Mutation {
+  """
+  Start a job that writes stored events to a file. When it is done, ` + "`" + `file` + "`" + ` of its ` + "`" + `result` + "`" + ` is the path where the file is downloaded until
+  ` + "`" + `until` + "`" + `, by whoever may see the job and the events. Errors: BAD_USER_INPUT; of the job: TABLE_SHEET.
+  """
+  exportEvents(input: ExportEventsInput!): ExportEventsPayload! @access(rule: PERMISSION, permission: "analytics.event.read")
+  "Start a job that writes a report to a file, as ` + "`" + `exportEvents` + "`" + ` does. Errors: those of ` + "`" + `report` + "`" + `."
+  exportReport(input: ExportReportInput!): ExportReportPayload! @access(rule: PERMISSION, permission: "analytics.report.view")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/ingest.graphqls", Input: `"Whether whom an event is about lets it be linked to them."
@@ -6770,6 +6832,22 @@ func childFields_Explanation(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_Explanation_roles(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Explanation", field.Name)
+}
+
+func childFields_ExportEventsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return fieldContext_ExportEventsPayload_job(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExportEventsPayload", field.Name)
+}
+
+func childFields_ExportReportPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return fieldContext_ExportReportPayload_job(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExportReportPayload", field.Name)
 }
 
 func childFields_Factor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

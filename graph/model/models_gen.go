@@ -21,6 +21,7 @@ import (
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
+	"github.com/backendbook/backendbook/internal/table"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -850,6 +851,44 @@ type Explanation struct {
 	Missing []string `json:"missing"`
 	// When refused for want of a grant: keys of up to 10 roles that name the permission.
 	Roles []string `json:"roles"`
+}
+
+// Input of `exportEvents`.
+type ExportEventsInput struct {
+	// How the file is written.
+	Format table.Format `json:"format"`
+	// Name of the events.
+	Name string `json:"name"`
+	// Begin of the time they happened in, inclusive; null for the first.
+	From *time.Time `json:"from,omitempty"`
+	// End of that time, exclusive; null for the last.
+	To *time.Time `json:"to,omitempty"`
+	// Filters on dimensions, which all must hold.
+	Where []analytics.DimFilter `json:"where,omitempty"`
+	// Dimensions that get columns of their own, such as `dims.origin`; the others are together in `dims`, as JSON. Only for CSV and XLSX.
+	Dims []string `json:"dims,omitempty"`
+	// Values that get columns of their own, in the same way.
+	Values []string `json:"values,omitempty"`
+}
+
+// Answer of `exportEvents`.
+type ExportEventsPayload struct {
+	// The job that writes the file.
+	Job job.Job `json:"job"`
+}
+
+// Input of `exportReport`.
+type ExportReportInput struct {
+	// How the file is written.
+	Format table.Format `json:"format"`
+	// The report.
+	Report ReportInput `json:"report"`
+}
+
+// Answer of `exportReport`.
+type ExportReportPayload struct {
+	// The job that writes the file.
+	Job job.Job `json:"job"`
 }
 
 // What was proved so far is right and not enough: continue with one of the factors, by `completeSignIn` or `completeElevation`.

@@ -25,7 +25,7 @@ func Permissions() map[string]string {
 		PermRows + "(dimension,metric,value)": "See reports of a metric as if there were only the events with this value of a dimension.",
 
 		PermManage: "Define metrics, and check or rebuild their rollups.",
-		PermRead:   "See single events and those they are about, also live: the event explorer, funnels, retention and paths.",
+		PermRead:   "See single events and those they are about, also live, and export them: the event explorer, funnels, retention and paths.",
 		PermSource: "Manage ingest keys and the types of events.",
 	}
 }
@@ -91,7 +91,7 @@ const Other = "$other"
 
 // DimFilter selects events by one dimension: the value is one of In or, with Not, none of them or not there.
 type DimFilter struct {
-	Dim string   `bson:"dim"`
+	Dim string   `bson:"dim" json:"dimension"`
 	In  []string `bson:"in"`
 	Not bool     `bson:"not,omitempty"`
 }

@@ -84,9 +84,9 @@ type Service struct {
 
 	journeys chan struct{} // one for each that is being read
 	tail     *eventTail
-	types   cached[map[string]EventType]
-	sources cached[map[token.Digest]EventSource]
-	touched lastTouch
+	types    cached[map[string]EventType]
+	sources  cached[map[token.Digest]EventSource]
+	touched  lastTouch
 }
 
 // New makes the service. Run [Service.Fold] on every node that may fold events, register [Service.Follower] and

@@ -24,7 +24,7 @@ const (
 func Collections() []store.Collection {
 	return []store.Collection{
 		{Name: eventsCollection, Indexes: []store.Index{
-			{Name: "name_time", Keys: []string{"name", "at"}},
+			{Name: "name_time_id", Keys: []string{"name", "at", "_id"}},
 			{Name: "actor_time", Keys: []string{"actor", "at"}, Partial: bson.D{{Key: "actor", Value: bson.D{{Key: "$exists", Value: true}}}}},
 		}},
 		{Name: metricsCollection},

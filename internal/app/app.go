@@ -81,6 +81,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.plans.Run(life) })
 	a.workers.Go(func() { a.jobs.Run(life) })
 	a.workers.Go(func() { a.attachments.Run(life) })
+	a.workers.Go(func() { a.exports.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.workers.Go(func() { a.analytics.Tail(life, a.hub.Publish) })
 	a.folded.Store(a.now().UnixMilli())
@@ -130,7 +131,7 @@ func (a *App) follow() {
 func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
-		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Attachments: a.attachments,
+		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Exports: a.exports, Attachments: a.attachments,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now
@@ -153,7 +154,7 @@ func (a *App) serveGraph() error {
 	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
 		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents,
-		Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/demo"
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/job"
@@ -74,6 +75,7 @@ type core struct {
 	auth      *webauth.Service
 	demo      *demo.Demo
 
+	exports     *export.Service
 	attachments *attachment.Service
 	blobs       io.Closer // nil where nothing is to be closed
 }
@@ -193,6 +195,9 @@ func (c *core) assemble(opts Options) error {
 	c.roles.OnDelete(c.documents.TargetDeleted)
 	c.throttle = throttle.New(c.db, c.events, c.now)
 	c.assembleAnalytics()
+	c.exports = export.New(export.Deps{
+		DB: c.db, Log: c.events, Analytics: c.analytics, Authz: c.roles, Jobs: c.jobs, Files: c.content, Now: c.now, Logger: c.log,
+	}, export.Config{})
 	ring, err := openRing(c.cfg)
 	if err != nil {
 		return fmt.Errorf("secret-keys: %w", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -142,13 +143,13 @@ func watch(ctx context.Context, env *Env, jobs *job.Manager, id string) (job.Job
 // RegistryExportCmd writes documents as a table.
 type RegistryExportCmd struct {
 	Type   string `required:"" help:"Key of the content type."`
-	Format string `enum:"csv,json,ndjson" default:"ndjson" help:"csv has the top of the data alone."`
+	Format string `enum:"csv,json,ndjson,xlsx" default:"ndjson" help:"csv and xlsx have the top of the data alone."`
 	Filter string `help:"Only documents that this filter selects, as JSON: see docs/filters.md."`
 	Output string `short:"o" type:"path" help:"File to write, instead of standard output."`
 }
 
 // Run exports them.
-func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) (err error) {
+func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) error {
 	cmd := registry.ExportCmd{ListCmd: registry.ListCmd{Type: c.Type, AllowScan: true}, Format: table.Format(strings.ToUpper(c.Format))}
 	if c.Filter != "" {
 		if err := json.Unmarshal([]byte(c.Filter), &cmd.Filter); err != nil {
@@ -160,18 +161,11 @@ func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) (err error) {
 		return err
 	}
 	defer release()
-	w := env.Out
-	if c.Output != "" {
-		f, err := os.Create(c.Output)
-		if err != nil {
-			return usage("%v", err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		w = f
-	}
-	n, err := s.Documents.Export(ctx, cmd, w)
-	env.say("%d documents", n)
-	return err
+	return into(c.Output, env.Out, func(w io.Writer) error {
+		n, err := s.Documents.Export(ctx, cmd, w)
+		env.say("%d documents", n)
+		return err
+	})
 }
 
 // RegistryVerifyCmd checks that references and documents agree.

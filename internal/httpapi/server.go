@@ -11,6 +11,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/social"
 )
 
@@ -47,6 +48,7 @@ type Deps struct {
 	Tables       Tables
 	Events       Events
 	Snippet      string // the script with which pages send events
+	Exports      Exports
 	Health       *Health
 	Metrics      *Metrics
 	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
@@ -110,6 +112,9 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("POST "+eventsPath, s.serveEvents())
 	mux.HandleFunc("OPTIONS "+eventsPath, s.servePreflight)
 	mux.HandleFunc("GET "+snippetPath, s.serveSnippet)
+	mux.Handle("GET "+exportEventsPath, wrap(http.HandlerFunc(s.serveExportEvents), s.personal()...))
+	mux.Handle("GET "+exportReportPath, wrap(http.HandlerFunc(s.serveExportReport), s.personal()...))
+	mux.Handle("GET "+export.FilesPath+"{job}", wrap(http.HandlerFunc(s.serveExportFile), s.personal()...))
 	mux.HandleFunc("GET "+attachment.Path+"{id}", s.serveAttachment)
 	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
 	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
