@@ -5,6 +5,21 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 )
 
+// eventCmd is the event an input brings, with the consent of its batch where it says nothing of it.
+func eventCmd(in model.EventInput, consent analytics.Consent) analytics.EventCmd {
+	cmd := analytics.EventCmd{ID: in.ID, Name: in.Name, At: in.At, Consent: consent, Dims: in.Dims, Values: in.Values}
+	if in.Actor != nil {
+		cmd.Actor = *in.Actor
+	}
+	if in.Session != nil {
+		cmd.Session = *in.Session
+	}
+	if in.Consent != nil {
+		cmd.Consent = *in.Consent
+	}
+	return cmd
+}
+
 // reportQuery is the report an input asks for.
 func reportQuery(in model.ReportInput) analytics.Query {
 	q := analytics.Query{

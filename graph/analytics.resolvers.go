@@ -11,13 +11,7 @@ import (
 func (r *mutationResolver) Track(ctx context.Context, input model.TrackInput) (*model.TrackPayload, error) {
 	cmds := make([]analytics.EventCmd, len(input.Events))
 	for i, e := range input.Events {
-		cmds[i] = analytics.EventCmd{ID: e.ID, Name: e.Name, At: e.At, Dims: e.Dims, Values: e.Values}
-		if e.Actor != nil {
-			cmds[i].Actor = *e.Actor
-		}
-		if e.Session != nil {
-			cmds[i].Session = *e.Session
-		}
+		cmds[i] = eventCmd(e, input.Consent)
 	}
 	done, err := r.Analytics.Track(ctx, cmds)
 	if err != nil {

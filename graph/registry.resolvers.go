@@ -390,19 +390,18 @@ func (r *revisionResolver) ImpersonatedBy(ctx context.Context, obj *registry.Cha
 // Document is the resolver for the document field.
 func (r *revisionResolver) Document(ctx context.Context, obj *registry.Change) (*registry.Document, error) {
 	past, err := r.Documents.At(ctx, obj.Of, obj.Rev)
+	if errors.Is(err, registry.ErrRevision) {
+		return nil, nil
+	}
 	return &past.Document, err
 }
 
 // Diff is the resolver for the diff field.
 func (r *revisionResolver) Diff(ctx context.Context, obj *registry.Change, from *int) ([]registry.Difference, error) {
-	before := obj.Rev - 1
-	if before == 0 && from == nil { // of the first all is new, and there is nothing to compare it with
-		return []registry.Difference{}, nil
+	if from == nil {
+		return r.Documents.DiffBefore(ctx, obj.Of, obj.Rev)
 	}
-	if from != nil {
-		before = *from
-	}
-	return r.Documents.Diff(ctx, obj.Of, before, obj.Rev)
+	return r.Documents.Diff(ctx, obj.Of, *from, obj.Rev)
 }
 
 // On is the resolver for the on field.

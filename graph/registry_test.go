@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/internal/account"
@@ -53,6 +56,7 @@ func (everything) Release(context.Context, ref.Ref, string, int64) error { retur
 // shelf is a server over a real registry, and the finds of its last operation.
 type shelf struct {
 	*rig
+	db    *store.DB
 	finds atomic.Pointer[store.Counter]
 }
 
@@ -81,7 +85,7 @@ func newShelf(t *testing.T) *shelf {
 			return map[string]account.User{ids[0]: {ID: ids[0], Name: "Ann"}}, nil
 		},
 	}
-	s := &shelf{rig: &rig{t: t, log: &logbook{}}}
+	s := &shelf{rig: &rig{t: t, log: &logbook{}}, db: db}
 	s.srv = newServer(root, everything{}, proven{}, from, Config{}, slog.New(slog.NewJSONHandler(s.log, nil)), Hooks{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ctx, finds := store.WithCounter(actor.With(req.Context(), actor.Actor{User: "u1"}))
@@ -177,6 +181,40 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 	s.must(`{ contentTypes { key schema } documents(type: "note") { nodes { id } edges { node { id } cursor } } }`, nil, &out)
+}
+
+// A revision whose predecessor has expired has no difference, and one whose data cannot be told no document: the rest of the
+// answer stays whole.
+func TestHistoryExpired(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.define("note", note())
+	id := s.create(map[string]any{"title": "1"})
+	var out json.RawMessage
+	for rev := 1; rev <= 2; rev++ {
+		s.must(`mutation($in: UpdateDocumentInput!) { updateDocument(input: $in) { document { rev } } }`,
+			map[string]any{"in": map[string]any{"id": id, "rev": rev, "patch": map[string]any{"title": strconv.Itoa(rev + 1)}}}, &out)
+	}
+	const history = `query($id: ID!) { document(id: $id) { history(first: 5) { nodes { rev fields document { data } diff { pointer before after } } } } }`
+	read := func(want string) {
+		t.Helper()
+		if s.must(history, map[string]any{"id": id}, &out); string(out) != `{"document":{"history":{"nodes":[`+want+`]}}}` {
+			t.Errorf("%s; want %s", out, want)
+		}
+	}
+	diff := func(before, after string) string {
+		return fmt.Sprintf(`[{"pointer":"/title","before":{"value":%q},"after":{"value":%q}}]`, before, after)
+	}
+	read(`{"rev":3,"fields":["title"],"document":{"data":{"title":"3"}},"diff":` + diff("2", "3") + `},` +
+		`{"rev":2,"fields":["title"],"document":{"data":{"title":"2"}},"diff":` + diff("1", "2") + `},` +
+		`{"rev":1,"fields":["title"],"document":{"data":{"title":"1"}},"diff":[]}`)
+	if _, err := s.db.Collection("revisions").DeleteOne(t.Context(), bson.D{{Key: "rev", Value: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	read(`{"rev":3,"fields":["title"],"document":{"data":{"title":"3"}},"diff":[]},{"rev":2,"fields":[],"document":null,"diff":[]}`)
+	if g := s.query(`query($id: ID!) { document(id: $id) { history(first: 1) { nodes { diff(from: 1) { pointer } } } } }`, map[string]any{"id": id}); g.code() != "REVISION_UNKNOWN" {
+		t.Errorf("%s", g.body)
+	}
 }
 
 // Golden 30: one of each kind of target in one answer, in the order asked, and in the references of a document.

@@ -7,6 +7,7 @@ import (
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/bag"
+	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/place"
@@ -32,4 +33,5 @@ type Resolver struct {
 	Lives     *live.Hub
 
 	Attachments *attachment.Service
+	Exports     *export.Service
 }

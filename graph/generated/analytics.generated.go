@@ -1149,7 +1149,7 @@ func unmarshalInputEventInput(ctx context.Context, ec *executionContext, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "name", "actor", "session", "at", "dims", "values"}
+	fieldsInOrder := [...]string{"id", "name", "actor", "session", "at", "consent", "dims", "values"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1191,6 +1191,13 @@ func unmarshalInputEventInput(ctx context.Context, ec *executionContext, obj any
 				return it, err
 			}
 			it.At = data
+		case "consent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("consent"))
+			data, err := unmarshalOConsent2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐConsent(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Consent = data
 		case "dims":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dims"))
 			data, err := unmarshalOJSON2map(ctx, ec, v)
@@ -1412,7 +1419,11 @@ func unmarshalInputTrackInput(ctx context.Context, ec *executionContext, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"events"}
+	if _, present := asMap["consent"]; !present {
+		asMap["consent"] = "GRANTED"
+	}
+
+	fieldsInOrder := [...]string{"events", "consent"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1426,6 +1437,13 @@ func unmarshalInputTrackInput(ctx context.Context, ec *executionContext, obj any
 				return it, err
 			}
 			it.Events = data
+		case "consent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("consent"))
+			data, err := unmarshalNConsent2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐConsent(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Consent = data
 		}
 	}
 	return it, nil

@@ -3204,10 +3204,10 @@ func _Revision_document(ctx context.Context, ec *executionContext, field graphql
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *registry.Document) graphql.Marshaler {
-			return marshalNDocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
+			return marshalODocument2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func fieldContext_Revision_document(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -3484,6 +3484,61 @@ func _SchemaCheck_problems(ctx context.Context, ec *executionContext, field grap
 	)
 }
 func fieldContext_SchemaCheck_problems(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SchemaCheck",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_SchemaProblem(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _SchemaCheck_dropped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaCheck_dropped(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Dropped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return marshalNInt2int64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaCheck_dropped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SchemaCheck", field, false, false, "Int")
+}
+
+func _SchemaCheck_losses(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SchemaCheck_losses(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Losses, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []registry.SchemaProblem) graphql.Marshaler {
+			return marshalNSchemaProblem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaProblemᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SchemaCheck_losses(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "SchemaCheck",
 		Field:      field,
@@ -6990,7 +7045,7 @@ func _Revision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			}
 		case "document":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Revision_document(ctx, ec, field, obj)
 				})
@@ -7121,6 +7176,16 @@ func _SchemaCheck(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			}
 		case "problems":
 			out.Values[i] = _SchemaCheck_problems(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "dropped":
+			out.Values[i] = _SchemaCheck_dropped(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "losses":
+			out.Values[i] = _SchemaCheck_losses(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

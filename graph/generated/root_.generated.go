@@ -36,6 +36,7 @@ type ResolverRoot interface {
 	DocumentConnection() DocumentConnectionResolver
 	DocumentField() DocumentFieldResolver
 	Event() EventResolver
+	EventSource() EventSourceResolver
 	Factor() FactorResolver
 	FeatureUsage() FeatureUsageResolver
 	FieldRule() FieldRuleResolver
@@ -119,12 +120,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ConsumeFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputConsumeFeatureInput)),
 			graphql.NewInputUnmarshaler("CreateAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAccessKeyInput)),
 			graphql.NewInputUnmarshaler("CreateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDocumentInput)),
+			graphql.NewInputUnmarshaler("CreateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEventSourceInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
 			graphql.NewInputUnmarshaler("CreateServiceAccountInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServiceAccountInput)),
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
+			graphql.NewInputUnmarshaler("DefineEventTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineEventTypeInput)),
 			graphql.NewInputUnmarshaler("DefineMetricInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineMetricInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentsInput)),
+			graphql.NewInputUnmarshaler("DeleteEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteEventSourceInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
@@ -143,6 +147,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("EventSelectorInput", graphql.BindUnmarshaler(ec, unmarshalInputEventSelectorInput)),
 			graphql.NewInputUnmarshaler("EventTailInput", graphql.BindUnmarshaler(ec, unmarshalInputEventTailInput)),
 			graphql.NewInputUnmarshaler("EvolveContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputEvolveContentTypeInput)),
+			graphql.NewInputUnmarshaler("ExportEventsInput", graphql.BindUnmarshaler(ec, unmarshalInputExportEventsInput)),
+			graphql.NewInputUnmarshaler("ExportReportInput", graphql.BindUnmarshaler(ec, unmarshalInputExportReportInput)),
 			graphql.NewInputUnmarshaler("ForgetDeviceInput", graphql.BindUnmarshaler(ec, unmarshalInputForgetDeviceInput)),
 			graphql.NewInputUnmarshaler("FunnelInput", graphql.BindUnmarshaler(ec, unmarshalInputFunnelInput)),
 			graphql.NewInputUnmarshaler("GrantObjectInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantObjectInput)),
@@ -189,6 +195,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeInvitationInput)),
 			graphql.NewInputUnmarshaler("RevokeObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeObjectGrantInput)),
 			graphql.NewInputUnmarshaler("RoleParamInput", graphql.BindUnmarshaler(ec, unmarshalInputRoleParamInput)),
+			graphql.NewInputUnmarshaler("RotateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputRotateEventSourceInput)),
 			graphql.NewInputUnmarshaler("SetContentTypeStateInput", graphql.BindUnmarshaler(ec, unmarshalInputSetContentTypeStateInput)),
 			graphql.NewInputUnmarshaler("SetFieldRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputSetFieldRuleInput)),
 			graphql.NewInputUnmarshaler("SetGrantOptionsInput", graphql.BindUnmarshaler(ec, unmarshalInputSetGrantOptionsInput)),
@@ -207,6 +214,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnpauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputUnpauseMembershipInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentsInput)),
+			graphql.NewInputUnmarshaler("UpdateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateEventSourceInput)),
 			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
 			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
 			graphql.NewInputUnmarshaler("UsageChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputUsageChannelInput)),
@@ -673,6 +681,8 @@ input EventInput {
   session: String
   "When it happened, from 1970 to 5 minutes ahead; null for now."
   at: Time
+  "Whether whom it is about lets it be linked to them; null for what the batch says."
+  consent: Consent
   """
   Text by name, at most 16: what reports break down by. Names have 1 to 64 letters, digits and underscores, texts at most
   256 bytes.
@@ -686,6 +696,8 @@ input EventInput {
 input TrackInput {
   "1 to 1,000 events."
   events: [EventInput!]!
+  "Consent for all events that say nothing of it."
+  consent: Consent! = GRANTED
 }
 
 "Answer of ` + "`" + `track` + "`" + `: the events are on the disks of a majority."
@@ -806,7 +818,7 @@ extend type Query {
 }
 
 extend type Mutation {
-  "Store events. All of the batch is checked before any of it is stored. Errors: EVENT_INVALID (with the index)."
+  "Store events. All of the batch is checked before any of it is stored. Errors: EVENT_INVALID, EVENT_TOO_OLD (with the index), QUOTA_EXCEEDED."
   track(input: TrackInput!): TrackPayload! @access(rule: PERMISSION, permission: "analytics.event.track")
   """
   Make a metric, or change it. Events stored before count too: the numbers are computed in the background. Numbers of events
@@ -1022,6 +1034,229 @@ extend type Query {
   contentTypeDiagram: ContentTypeDiagram! @access(rule: PERMISSION, permission: "registry.document.read")
 }
 `, BuiltIn: false},
+	{Name: "../../schema/export.graphqls", Input: `"How a table is written down."
+enum TableFormat {
+  "Comma-separated, with a header."
+  CSV
+  "One array of objects."
+  JSON
+  "One object on each line."
+  NDJSON
+  "A workbook with one sheet, with a header: at most 1,048,575 rows."
+  XLSX
+}
+
+"Input of ` + "`" + `exportEvents` + "`" + `."
+input ExportEventsInput {
+  "How the file is written."
+  format: TableFormat!
+  "Name of the events."
+  name: String!
+  "Begin of the time they happened in, inclusive; null for the first."
+  from: Time
+  "End of that time, exclusive; null for the last."
+  to: Time
+  "Filters on dimensions, which all must hold."
+  where: [DimensionFilterInput!]
+  "Dimensions that get columns of their own, such as ` + "`" + `dims.origin` + "`" + `; the others are together in ` + "`" + `dims` + "`" + `, as JSON. Only for CSV and XLSX."
+  dims: [String!]
+  "Values that get columns of their own, in the same way."
+  values: [String!]
+}
+
+"Answer of ` + "`" + `exportEvents` + "`" + `."
+type ExportEventsPayload {
+  "The job that writes the file."
+  job: Job!
+}
+
+"Input of ` + "`" + `exportReport` + "`" + `."
+input ExportReportInput {
+  "How the file is written."
+  format: TableFormat!
+  "The report."
+  report: ReportInput!
+}
+
+"Answer of ` + "`" + `exportReport` + "`" + `."
+type ExportReportPayload {
+  "The job that writes the file."
+  job: Job!
+}
+
+extend type Mutation {
+  """
+  Start a job that writes stored events to a file. When it is done, ` + "`" + `file` + "`" + ` of its ` + "`" + `result` + "`" + ` is the path where the file is downloaded until
+  ` + "`" + `until` + "`" + `, by whoever may see the job and the events. Errors: BAD_USER_INPUT; of the job: TABLE_SHEET.
+  """
+  exportEvents(input: ExportEventsInput!): ExportEventsPayload! @access(rule: PERMISSION, permission: "analytics.event.read")
+  "Start a job that writes a report to a file, as ` + "`" + `exportEvents` + "`" + ` does. Errors: those of ` + "`" + `report` + "`" + `."
+  exportReport(input: ExportReportInput!): ExportReportPayload! @access(rule: PERMISSION, permission: "analytics.report.view")
+}
+`, BuiltIn: false},
+	{Name: "../../schema/ingest.graphqls", Input: `"Whether whom an event is about lets it be linked to them."
+enum Consent {
+  "They do, and the sender vouches for it."
+  GRANTED
+  "They do not: the event counts, and nothing stored of it points at anybody."
+  DENIED
+}
+
+"An ingest key: something outside stores events of some names with it, and can do nothing else. So a key may be public."
+type EventSource {
+  "Global id."
+  id: ID!
+  "Name to know it by."
+  name: String!
+  "First characters of its key, to find it in a page or a configuration."
+  hint: String!
+  "Global id of the user whose plan its events count for; null for nobody."
+  owner: ID
+  "Names of the events it may store."
+  events: [String!]!
+  "Pages of these origins may use it, and nobody else; empty for programs, and no page."
+  origins: [String!]!
+  "Whether it is turned off."
+  disabled: Boolean!
+  "When it was made."
+  createdAt: Time!
+  "When it was last used, to the minute; null for never."
+  lastUsedAt: Time
+}
+
+"What is known of the events of one name."
+type EventType {
+  "Name of the events."
+  name: String!
+  "What they are, for people."
+  description: String!
+  "Names of their dimensions."
+  dims: [String!]!
+  "Names of their values."
+  values: [String!]!
+  "Whether events with other dimensions or values are refused."
+  strict: Boolean!
+  "For how many days they are kept: older ones are refused, and removed. 0 for ever."
+  retentionDays: Int!
+  "Whether it was defined; otherwise it is only the name of stored events."
+  known: Boolean!
+  "How many are stored, counted up to 1,000."
+  stored: Int!
+  "When the newest of them happened; null for none."
+  lastAt: Time
+}
+
+"Input of ` + "`" + `createEventSource` + "`" + `."
+input CreateEventSourceInput {
+  "Name to know it by, 1 to 100 characters."
+  name: String!
+  "Names of the events it may store, 1 to 50."
+  events: [String!]!
+  "At most 20 origins, such as ` + "`" + `https://shop.example.org` + "`" + `, whose pages may use it, and nobody else. Empty for programs."
+  origins: [String!]! = []
+}
+
+"Input of ` + "`" + `updateEventSource` + "`" + `. What is null stays as it is."
+input UpdateEventSourceInput {
+  "Global id of the source."
+  source: ID!
+  "Name to know it by, 1 to 100 characters."
+  name: String
+  "Names of the events it may store, 1 to 50."
+  events: [String!]
+  "Origins whose pages may use it, at most 20."
+  origins: [String!]
+  "Whether it is turned off."
+  disabled: Boolean
+}
+
+"Input of ` + "`" + `rotateEventSource` + "`" + `."
+input RotateEventSourceInput {
+  "Global id of the source."
+  source: ID!
+}
+
+"Input of ` + "`" + `deleteEventSource` + "`" + `."
+input DeleteEventSourceInput {
+  "Global id of the source."
+  source: ID!
+}
+
+"Input of ` + "`" + `defineEventType` + "`" + `."
+input DefineEventTypeInput {
+  "Name of the events: 1 to 64 letters, digits, dots, dashes and underscores."
+  name: String!
+  "What they are, for people: at most 1,000 bytes."
+  description: String! = ""
+  "Names of their dimensions, at most 16."
+  dims: [String!]! = []
+  "Names of their values, at most 8."
+  values: [String!]! = []
+  "Refuse events with other dimensions or values."
+  strict: Boolean! = false
+  "For how many days they are kept, at most 36,600; 0 for ever."
+  retentionDays: Int! = 0
+}
+
+"Answer of ` + "`" + `createEventSource` + "`" + `."
+type CreateEventSourcePayload {
+  "The source."
+  source: EventSource!
+  "Its key, shown this once."
+  key: String!
+}
+
+"Answer of ` + "`" + `updateEventSource` + "`" + `."
+type UpdateEventSourcePayload {
+  "The source as it is now."
+  source: EventSource!
+}
+
+"Answer of ` + "`" + `rotateEventSource` + "`" + `."
+type RotateEventSourcePayload {
+  "The source."
+  source: EventSource!
+  "Its new key, shown this once; the one before is no longer good."
+  key: String!
+}
+
+"Answer of ` + "`" + `deleteEventSource` + "`" + `."
+type DeleteEventSourcePayload {
+  "Global id of the source that is gone."
+  source: ID!
+}
+
+"Answer of ` + "`" + `defineEventType` + "`" + `."
+type DefineEventTypePayload {
+  "The name that was defined."
+  name: String!
+}
+
+extend type Query {
+  "The ingest keys, by name."
+  eventSources: [EventSource!]! @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "The types of events, and the names of stored events that nobody has defined, by name."
+  eventTypes: [EventType!]! @access(rule: PERMISSION, permission: "analytics.source.manage")
+}
+
+extend type Mutation {
+  "Make an ingest key. Its events count for the plan of the caller. Errors: BAD_USER_INPUT, EVENT_SOURCE_INVALID."
+  createEventSource(input: CreateEventSourceInput!): CreateEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Change an ingest key. Errors: NOT_FOUND, BAD_USER_INPUT, EVENT_SOURCE_INVALID."
+  updateEventSource(input: UpdateEventSourceInput!): UpdateEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Give an ingest key another secret, at once. Errors: NOT_FOUND."
+  rotateEventSource(input: RotateEventSourceInput!): RotateEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Remove an ingest key; the events it has brought stay. Errors: NOT_FOUND."
+  deleteEventSource(input: DeleteEventSourceInput!): DeleteEventSourcePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+  "Say what is known of the events of a name. Events that are stored stay as they are. Errors: EVENT_TYPE_INVALID."
+  defineEventType(input: DefineEventTypeInput!): DefineEventTypePayload!
+    @access(rule: PERMISSION, permission: "analytics.source.manage")
+}
+`, BuiltIn: false},
 	{Name: "../../schema/invitation.graphqls", Input: `"An invitation to register."
 type Invitation {
   "Id."
@@ -1115,7 +1350,8 @@ type Job implements Node {
   total: Int!
   """
   What came of it so far, as an object: ` + "`" + `counts` + "`" + ` by what is counted; ` + "`" + `refused` + "`" + `, the code of what has ended it early; ` + "`" + `problems` + "`" + `, the
-  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `.
+  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `. Null before anything came of it, and in
+  the lists of ` + "`" + `jobs` + "`" + `: ask ` + "`" + `job` + "`" + ` for one.
   """
   result: JSON
   "Code of what went wrong at the last try; null when nothing did."
@@ -1177,7 +1413,7 @@ type CancelJobPayload {
 extend type Query {
   "A job of the caller's; that of another needs ` + "`" + `job.read` + "`" + `. Errors: JOB_NOT_FOUND, FORBIDDEN."
   job(id: ID!): Job! @access(rule: USER)
-  "Jobs, the newest first: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
+  "Jobs, the newest first and without results: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
   jobs(everybody: Boolean! = false, on: ID, first: Int, after: String, last: Int, before: String): JobConnection! @access(rule: USER)
 }
 
@@ -3806,11 +4042,14 @@ type Revision {
   op: DocumentOp!
   "One line that named the document."
   label: String!
-  "The members of the data that it changed; of the first all of them."
+  "The members of the data that it changed; of the first all of them, and none when the one before is not kept any more."
   fields: [String!]!
-  "The document as it was, by the schema of today."
-  document: Document!
-  "How it differs from another revision, by default the one before, value by value; at most 1,000, and of the first none."
+  "The document as it was, by the schema of today; null when too little of the history is kept to tell."
+  document: Document
+  """
+  How it differs from another revision, by default the one before, value by value; at most 1,000. There is none of the first, of
+  one that was brought back from the trash, nor of one that cannot be compared with the one before because that is not kept any more. Errors: REVISION_UNKNOWN for such a ` + "`" + `from` + "`" + `.
+  """
   diff(from: Int): [Difference!]!
 }
 
@@ -4052,7 +4291,7 @@ type DefineContentTypePayload {
 
 "What a step of a schema change does to the data there is."
 enum MigrationOp {
-  "The field becomes ` + "`" + `to` + "`" + `."
+  "The field becomes ` + "`" + `to` + "`" + `. What was ` + "`" + `to` + "`" + ` goes."
   RENAME
   "The field goes."
   REMOVE
@@ -4106,17 +4345,21 @@ type SchemaCheck {
   invalid: Int!
   "Those that would not, the first 100."
   problems: [SchemaProblem!]!
+  "How many values the steps would lose: those that CONVERT cannot convert, and those in the way of a RENAME."
+  dropped: Int!
+  "Those values, the first 100."
+  losses: [SchemaProblem!]!
   "Whether there was no time to look at all of them."
   partial: Boolean!
 }
 
-"A document that would not be valid."
+"A document that would not be valid, or would lose a value."
 type SchemaProblem {
   "Global id of the document."
   document: ID!
   "Where in its data: a JSON Pointer."
   pointer: String!
-  "What is wrong."
+  "What is wrong, or why the value goes."
   message: String!
 }
 
@@ -4364,13 +4607,16 @@ extend type Query {
   "The content types, by key."
   contentTypes: [ContentType!]! @access(rule: PERMISSION, permission: "registry.document.read")
   """
-  A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, or the caller may
-  not see it. Errors: REVISION_UNKNOWN.
+  A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, the caller may
+  not see it, or its content type is out of use. Errors: REVISION_UNKNOWN.
   """
   document(id: ID!, rev: Int, asOf: Time): Document @access(rule: PERMISSION, permission: "registry.document.read")
   "What deleting a document would do. Errors: NOT_FOUND."
   documentDeleteReport(id: ID!): DeleteReport! @access(rule: PERMISSION, permission: "registry.document.delete")
-  "What was deleted of a content type and can be restored, the newest documents first."
+  """
+  What was deleted of a content type and can be restored, the newest documents first. Errors: CONTENT_TYPE_UNKNOWN,
+  CONTENT_TYPE_RETIRED, PAGE_SIZE, BAD_CURSOR.
+  """
   trash(type: String!, first: Int, after: String, last: Int, before: String): TrashConnection!
     @access(rule: PERMISSION, permission: "registry.document.restore")
   "What leads to an object of any type, as far as the caller may see it, the newest first."
@@ -6056,6 +6302,16 @@ func childFields_CreateDocumentPayload(ctx context.Context, ec *executionContext
 	return nil, fmt.Errorf("no field named %q was found under type CreateDocumentPayload", field.Name)
 }
 
+func childFields_CreateEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_CreateEventSourcePayload_source(ctx, ec, field)
+	case "key":
+		return fieldContext_CreateEventSourcePayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateEventSourcePayload", field.Name)
+}
+
 func childFields_CreateRolePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "role":
@@ -6104,6 +6360,14 @@ func childFields_DefineContentTypePayload(ctx context.Context, ec *executionCont
 	return nil, fmt.Errorf("no field named %q was found under type DefineContentTypePayload", field.Name)
 }
 
+func childFields_DefineEventTypePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_DefineEventTypePayload_name(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineEventTypePayload", field.Name)
+}
+
 func childFields_DefineMetricPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "metric":
@@ -6132,6 +6396,14 @@ func childFields_DeleteDocumentsPayload(ctx context.Context, ec *executionContex
 		return fieldContext_DeleteDocumentsPayload_next(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteDocumentsPayload", field.Name)
+}
+
+func childFields_DeleteEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_DeleteEventSourcePayload_source(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteEventSourcePayload", field.Name)
 }
 
 func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6472,6 +6744,54 @@ func childFields_EventEdge(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type EventEdge", field.Name)
 }
 
+func childFields_EventSource(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_EventSource_id(ctx, ec, field)
+	case "name":
+		return fieldContext_EventSource_name(ctx, ec, field)
+	case "hint":
+		return fieldContext_EventSource_hint(ctx, ec, field)
+	case "owner":
+		return fieldContext_EventSource_owner(ctx, ec, field)
+	case "events":
+		return fieldContext_EventSource_events(ctx, ec, field)
+	case "origins":
+		return fieldContext_EventSource_origins(ctx, ec, field)
+	case "disabled":
+		return fieldContext_EventSource_disabled(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_EventSource_createdAt(ctx, ec, field)
+	case "lastUsedAt":
+		return fieldContext_EventSource_lastUsedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventSource", field.Name)
+}
+
+func childFields_EventType(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_EventType_name(ctx, ec, field)
+	case "description":
+		return fieldContext_EventType_description(ctx, ec, field)
+	case "dims":
+		return fieldContext_EventType_dims(ctx, ec, field)
+	case "values":
+		return fieldContext_EventType_values(ctx, ec, field)
+	case "strict":
+		return fieldContext_EventType_strict(ctx, ec, field)
+	case "retentionDays":
+		return fieldContext_EventType_retentionDays(ctx, ec, field)
+	case "known":
+		return fieldContext_EventType_known(ctx, ec, field)
+	case "stored":
+		return fieldContext_EventType_stored(ctx, ec, field)
+	case "lastAt":
+		return fieldContext_EventType_lastAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventType", field.Name)
+}
+
 func childFields_EvolveContentTypePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contentType":
@@ -6512,6 +6832,22 @@ func childFields_Explanation(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_Explanation_roles(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Explanation", field.Name)
+}
+
+func childFields_ExportEventsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return fieldContext_ExportEventsPayload_job(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExportEventsPayload", field.Name)
+}
+
+func childFields_ExportReportPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return fieldContext_ExportReportPayload_job(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExportReportPayload", field.Name)
 }
 
 func childFields_Factor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7958,6 +8294,16 @@ func childFields_RoleParam(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type RoleParam", field.Name)
 }
 
+func childFields_RotateEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_RotateEventSourcePayload_source(ctx, ec, field)
+	case "key":
+		return fieldContext_RotateEventSourcePayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RotateEventSourcePayload", field.Name)
+}
+
 func childFields_SchemaCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "total":
@@ -7966,6 +8312,10 @@ func childFields_SchemaCheck(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_SchemaCheck_invalid(ctx, ec, field)
 	case "problems":
 		return fieldContext_SchemaCheck_problems(ctx, ec, field)
+	case "dropped":
+		return fieldContext_SchemaCheck_dropped(ctx, ec, field)
+	case "losses":
+		return fieldContext_SchemaCheck_losses(ctx, ec, field)
 	case "partial":
 		return fieldContext_SchemaCheck_partial(ctx, ec, field)
 	}
@@ -8338,6 +8688,14 @@ func childFields_UpdateDocumentsPayload(ctx context.Context, ec *executionContex
 		return fieldContext_UpdateDocumentsPayload_next(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateDocumentsPayload", field.Name)
+}
+
+func childFields_UpdateEventSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_UpdateEventSourcePayload_source(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateEventSourcePayload", field.Name)
 }
 
 func childFields_UpdateMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -21,6 +21,7 @@ import (
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
+	"github.com/backendbook/backendbook/internal/table"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -456,6 +457,24 @@ type CreateDocumentPayload struct {
 	Document registry.Document `json:"document"`
 }
 
+// Input of `createEventSource`.
+type CreateEventSourceInput struct {
+	// Name to know it by, 1 to 100 characters.
+	Name string `json:"name"`
+	// Names of the events it may store, 1 to 50.
+	Events []string `json:"events"`
+	// At most 20 origins, such as `https://shop.example.org`, whose pages may use it, and nobody else. Empty for programs.
+	Origins []string `json:"origins"`
+}
+
+// Answer of `createEventSource`.
+type CreateEventSourcePayload struct {
+	// The source.
+	Source analytics.EventSource `json:"source"`
+	// Its key, shown this once.
+	Key string `json:"key"`
+}
+
 // Input of `createRole`.
 type CreateRoleInput struct {
 	// Unique short name: 2 to 64 of a-z, 0-9, dot, dash and underscore.
@@ -499,6 +518,28 @@ type DefineContentTypeInput struct {
 type DefineContentTypePayload struct {
 	// The new content type.
 	ContentType registry.ContentType `json:"contentType"`
+}
+
+// Input of `defineEventType`.
+type DefineEventTypeInput struct {
+	// Name of the events: 1 to 64 letters, digits, dots, dashes and underscores.
+	Name string `json:"name"`
+	// What they are, for people: at most 1,000 bytes.
+	Description string `json:"description"`
+	// Names of their dimensions, at most 16.
+	Dims []string `json:"dims"`
+	// Names of their values, at most 8.
+	Values []string `json:"values"`
+	// Refuse events with other dimensions or values.
+	Strict bool `json:"strict"`
+	// For how many days they are kept, at most 36,600; 0 for ever.
+	RetentionDays int `json:"retentionDays"`
+}
+
+// Answer of `defineEventType`.
+type DefineEventTypePayload struct {
+	// The name that was defined.
+	Name string `json:"name"`
 }
 
 // Input of `defineMetric`.
@@ -557,6 +598,18 @@ type DeleteDocumentsInput struct {
 	First int `json:"first"`
 	// `next` of the answer before; null to begin.
 	After *string `json:"after,omitempty"`
+}
+
+// Input of `deleteEventSource`.
+type DeleteEventSourceInput struct {
+	// Global id of the source.
+	Source ref.Ref `json:"source"`
+}
+
+// Answer of `deleteEventSource`.
+type DeleteEventSourcePayload struct {
+	// Global id of the source that is gone.
+	Source ref.Ref `json:"source"`
 }
 
 // Input of `deleteMe`.
@@ -731,6 +784,8 @@ type EventInput struct {
 	Session *string `json:"session,omitempty"`
 	// When it happened, from 1970 to 5 minutes ahead; null for now.
 	At *time.Time `json:"at,omitempty"`
+	// Whether whom it is about lets it be linked to them; null for what the batch says.
+	Consent *analytics.Consent `json:"consent,omitempty"`
 	// Text by name, at most 16: what reports break down by. Names have 1 to 64 letters, digits and underscores, texts at most
 	// 256 bytes.
 	Dims map[string]any `json:"dims,omitempty"`
@@ -796,6 +851,44 @@ type Explanation struct {
 	Missing []string `json:"missing"`
 	// When refused for want of a grant: keys of up to 10 roles that name the permission.
 	Roles []string `json:"roles"`
+}
+
+// Input of `exportEvents`.
+type ExportEventsInput struct {
+	// How the file is written.
+	Format table.Format `json:"format"`
+	// Name of the events.
+	Name string `json:"name"`
+	// Begin of the time they happened in, inclusive; null for the first.
+	From *time.Time `json:"from,omitempty"`
+	// End of that time, exclusive; null for the last.
+	To *time.Time `json:"to,omitempty"`
+	// Filters on dimensions, which all must hold.
+	Where []analytics.DimFilter `json:"where,omitempty"`
+	// Dimensions that get columns of their own, such as `dims.origin`; the others are together in `dims`, as JSON. Only for CSV and XLSX.
+	Dims []string `json:"dims,omitempty"`
+	// Values that get columns of their own, in the same way.
+	Values []string `json:"values,omitempty"`
+}
+
+// Answer of `exportEvents`.
+type ExportEventsPayload struct {
+	// The job that writes the file.
+	Job job.Job `json:"job"`
+}
+
+// Input of `exportReport`.
+type ExportReportInput struct {
+	// How the file is written.
+	Format table.Format `json:"format"`
+	// The report.
+	Report ReportInput `json:"report"`
+}
+
+// Answer of `exportReport`.
+type ExportReportPayload struct {
+	// The job that writes the file.
+	Job job.Job `json:"job"`
 }
 
 // What was proved so far is right and not enough: continue with one of the factors, by `completeSignIn` or `completeElevation`.
@@ -1614,6 +1707,20 @@ type RoleParamInput struct {
 	Values []string `json:"values"`
 }
 
+// Input of `rotateEventSource`.
+type RotateEventSourceInput struct {
+	// Global id of the source.
+	Source ref.Ref `json:"source"`
+}
+
+// Answer of `rotateEventSource`.
+type RotateEventSourcePayload struct {
+	// The source.
+	Source analytics.EventSource `json:"source"`
+	// Its new key, shown this once; the one before is no longer good.
+	Key string `json:"key"`
+}
+
 // A fact about the security of an account, from the log nobody can change.
 type SecurityEvent struct {
 	// Id.
@@ -1940,6 +2047,8 @@ type TakeFlashMessagesPayload struct {
 type TrackInput struct {
 	// 1 to 1,000 events.
 	Events []EventInput `json:"events"`
+	// Consent for all events that say nothing of it.
+	Consent analytics.Consent `json:"consent"`
 }
 
 // Answer of `track`: the events are on the disks of a majority.
@@ -2034,6 +2143,26 @@ type UpdateDocumentsInput struct {
 	First int `json:"first"`
 	// `next` of the answer before; null to begin.
 	After *string `json:"after,omitempty"`
+}
+
+// Input of `updateEventSource`. What is null stays as it is.
+type UpdateEventSourceInput struct {
+	// Global id of the source.
+	Source ref.Ref `json:"source"`
+	// Name to know it by, 1 to 100 characters.
+	Name *string `json:"name,omitempty"`
+	// Names of the events it may store, 1 to 50.
+	Events []string `json:"events,omitempty"`
+	// Origins whose pages may use it, at most 20.
+	Origins []string `json:"origins,omitempty"`
+	// Whether it is turned off.
+	Disabled *bool `json:"disabled,omitempty"`
+}
+
+// Answer of `updateEventSource`.
+type UpdateEventSourcePayload struct {
+	// The source as it is now.
+	Source analytics.EventSource `json:"source"`
 }
 
 // Input of `updateMe`. What is left out stays.

@@ -13,6 +13,7 @@ const (
 	PermRows   = "analytics.row.view"
 	PermManage = "analytics.metric.manage"
 	PermRead   = "analytics.event.read"
+	PermSource = "analytics.source.manage"
 )
 
 // Permissions says what each permission of this package allows.
@@ -24,13 +25,19 @@ func Permissions() map[string]string {
 		PermRows + "(dimension,metric,value)": "See reports of a metric as if there were only the events with this value of a dimension.",
 
 		PermManage: "Define metrics, and check or rebuild their rollups.",
-		PermRead:   "See single events and those they are about, also live: the event explorer, funnels, retention and paths.",
+		PermRead:   "See single events and those they are about, also live, and export them: the event explorer, funnels, retention and paths.",
+		PermSource: "Manage ingest keys and the types of events.",
 	}
 }
 
 // Errors of events and reports.
 var (
 	ErrEvent     = fault.Define(fault.Invalid, "EVENT_INVALID", "the event is not valid")
+	ErrTooOld    = fault.Define(fault.Invalid, "EVENT_TOO_OLD", "events of this name are not kept for so long")
+	ErrType      = fault.Define(fault.Invalid, "EVENT_TYPE_INVALID", "the event type is not valid")
+	ErrSource    = fault.Define(fault.Invalid, "EVENT_SOURCE_INVALID", "the event source is not valid")
+	ErrKey       = fault.Define(fault.Unauthenticated, "INGEST_KEY_INVALID", "there is no such ingest key, or it is disabled")
+	ErrOrigin    = fault.Define(fault.Forbidden, "ORIGIN_REFUSED", "the ingest key is not for pages of this origin")
 	ErrMetric    = fault.Define(fault.Invalid, "METRIC_UNKNOWN", "there is no such metric")
 	ErrDimension = fault.Define(fault.Invalid, "DIMENSION_UNKNOWN", "the metric has no such dimension")
 	ErrRange     = fault.Define(fault.Invalid, "REPORT_RANGE", "a report needs either last, or from before to, and at most 1,500 buckets")
@@ -43,16 +50,19 @@ var (
 // MaxBatch is how many events one call may bring.
 const MaxBatch = 1000
 
+// FeatureEvents is the plan feature that counts the events a user, or an ingest key of theirs, stores.
+const FeatureEvents = "analytics.events"
+
 // Event is a fact of the product that is counted: immutable, stored once by its client-made id.
 type Event struct {
 	ID         string             `bson:"_id"`
 	Name       string             `bson:"name"`
 	At         time.Time          `bson:"at"`
 	ReceivedAt time.Time          `bson:"receivedAt"`
-	User       string             `bson:"user,omitempty"`    // who sent it
-	Actor      string             `bson:"actor,omitempty"`   // whom it is about: a user, or an anonymous id made by the client; empty without consent
-	Session    string             `bson:"session,omitempty"` // the client's own
-	Source     string             `bson:"source,omitempty"`  // id of the key that brought it; empty for who is signed in
+	User       string             `bson:"user,omitempty"`    // who sent it; empty without consent
+	Actor      string             `bson:"actor,omitempty"`   // whom it is about: id of a user, or one made by the client; empty without consent
+	Session    string             `bson:"session,omitempty"` // the client's own session; empty without consent
+	Source     string             `bson:"source,omitempty"`  // id of the ingest key that brought it; empty for signed-in senders
 	Dims       map[string]string  `bson:"dims,omitempty"`
 	Values     map[string]float64 `bson:"values,omitempty"`
 }
@@ -81,7 +91,7 @@ const Other = "$other"
 
 // DimFilter selects events by one dimension: the value is one of In or, with Not, none of them or not there.
 type DimFilter struct {
-	Dim string   `bson:"dim"`
+	Dim string   `bson:"dim" json:"dimension"`
 	In  []string `bson:"in"`
 	Not bool     `bson:"not,omitempty"`
 }

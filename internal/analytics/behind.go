@@ -112,12 +112,12 @@ func (s *Service) behindPoint(ctx context.Context, p BehindPoint, l *listing) er
 	}
 	m, err := s.metric(ctx, p.Metric)
 	if err != nil {
-		return inside("input.point", err)
+		return within("input.point", err)
 	}
 	if !p.From.Before(p.To) {
 		return ErrRange.On("input.point.from").Saying("from is before to")
 	}
-	b := Selector{Event: m.Event}.in(p.From, p.To)
+	b := Selector{Event: m.Event, Where: m.Where}.in(p.From, p.To)
 	if p.By != "" {
 		if !slices.Contains(m.Dimensions, p.By) {
 			return ErrDimension.On("input.point.by")
@@ -146,7 +146,7 @@ func (s *Service) behindPoint(ctx context.Context, p BehindPoint, l *listing) er
 func (s *Service) behindFunnel(ctx context.Context, b BehindFunnel, l *listing) error {
 	q, err := b.Funnel.check()
 	if err != nil {
-		return inside("input.funnel.funnel", err)
+		return within("input.funnel.funnel", err)
 	}
 	if b.Step < 1 || b.Step > len(q.Steps) {
 		return fault.ErrInput.On("input.funnel.step").Saying("the funnel has the steps 1 to %d", len(q.Steps))
@@ -167,7 +167,7 @@ func (s *Service) behindFunnel(ctx context.Context, b BehindFunnel, l *listing) 
 func (s *Service) behindRetention(ctx context.Context, b BehindRetention, l *listing) error {
 	q, err := b.Retention.check()
 	if err != nil {
-		return inside("input.retention.retention", err)
+		return within("input.retention.retention", err)
 	}
 	if b.Period != nil && (*b.Period < 0 || *b.Period > q.Periods) {
 		return fault.ErrInput.On("input.retention.period").Saying("the retention has the periods 0 to %d", q.Periods)
@@ -187,8 +187,8 @@ func (s *Service) behindRetention(ctx context.Context, b BehindRetention, l *lis
 	return err
 }
 
-// inside puts the field of a refusal into the input that holds the question.
-func inside(place string, err error) error {
+// within puts the field of a refusal into the input that holds the question.
+func within(place string, err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {
 		return err

@@ -14,7 +14,7 @@ import (
 )
 
 // BenchmarkTrack compares track at 1,000 events a batch with a bare InsertMany of the same documents into a collection
-// with the same index, in turns, and prints how many times faster the bare insert is.
+// with the same index, in turns, and prints how many events it stores for each of the bare insert: the goal is 0.7.
 func BenchmarkTrack(b *testing.B) {
 	w := newWorld(b)
 	w.define(b, delays)
@@ -27,17 +27,26 @@ func BenchmarkTrack(b *testing.B) {
 	var ours, theirs time.Duration
 	for i := 0; b.Loop(); i++ {
 		cmds := flights(strconv.Itoa(i), MaxBatch)
-		docs, err := checkBatch(cmds, t0, "")
+		docs, err := sender{}.batch(cmds, t0)
 		if err != nil {
 			b.Fatal(err)
 		}
-		start := time.Now()
-		if _, err := bare.InsertMany(b.Context(), docs, options.InsertMany().SetOrdered(false)); err != nil {
-			b.Fatal(err)
+		turns := []func(){
+			func() {
+				start := time.Now()
+				if _, err := bare.InsertMany(b.Context(), docs, options.InsertMany().SetOrdered(false)); err != nil {
+					b.Fatal(err)
+				}
+				theirs += time.Since(start)
+			},
+			func() {
+				start := time.Now()
+				w.track(b, cmds...)
+				ours += time.Since(start)
+			},
 		}
-		between := time.Now()
-		w.track(b, cmds...)
-		theirs, ours = theirs+between.Sub(start), ours+time.Since(between)
+		turns[i%2]() // who goes second finds the server warm
+		turns[1-i%2]()
 	}
 	b.ReportMetric(float64(theirs)/float64(ours), "track/insertMany")
 	b.ReportMetric(float64(b.N)*MaxBatch/ours.Seconds(), "events/s")

@@ -1,8 +1,11 @@
 package analytics
 
 import (
+	"cmp"
 	"slices"
 	"time"
+
+	"github.com/backendbook/backendbook/internal/fault"
 )
 
 // calendar cuts time into buckets as people in one place do: their days are 23 or 25 hours long when the clocks change.
@@ -14,13 +17,23 @@ type calendar struct {
 
 var weekdays = []Weekday{Sunday, Monday, Tuesday, Wednesday, Thursday, Friday, Saturday} // as package time counts them
 
-// calendar is the one of the query, which has been checked.
-func (q Query) calendar() (calendar, error) {
-	zone, err := time.LoadLocation(q.TimeZone)
+// newCalendar is that of a place by its name in the IANA database, empty for UTC.
+//
+// Errors: BAD_USER_INPUT.
+func newCalendar(step Step, place string, week Weekday) (calendar, error) {
+	loc, err := zone(place)
 	if err != nil {
 		return calendar{}, err
 	}
-	return calendar{step: q.Step, zone: zone, begin: time.Weekday(max(0, slices.Index(weekdays, q.WeekStart)))}, nil
+	day := slices.Index(weekdays, cmp.Or(week, Monday))
+	if day < 0 {
+		return calendar{}, fault.ErrInput.On("input.weekStart").Saying("there is no such weekday")
+	}
+	return calendar{step: step, zone: loc, begin: time.Weekday(day)}, nil
+}
+
+func (q Query) calendar() (calendar, error) {
+	return newCalendar(q.Step, q.TimeZone, q.WeekStart)
 }
 
 // start is the begin of the bucket that t is in.

@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/fault"
@@ -74,10 +73,7 @@ func (q RetentionQuery) check() (RetentionQuery, error) {
 	if q.WeekStart == "" || q.Period != PerWeek {
 		q.WeekStart = Monday
 	}
-	if !slices.Contains(weekdays, q.WeekStart) {
-		return q, fault.ErrInput.On("input.weekStart").Saying("there is no such weekday")
-	}
-	if _, err := zone(q.TimeZone); err != nil {
+	if _, err := q.calendar(); err != nil {
 		return q, err
 	}
 	if q.Periods < 0 || q.Periods > maxPeriods {
@@ -99,48 +95,26 @@ func (q RetentionQuery) check() (RetentionQuery, error) {
 	return q, nil
 }
 
-// begin is when the period that t is in began.
-func (q RetentionQuery) begin(t time.Time, loc *time.Location) time.Time {
-	t = t.In(loc)
-	y, m, d := t.Date()
-	switch q.Period {
-	case PerWeek:
-		d -= (int(t.Weekday()) - slices.Index(weekdays, q.WeekStart) + 7) % 7
-	case PerMonth:
-		d = 1
-	case PerDay:
-	}
-	return time.Date(y, m, d, 0, 0, 0, 0, loc)
-}
-
-// later is the begin of the period so many after that which begins at t.
-func (q RetentionQuery) later(t time.Time, n int) time.Time {
-	switch q.Period {
-	case PerWeek:
-		return t.AddDate(0, 0, 7*n)
-	case PerMonth:
-		return t.AddDate(0, n, 0)
-	case PerDay:
-	}
-	return t.AddDate(0, 0, n)
+func (q RetentionQuery) calendar() (calendar, error) {
+	return newCalendar(Step(q.Period), q.TimeZone, q.WeekStart)
 }
 
 // periods are the begins of all periods looked at, and the end of the last; the first of them are those of the cohorts.
 func (q RetentionQuery) periods(now time.Time) (cohorts int, begins []time.Time) {
-	loc, err := zone(q.TimeZone)
+	cal, err := q.calendar()
 	if err != nil {
-		loc = time.UTC // cannot be: it was checked
+		cal = calendar{step: Day, zone: time.UTC} // cannot be: it was checked
 	}
-	first := q.begin(q.From, loc)
+	first := cal.start(q.From)
 	cohorts = q.Last
 	if q.Last > 0 {
-		first = q.later(q.begin(now, loc), 1-q.Last)
+		first = cal.shift(cal.start(now), 1-q.Last)
 	}
-	for q.Last == 0 && q.later(first, cohorts).Before(q.To) {
+	for q.Last == 0 && cal.shift(first, cohorts).Before(q.To) {
 		cohorts++
 	}
 	for n := range cohorts + q.Periods + 1 {
-		begins = append(begins, q.later(first, n).UTC())
+		begins = append(begins, cal.shift(first, n).UTC())
 	}
 	return cohorts, begins
 }

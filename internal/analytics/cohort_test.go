@@ -193,9 +193,9 @@ func TestRetentionOfRealFlights(t *testing.T) {
 			}
 		}
 		weeks := []string{"01-21", "01-28", "02-04", "02-11", "02-18"}
-		want := ""
+		var want strings.Builder
 		for i, week := range weeks {
-			want += fmt.Sprintf("%s %d:", week, len(starts[week]))
+			fmt.Fprintf(&want, "%s %d:", week, len(starts[week]))
 			for k := i; k < len(weeks); k++ {
 				n := 0
 				for airport, start := range starts[week] {
@@ -203,14 +203,15 @@ func TestRetentionOfRealFlights(t *testing.T) {
 						n++
 					}
 				}
-				if want += fmt.Sprintf(" %d", n); weeks[k] == "02-18" {
-					want += ".." // the week of now
+				fmt.Fprintf(&want, " %d", n)
+				if weeks[k] == "02-18" {
+					want.WriteString("..") // the week of now
 				}
 			}
-			want += "\n"
+			want.WriteString("\n")
 		}
-		if m := got.matrix(); m != want {
-			t.Errorf("recurring %v:\n%sstraight from the file:\n%s", recurring, m, want)
+		if m := got.matrix(); m != want.String() {
+			t.Errorf("recurring %v:\n%sstraight from the file:\n%s", recurring, m, want.String())
 		}
 		if last := got.Cohorts[4]; len(last.Cells) != 1 || recurring && got.Cohorts[0].Cells[4].Count < 20 {
 			t.Errorf("recurring %v: no matrix worth a test:\n%s", recurring, got.matrix())

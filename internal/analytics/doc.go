@@ -19,9 +19,16 @@
 // Invariants: a rollup equals a recount of the events up to the checkpoint ([Service.Verify]); rev of a rollup grows with
 // every change, so a live report can tell old from new; only the folder writes rollups.
 //
+// Events come from whoever may track ([Service.Track]), line by line ([Service.Stream]), or in files ([Service.Ingest]). A
+// sender outside has an ingest key ([EventSource]) that stores events of some names and does nothing else. An [EventType] says
+// what is known of a name; events of unknown names are stored all the same. Without consent an event is stored with nothing
+// that points at anybody, and addresses are never stored. docs/analytics.md is the guide.
+//
 // Collections:
 //   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; indexes
-//     by name and time, and by actor and time.
+//     by name, time and id, and by actor and time.
+//   - event_sources {_id, name, hint, hash: of the key, owner, events, origins, disabled, createdAt, lastUsedAt}.
+//   - event_types {_id: name, description, dims, values, strict, retentionDays}.
 //   - metrics {_id: key, event, value, unique, quantiles, where, dimensions, maxKeys, minuteDays, hourDays, v, basis}.
 //   - rollups {_id: {m: metric, r: width, d: dimension, t: begin, k: value of the dimension}, n, c, sum, min, max, last: {t, v},
 //     uniq: HyperLogLog, dd: DDSketch, rev, through}; the total has empty d and k. Ranges of _id serve every query, so there
@@ -30,5 +37,6 @@
 //     "keys:<metric>:<dimension>" the values of a dimension that have rollups of their own.
 //
 // Events in the log: analytics.metric.defined {before, after}, analytics.metric.invalidated (a rebuild was asked for),
-// analytics.metric.folded {version, events, rows} (its rollups are whole again).
+// analytics.metric.folded {version, events, rows} (its rollups are whole again), analytics.source.created, updated, rotated and
+// deleted {before, after}, analytics.type.defined {before, after}.
 package analytics

@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"time"
 	"unicode/utf8"
@@ -19,22 +18,41 @@ const (
 	maxMagnitude = 1e100 // so that no sum of values can leave the range of a double
 )
 
+// Consent says whether whom an event is about lets it be linked to them.
+type Consent string
+
+// The answers. Without one the sender vouches for it: that is Granted.
+const (
+	Granted Consent = "GRANTED"
+	Denied  Consent = "DENIED" // it counts, and nothing stored of it points at anybody
+)
+
 // EventCmd is an event as a client brings it; see [Service.Track].
 type EventCmd struct {
 	ID      string         // 8 to 64 letters, digits, dots, dashes and underscores
 	Name    string         // 1 to 64 of the same
-	Actor   string         // whom it is about, 8 to 64 of the same; empty for nobody
-	Session string         // of the client, 8 to 64 of the same; empty for none
 	At      *time.Time     // from 1970 to 5 minutes from now; nil for now
+	Actor   string         // whom it is about: formed as an id; empty for nobody known
+	Session string         // formed as an id; empty for none
+	Consent Consent        // empty for Granted
 	Dims    map[string]any // at most 16 texts of at most 256 bytes, by names of 1 to 64 letters, digits and underscores
 	Values  map[string]any // at most 8 finite numbers between -1e100 and 1e100, by such names
 }
 
 // event checks the command. The field of a refusal is relative to the event, such as "at".
 func (c EventCmd) event(now time.Time, user string) (Event, *fault.Error) {
-	e := Event{ID: c.ID, Name: c.Name, At: now, ReceivedAt: now, User: user, Actor: c.Actor, Session: c.Session}
-	if !isID(c.ID) {
-		return e, ErrEvent.On("id").Saying("an event id is 8 to 64 letters, digits, dots, dashes or underscores")
+	e := Event{ID: c.ID, Name: c.Name, At: now, ReceivedAt: now}
+	for _, id := range []struct{ field, text string }{{"id", c.ID}, {"actor", c.Actor}, {"session", c.Session}} {
+		if !isID(id.text) && (id.text != "" || id.field == "id") {
+			return e, ErrEvent.On(id.field).Saying("the %s of an event is 8 to 64 letters, digits, dots, dashes or underscores", id.field)
+		}
+	}
+	switch c.Consent {
+	case "", Granted:
+		e.User, e.Actor, e.Session = user, c.Actor, c.Session
+	case Denied:
+	default:
+		return e, ErrEvent.On("consent").Saying("consent is GRANTED or DENIED")
 	}
 	if !isName(c.Name, ".-") {
 		return e, ErrEvent.On("name").Saying("an event name is 1 to 64 letters, digits, dots, dashes or underscores")
@@ -118,7 +136,7 @@ func number(v any) (float64, bool) {
 	}
 }
 
-// isID reports whether s is 8 to 64 of the characters of ids.
+// isID reports whether s is 8 to 64 letters, digits, dots, dashes and underscores.
 func isID(s string) bool { return len(s) >= 8 && isName(s, ".-") }
 
 // isName reports whether s is 1 to 64 letters, digits, underscores or characters of more.
@@ -137,20 +155,4 @@ func isName(s, more string) bool {
 		}
 	}
 	return true
-}
-
-// checkBatch checks all events of a batch; the first that is refused refuses the batch.
-func checkBatch(cmds []EventCmd, now time.Time, user string) ([]Event, error) {
-	if len(cmds) == 0 || len(cmds) > MaxBatch {
-		return nil, ErrEvent.On("input.events").Saying("a batch has 1 to %d events", MaxBatch)
-	}
-	batch := make([]Event, len(cmds))
-	for i, c := range cmds {
-		e, bad := c.event(now, user)
-		if bad != nil {
-			return nil, bad.On(fmt.Sprintf("input.events.%d.%s", i, bad.Field)).With("index", i)
-		}
-		batch[i] = e
-	}
-	return batch, nil
 }

@@ -34,10 +34,11 @@ func TestEventIsChecked(t *testing.T) {
 		{"id with a null", EventCmd{ID: "1234567\x00", Name: "x"}, "id"},
 		{"no name", EventCmd{ID: "12345678"}, "name"},
 		{"odd name", EventCmd{ID: "12345678", Name: "a b"}, "name"},
-		{"actor and session", EventCmd{ID: "12345678", Name: "x", Actor: "user-0001", Session: strings.Repeat("s", 64)}, ""},
-		{"short actor", EventCmd{ID: "12345678", Name: "x", Actor: "a"}, "actor"},
-		{"odd actor", EventCmd{ID: "12345678", Name: "x", Actor: "a b c d e f"}, "actor"},
-		{"long session", EventCmd{ID: "12345678", Name: "x", Session: strings.Repeat("s", 65)}, "session"},
+		{"whom it is about", EventCmd{ID: "12345678", Name: "x", Actor: "0190a1b2-c3d4", Session: "s.123456", Consent: Granted}, ""},
+		{"short actor", EventCmd{ID: "12345678", Name: "x", Actor: "1234567"}, "actor"},
+		{"mail address as actor", EventCmd{ID: "12345678", Name: "x", Actor: "ann@example.org"}, "actor"},
+		{"long session", EventCmd{ID: "12345678", Name: "x", Session: strings.Repeat("a", 65)}, "session"},
+		{"odd consent", EventCmd{ID: "12345678", Name: "x", Consent: "granted"}, "consent"},
 		{"just ahead", EventCmd{ID: "12345678", Name: "x", At: at(5 * time.Minute)}, ""},
 		{"too far ahead", EventCmd{ID: "12345678", Name: "x", At: at(5*time.Minute + time.Millisecond)}, "at"},
 		{"the first second of 1970", EventCmd{ID: "12345678", Name: "x", At: &past}, ""},
@@ -96,11 +97,11 @@ func TestEventIsMadeOfTheCommand(t *testing.T) {
 func TestBatchIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, MaxBatch + 1} {
-		if _, err := checkBatch(flights("a", n), t0, ""); !errors.Is(err, ErrEvent) {
+		if _, err := (sender{}).batch(flights("a", n), t0); !errors.Is(err, ErrEvent) {
 			t.Errorf("a batch of %d: %v, want EVENT_INVALID", n, err)
 		}
 	}
-	if got, err := checkBatch(flights("a", MaxBatch), t0, ""); err != nil || len(got) != MaxBatch {
+	if got, err := (sender{}).batch(flights("a", MaxBatch), t0); err != nil || len(got) != MaxBatch {
 		t.Errorf("a batch of %d: %d events, %v", MaxBatch, len(got), err)
 	}
 }

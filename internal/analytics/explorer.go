@@ -25,14 +25,14 @@ func (f EventFilter) check() (EventFilter, error) {
 	}
 	f.Names = slices.Compact(slices.Sorted(slices.Values(f.Names)))
 	f.From, f.To = f.From.UTC(), f.To.UTC()
-	return f, checkWhere(f.Where, "filter.where")
+	return f, checkFilters(f.Where, "filter.where")
 }
 
 // holds reports whether the filter lets an event through.
 func (f EventFilter) holds(e Event) bool {
 	return (len(f.Names) == 0 || slices.Contains(f.Names, e.Name)) &&
 		(f.Actor == "" || f.Actor == e.Actor) && (f.Session == "" || f.Session == e.Session) &&
-		(f.From.IsZero() || !e.At.Before(f.From)) && (f.To.IsZero() || e.At.Before(f.To)) && allows(f.Where, e.Dims)
+		(f.From.IsZero() || !e.At.Before(f.From)) && (f.To.IsZero() || e.At.Before(f.To)) && allHold(f.Where, e.Dims)
 }
 
 // Events lists the stored events that the filter lets through, those that happened last first. Cost: 2 reads, and one more

@@ -110,7 +110,7 @@ func (s *Service) Funnel(ctx context.Context, q FunnelQuery) (Funnel, error) {
 
 func (s *Service) funnel(ctx context.Context, q FunnelQuery) (Funnel, error) {
 	f := Funnel{}
-	f.From, f.To = q.Span.bounds(s.now())
+	f.From, f.To = q.bounds(s.now())
 	total, byKey := newTally(len(q.Steps)), map[string]*tally{}
 	var err error
 	f.Read, err = s.eachAttempt(ctx, q, "", func(_ string, a attempt) bool {
@@ -132,7 +132,7 @@ func (s *Service) funnel(ctx context.Context, q FunnelQuery) (Funnel, error) {
 
 // eachAttempt gives the attempt that counts of each unit that has done the first step, by unit, while fn wants more.
 func (s *Service) eachAttempt(ctx context.Context, q FunnelQuery, after string, fn func(unit string, a attempt) bool) (read int, err error) {
-	from, to := q.Span.bounds(s.now())
+	from, to := q.bounds(s.now())
 	run, unit, more := newFunnelRun(q, to), "", true
 	end := func() bool {
 		if more && len(run.best.at) > 0 {

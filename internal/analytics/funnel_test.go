@@ -217,16 +217,16 @@ func straightFunnel(q FunnelQuery, all []departure) (total string, byKey []strin
 			}
 		}
 		entered[3] = entered[2]
-		out := ""
+		var out strings.Builder
 		for i := range 3 {
-			out += fmt.Sprintf("%d>%d", entered[i], entered[i+1])
+			fmt.Fprintf(&out, "%d>%d", entered[i], entered[i+1])
 			if n := len(took[i]); n > 0 {
 				slices.Sort(took[i])
-				out += fmt.Sprintf(" %g/%g", took[i][(n+1)/2-1], took[i][(9*n+9)/10-1])
+				fmt.Fprintf(&out, " %g/%g", took[i][(n+1)/2-1], took[i][(9*n+9)/10-1])
 			}
-			out += "; "
+			out.WriteString("; ")
 		}
-		return out
+		return out.String()
 	}
 	groups := map[string][]way{}
 	for _, w := range ways {
@@ -265,11 +265,12 @@ func TestFunnelWithoutTheDimension(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := stepsText(f.Steps)
+	all := []string{stepsText(f.Steps)}
 	for _, g := range f.Groups {
-		got += "| " + g.Key + " " + stepsText(g.Steps)
+		all = append(all, g.Key+" "+stepsText(g.Steps))
 	}
-	if want := "2>1; 1>1 0/0; | $none 1>1; 1>1 0/0; | pro 1>0; 0>0; "; got != want || f.Read != 4 {
+	got, want := strings.Join(all, "| "), "2>1; 1>1 0/0; | $none 1>1; 1>1 0/0; | pro 1>0; 0>0; "
+	if got != want || f.Read != 4 {
 		t.Errorf("%s, %d read; want %s", got, f.Read, want)
 	}
 }

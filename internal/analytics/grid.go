@@ -65,8 +65,8 @@ func (g *grid) spans() [][2]time.Time {
 	return [][2]time.Time{{g.first(), g.to()}}
 }
 
-// within is the place of the bucket that t is in; -1 if it is in none.
-func within(bounds []time.Time, t time.Time) int {
+// bucketOf is the place of the bucket that t is in; -1 if it is in none.
+func bucketOf(bounds []time.Time, t time.Time) int {
 	i := sort.Search(len(bounds), func(i int) bool { return bounds[i].After(t) }) - 1
 	if i == len(bounds)-1 {
 		return -1
@@ -96,7 +96,7 @@ func (r *row) at(g *grid, t time.Time, fn func(*cell)) {
 		}
 		fn(cells[i])
 	}
-	if i := within(g.bounds, t); i >= 0 {
+	if i := bucketOf(g.bounds, t); i >= 0 {
 		before := int64(0)
 		if r.cells[i] != nil {
 			before = r.cells[i].n
@@ -107,7 +107,7 @@ func (r *row) at(g *grid, t time.Time, fn func(*cell)) {
 		}
 	}
 	if r.other != nil {
-		if i := within(g.other, t); i >= 0 {
+		if i := bucketOf(g.other, t); i >= 0 {
 			touch(r.other, i)
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
-	"github.com/backendbook/backendbook/internal/actor"
-	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 // Mapping says how a row of a file becomes an event. Its id is made of the content of the row, so the same row is the
@@ -17,6 +17,8 @@ type Mapping struct {
 	Layout string   // of the time, as package time has it, in UTC unless it says otherwise; empty for RFC 3339
 	Dims   []string // fields that become dimensions of the same name: texts, numbers or booleans; null is left out
 	Values []string // fields that become values: numbers; null is left out
+
+	Actor, Session string // fields that hold whom it is about and the session, as texts; empty for none, null is left out
 }
 
 // IngestCmd asks to store the events of a file.
@@ -26,6 +28,11 @@ type IngestCmd struct {
 	Mapping Mapping
 	// SkipBad stores the good rows of a file with bad ones. Otherwise the whole file is checked before any of it is stored.
 	SkipBad bool
+	// Rate is how many events are stored in a second at most, so that a backfill leaves room for what happens now; 0 for as
+	// many as it goes.
+	Rate int
+	// Progress is told how far it is after each batch; nil for nobody.
+	Progress func(IngestResult)
 }
 
 // IngestResult tells what became of a file, also beside an error.
@@ -49,14 +56,16 @@ func (r *IngestResult) fail(e RowError) {
 // Ingest stores the rows of a file as events, 1,000 at a time. Doing it again with the same file stores nothing twice.
 // Memory: one batch, and 30 to 60 bytes for each row, to tell equal rows apart. Cost: one write for each 1,000 rows.
 //
-// Errors: FORBIDDEN, INGEST_INVALID with the detail line. When the file is refused as a whole nothing of it is stored;
+// Errors: FORBIDDEN, INGEST_INVALID with the detail line, QUOTA_EXCEEDED. When the file is refused as a whole nothing of it is stored;
 // after any other error the result says how far it got.
 func (s *Service) Ingest(ctx context.Context, c IngestCmd) (IngestResult, error) {
-	if err := s.authz.Require(ctx, PermTrack, ref.Ref{}); err != nil {
+	from, err := s.sender(ctx)
+	if err != nil {
 		return IngestResult{}, err
 	}
+	from.network = "" // of whoever reads the file: the events say nothing of theirs
 	if !c.SkipBad {
-		r, err := s.checkFile(ctx, c)
+		r, err := s.checkFile(ctx, from, c)
 		if err != nil || r.Bad > 0 {
 			return r, err
 		}
@@ -64,11 +73,11 @@ func (s *Service) Ingest(ctx context.Context, c IngestCmd) (IngestResult, error)
 			return r, fmt.Errorf("read the file again: %w", err)
 		}
 	}
-	return s.storeFile(ctx, c)
+	return s.storeFile(ctx, from, c)
 }
 
 // checkFile reads the whole file and refuses it if any row is bad.
-func (s *Service) checkFile(ctx context.Context, c IngestCmd) (IngestResult, error) {
+func (s *Service) checkFile(ctx context.Context, from sender, c IngestCmd) (IngestResult, error) {
 	var r IngestResult
 	for row, err := range Rows(c.File, c.Mapping) {
 		if ctx.Err() != nil {
@@ -76,7 +85,7 @@ func (s *Service) checkFile(ctx context.Context, c IngestCmd) (IngestResult, err
 		}
 		if err == nil {
 			r.Read++
-			err = s.checkRow(row)
+			_, err = s.rowEvent(from, row)
 		}
 		if bad, ok := asRowError(err); ok {
 			r.fail(bad)
@@ -91,64 +100,117 @@ func (s *Service) checkFile(ctx context.Context, c IngestCmd) (IngestResult, err
 	return r, ErrFile.Saying("line %d: %s; nothing was stored", first.Line, first.Reason).With("line", first.Line).With("bad", r.Bad)
 }
 
-func (s *Service) checkRow(row Row) error {
-	if _, bad := row.Event.event(s.now(), ""); bad != nil {
-		return &RowError{Line: row.Line, Reason: fmt.Sprintf("%s (%s)", bad.Msg, bad.Field)}
+func (s *Service) rowEvent(from sender, row Row) (Event, error) {
+	e, bad := from.event(row.Event, s.now())
+	if bad != nil {
+		return e, &RowError{Line: row.Line, Reason: fmt.Sprintf("%s (%s)", bad.Msg, bad.Field)}
 	}
-	return nil
+	return e, nil
 }
 
 // storeFile stores the good rows.
-func (s *Service) storeFile(ctx context.Context, c IngestCmd) (IngestResult, error) {
-	var r IngestResult
-	user := actor.From(ctx).User
-	batch := make([]Event, 0, MaxBatch)
-	from := 0 // line of the first row in the batch
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		done, err := s.store.insertEvents(ctx, batch)
-		if err != nil {
-			r.StoppedAtLine = from
-			return err
-		}
-		r.Accepted += int64(done.Accepted)
-		r.Duplicates += int64(done.Duplicates)
-		batch = batch[:0]
-		return nil
-	}
+func (s *Service) storeFile(ctx context.Context, from sender, c IngestCmd) (IngestResult, error) {
+	w := fileWriter{Service: s, from: from, cmd: c, pace: newPace(c.Rate, s.now)}
 	for row, err := range Rows(c.File, c.Mapping) {
+		var e Event
 		if err == nil {
-			r.Read++
-			err = s.checkRow(row)
+			w.r.Read++
+			e, err = s.rowEvent(from, row)
 		}
 		if bad, ok := asRowError(err); ok {
-			r.fail(bad)
+			w.r.fail(bad)
 			if bad.End {
-				r.StoppedAtLine = bad.Line
+				w.r.StoppedAtLine = bad.Line
 			}
 			continue
 		}
 		if err != nil {
-			return r, err
+			return w.r, err
 		}
-		if len(batch) == 0 {
-			from = row.Line
-		}
-		e, _ := row.Event.event(s.now(), user) // checked above
-		if batch = append(batch, e); len(batch) == MaxBatch {
-			if err := flush(); err != nil {
-				return r, err
-			}
+		if err := w.add(ctx, e, row.Line); err != nil {
+			return w.r, err
 		}
 	}
-	if err := flush(); err != nil {
-		return r, err
+	if err := w.flush(ctx); err != nil {
+		return w.r, err
 	}
-	if r.StoppedAtLine > 0 {
-		last := r.Failed[len(r.Failed)-1]
-		return r, ErrFile.Saying("line %d: %s; the rows before it were stored", r.StoppedAtLine, last.Reason).With("line", r.StoppedAtLine)
+	if w.r.StoppedAtLine > 0 {
+		last := w.r.Failed[len(w.r.Failed)-1]
+		return w.r, ErrFile.Saying("line %d: %s; the rows before it were stored", w.r.StoppedAtLine, last.Reason).With("line", w.r.StoppedAtLine)
 	}
-	return r, nil
+	return w.r, nil
+}
+
+// fileWriter stores the events of a file in batches.
+type fileWriter struct {
+	*Service
+
+	from  sender
+	cmd   IngestCmd
+	r     IngestResult
+	pace  pace
+	batch []Event
+	line  int // of the first row in the batch
+}
+
+func (w *fileWriter) add(ctx context.Context, e Event, line int) error {
+	if len(w.batch) == 0 {
+		w.line = line
+	}
+	if w.batch = append(w.batch, e); len(w.batch) < w.pace.most() {
+		return nil
+	}
+	return w.flush(ctx)
+}
+
+func (w *fileWriter) flush(ctx context.Context) error {
+	if len(w.batch) == 0 {
+		return nil
+	}
+	var done Tracked
+	err := w.pace.wait(ctx, len(w.batch))
+	if err == nil {
+		done, err = w.put(ctx, w.from, w.batch)
+	}
+	if err != nil {
+		w.r.StoppedAtLine = w.line
+		return err
+	}
+	w.r.Accepted += int64(done.Accepted)
+	w.r.Duplicates += int64(done.Duplicates)
+	w.batch = w.batch[:0]
+	if w.cmd.Progress != nil {
+		w.cmd.Progress(w.r)
+	}
+	return nil
+}
+
+// pace spreads events over time.
+type pace struct {
+	rate  int // events a second; 0 for as fast as it goes
+	now   clock.Clock
+	begin time.Time
+	sent  int
+}
+
+func newPace(rate int, now clock.Clock) pace { return pace{rate: rate, now: now, begin: now()} }
+
+// most is how many events go at once: a slow file goes in a batch each second.
+func (p *pace) most() int {
+	if p.rate > 0 {
+		return min(p.rate, MaxBatch)
+	}
+	return MaxBatch
+}
+
+// wait returns when n more may go.
+func (p *pace) wait(ctx context.Context, n int) error {
+	if p.rate > 0 {
+		due := p.begin.Add(time.Duration(float64(p.sent) / float64(p.rate) * float64(time.Second)))
+		if !clock.Sleep(ctx, due.Sub(p.now())) {
+			return ctxError(ctx)
+		}
+	}
+	p.sent += n
+	return nil
 }

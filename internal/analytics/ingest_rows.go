@@ -120,6 +120,17 @@ func (m Mapping) event(raw []byte, seen map[[16]byte]uint32) (EventCmd, error) {
 			return EventCmd{}, fmt.Errorf("the field %s is no number", field)
 		}
 	}
+	for _, id := range []struct {
+		field string
+		to    *string
+	}{{m.Actor, &e.Actor}, {m.Session, &e.Session}} {
+		if id.field == "" || row[id.field] == nil {
+			continue
+		}
+		if *id.to, ok = row[id.field].(string); !ok {
+			return EventCmd{}, fmt.Errorf("the field %s is no text", id.field)
+		}
+	}
 	e.ID, err = m.id(row, seen)
 	return e, err
 }

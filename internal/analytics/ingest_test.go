@@ -22,7 +22,7 @@ import (
 // flightRows is how the flights of vega-datasets are read.
 var flightRows = Mapping{
 	Event: "flight", Time: "date", Layout: "2006/01/02 15:04",
-	Dims: []string{"origin", "destination"}, Values: []string{"delay", "distance"},
+	Dims: []string{"origin", "destination"}, Values: []string{"delay", "distance"}, Actor: "who",
 }
 
 const (
@@ -77,6 +77,7 @@ func TestRows(t *testing.T) {
 		"no time":                 {`{"delay":1}`, nil, []string{"line 1: the field of the time is not there, or not a text"}},
 		"time of another layout":  {`{"date":"2001-01-10"}`, nil, []string{"line 1: the time is not written as the layout says"}},
 		"value that is a text":    {`{"date":"2001/01/10 18:20","delay":"3"}`, nil, []string{"line 1: the field delay is no number"}},
+		"actor that is a number":  {`{"date":"2001/01/10 18:20","who":7}`, nil, []string{"line 1: the field who is no text"}},
 		"dimension that is a map": {`{"date":"2001/01/10 18:20","origin":{}}`, nil, []string{"line 1: the field origin is no text"}},
 	} {
 		rows, errs := readAll(tc.file, flightRows)

@@ -33,7 +33,7 @@ const (
 // Selector picks the events of a name for which all filters hold.
 type Selector struct {
 	Event string
-	Where []DimFilter // at most 5
+	Where []DimFilter // at most 10
 }
 
 // Span is a range of time: either the last so many whole days up to and with today, or From up to To.
@@ -45,17 +45,18 @@ type Span struct {
 
 const (
 	maxDays    = 1100
-	maxFilters = 5
+	maxFilters = 10
+	maxIn      = 100
 )
 
 func (s Selector) check(field string) error {
 	if !isName(s.Event, ".-") {
 		return fault.ErrInput.On(field + ".event").Saying("an event name is 1 to 64 letters, digits, dots, dashes or underscores")
 	}
-	return checkWhere(s.Where, field+".where")
+	return checkFilters(s.Where, field+".where")
 }
 
-func checkWhere(where []DimFilter, field string) error {
+func checkFilters(where []DimFilter, field string) error {
 	if len(where) > maxFilters {
 		return fault.ErrInput.On(field).Saying("there are at most %d filters", maxFilters)
 	}
@@ -72,7 +73,15 @@ func checkWhere(where []DimFilter, field string) error {
 
 // picks reports whether the selector picks an event.
 func (s Selector) picks(name string, dims map[string]string) bool {
-	return s.Event == name && allows(s.Where, dims)
+	return s.Event == name && allHold(s.Where, dims)
+}
+
+// allHold reports whether the dimensions pass all filters.
+func allHold(where []DimFilter, dims map[string]string) bool {
+	return !slices.ContainsFunc(where, func(f DimFilter) bool {
+		v, ok := dims[f.Dim]
+		return (ok && slices.Contains(f.In, v)) == f.Not
+	})
 }
 
 // dims are the dimensions the selectors look at, and one more if it is not empty.
@@ -187,6 +196,12 @@ func (s Selector) in(from, to time.Time) branch {
 //
 // Errors: REPORT_TOO_LARGE with the detail budget or seconds.
 func (s *Service) journey(ctx context.Context, r reading, fn func(moment) (more bool)) (read int, err error) {
+	return s.reading(ctx, func(ctx context.Context, most int) (int, error) { return s.store.eachMoment(ctx, r, most, fn) })
+}
+
+// reading bounds a reading of events: how many of them go on at a time, how long one takes, and how much it reads. do gives
+// how many events it has read, one more than most if there were more.
+func (s *Service) reading(ctx context.Context, do func(ctx context.Context, most int) (int, error)) (read int, err error) {
 	theirs, bounded := ctx.Deadline()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.JourneyIn)
 	defer cancel()
@@ -194,7 +209,7 @@ func (s *Service) journey(ctx context.Context, r reading, fn func(moment) (more 
 	select {
 	case s.journeys <- struct{}{}:
 		defer func() { <-s.journeys }()
-		read, err = s.store.eachMoment(ctx, r, s.cfg.JourneyRows, fn)
+		read, err = do(ctx, s.cfg.JourneyRows)
 	case <-ctx.Done():
 		err = ctxError(ctx)
 	}

@@ -119,7 +119,7 @@ func TestFilters(t *testing.T) {
 		{[]DimFilter{{Dim: "b", In: []string{"1"}, Not: true}}, true},
 		{append(only("a", "1"), only("empty", "x")...), false},
 	} {
-		if got := allows(tc.where, dims); got != tc.want {
+		if got := allHold(tc.where, dims); got != tc.want {
 			t.Errorf("%+v holds: %v", tc.where, got)
 		}
 	}

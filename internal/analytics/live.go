@@ -49,7 +49,9 @@ func (s *Service) ReportChannel(ctx context.Context, q Query) (
 	}
 	key = "report:" + string(p.res) + ":" + asked.key() + ":" + filtersKey(alts)
 	topics = []string{topicMetric(q.Metric), topicTick}
-	if p.res != "" {
+	if p.res == "" {
+		topics = append(topics, topicFolded)
+	} else {
 		topics = append(topics, topicRollups(p.rows))
 	}
 	newSource = func() *ReportSource {
@@ -176,7 +178,9 @@ func (r *ReportSource) Stale() bool { return r.stale }
 func (r *ReportSource) Apply(change any) any {
 	switch c := change.(type) {
 	case time.Time:
-		r.ticked, r.due = true, true
+		r.ticked = true
+	case folderMoved:
+		r.due = true
 	case metricChanged:
 		r.stale = true
 	case RollupChange:
@@ -243,7 +247,7 @@ const (
 
 // Due reports whether the events are to be read again.
 func (r *ReportSource) Due() bool {
-	return r.of.res == "" && r.due && r.now().Sub(r.readAt) >= max(refreshMin, refreshCost*r.cost)
+	return r.of.res == "" && (r.due || !r.now().Before(r.grid.to())) && r.now().Sub(r.readAt) >= max(refreshMin, refreshCost*r.cost)
 }
 
 // Refresh reads the events again and gives the *[ReportDelta].

@@ -18,8 +18,6 @@ const (
 	maxDimensions = 16 // each costs one more rollup of each resolution for an event
 	defaultKeys   = 1000
 	maxKeys       = 5000
-	maxWhere      = 10 // filters of a metric or a report
-	maxIn         = 100
 	minuteDays    = 7
 	hourDays      = 400
 	maxKeepDays   = 3650
@@ -50,18 +48,9 @@ func (m Metric) check() error {
 			return ErrDefine.On("input.dimensions").Saying("dimensions are different names of 1 to 64 letters, digits or underscores")
 		}
 	}
-	return checkFilters(m.Where, ErrDefine)
-}
-
-// checkFilters refuses filters that are no such.
-func checkFilters(where []DimFilter, refusal *fault.Error) error {
-	if len(where) > maxWhere {
-		return refusal.On("input.where").Saying("there are at most %d filters", maxWhere)
-	}
-	for _, f := range where {
-		if !isName(f.Dim, "") || len(f.In) == 0 || len(f.In) > maxIn {
-			return refusal.On("input.where").Saying("a filter names a dimension and 1 to %d values", maxIn)
-		}
+	if err := checkFilters(m.Where, "input.where"); err != nil {
+		bad := fault.From(err)
+		return ErrDefine.On(bad.Field).Saying("%s", bad.Msg)
 	}
 	return nil
 }

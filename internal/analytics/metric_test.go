@@ -35,7 +35,7 @@ func TestMetricIsChecked(t *testing.T) {
 		{"quantiles of nothing", Metric{Key: "kk", Event: "e", Quantiles: true}, "input.quantiles"},
 		{"too many keys", Metric{Key: "kk", Event: "e", MaxKeys: 5001}, "input.maxKeys"},
 		{"kept for a negative time", Metric{Key: "kk", Event: "e", HourDays: -1}, "input.minuteDays"},
-		{"a filter of nothing", Metric{Key: "kk", Event: "e", Where: []DimFilter{{Dim: "a"}}}, "input.where"},
+		{"a filter of nothing", Metric{Key: "kk", Event: "e", Where: []DimFilter{{Dim: "a"}}}, "input.where.0.in"},
 		{"dimension twice", Metric{Key: "kk", Event: "e", Dimensions: []string{"a", "a"}}, "input.dimensions"},
 		{"odd dimension", Metric{Key: "kk", Event: "e", Dimensions: []string{"$a"}}, "input.dimensions"},
 	} {

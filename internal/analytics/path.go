@@ -105,7 +105,7 @@ func (s *Service) Paths(ctx context.Context, q PathsQuery) (Paths, error) {
 }
 
 func (s *Service) paths(ctx context.Context, q PathsQuery) (Paths, error) {
-	from, to := q.Span.bounds(s.now())
+	from, to := q.bounds(s.now())
 	names := q.Events
 	if len(names) == 0 {
 		var err error

@@ -17,9 +17,7 @@ const (
 	maxTop     = 50
 	maxAverage = 100
 
-	// What one report may read.
-	maxReportRows   = 500_000
-	maxReportEvents = 2_000_000
+	maxReportRows = 500_000 // that one report may read
 )
 
 var (
@@ -42,13 +40,12 @@ func (q Query) check(m Metric) (Query, error) {
 		return q, fault.ErrInput.On("input."+field).Saying(why, args...)
 	}
 	cal, err := q.calendar()
+	if err != nil {
+		return q, err
+	}
 	switch {
 	case !slices.Contains(steps, q.Step):
 		return bad("step", "there is no such step")
-	case err != nil || q.TimeZone == "Local":
-		return bad("timeZone", "there is no such time zone")
-	case !slices.Contains(weekdays, q.WeekStart):
-		return bad("weekStart", "there is no such day")
 	case !slices.Contains(fills, q.Fill):
 		return bad("fill", "there is no such fill")
 	case !slices.Contains(compares, q.Compare):
@@ -60,7 +57,7 @@ func (q Query) check(m Metric) (Query, error) {
 	case q.By != "" && !slices.Contains(m.Dimensions, q.By):
 		return q, ErrDimension.On("input.by")
 	}
-	if err := checkFilters(q.Where, fault.ErrInput); err != nil {
+	if err := checkFilters(q.Where, "input.where"); err != nil {
 		return q, err
 	}
 	if q.Top = cmp.Or(q.Top, defaultTop); q.Top < 1 || q.Top > maxTop {
@@ -323,43 +320,50 @@ func (q *Query) group(key string) string {
 	return key
 }
 
-// errBudget ends the reading of events.
+// errBudget ends a reading of events.
 var errBudget = errors.New("analytics: the budget is spent")
 
 func (s *Service) fromEvents(ctx context.Context, p plan) (Report, error) {
 	t := newTable(p.grid)
 	where := slices.Concat(p.m.Where, p.q.Where)
-	left := maxReportEvents
-	for _, span := range p.grid.spans() {
-		err := s.store.eachEvent(ctx, p.m.Event, span[0], span[1], where, func(e Event) error {
-			if left--; left < 0 {
-				return errBudget
-			}
-			key, ok := e.Dims[p.q.By]
-			if p.q.By != "" && !ok || !anyAllows(p.alts, e.Dims) {
+	_, err := s.reading(ctx, func(ctx context.Context, most int) (read int, err error) {
+		for _, span := range p.grid.spans() {
+			err := s.store.eachEvent(ctx, p.m.Event, span[0], span[1], where, func(e Event) error {
+				if read++; read > most {
+					return errBudget
+				}
+				p.observe(t, &e)
 				return nil
+			})
+			if err != nil && !errors.Is(err, errBudget) {
+				return read, err
 			}
-			v := sample{at: e.At.UnixMilli(), spread: p.q.Aggregate == Quantile}
-			if p.q.Aggregate == Unique {
-				v.unique = p.m.unique(&e)
-			}
-			v.value, v.measured = e.Values[p.m.Value]
-			t.observe(e.At, key, v)
-			return nil
-		})
-		if errors.Is(err, errBudget) {
-			return Report{}, ErrTooLarge.With("limit", maxReportEvents)
 		}
-		if err != nil {
-			return Report{}, err
-		}
+		return read, nil
+	})
+	if err != nil {
+		return Report{}, err
 	}
 	return t.report(&p.q, t.top(p.q.Top), Events, true), nil
 }
 
+// observe counts an event that has passed the filters.
+func (p *plan) observe(t *table, e *Event) {
+	key, ok := e.Dims[p.q.By]
+	if p.q.By != "" && !ok || !anyAllows(p.alts, e.Dims) {
+		return
+	}
+	v := sample{at: e.At.UnixMilli(), spread: p.q.Aggregate == Quantile}
+	if p.q.Aggregate == Unique {
+		v.unique = p.m.unique(e)
+	}
+	v.value, v.measured = e.Values[p.m.Value]
+	t.observe(e.At, key, v)
+}
+
 // anyAllows reports whether the dimensions pass one of the filters, or there is none.
 func anyAllows(alts []DimFilter, dims map[string]string) bool {
-	return len(alts) == 0 || slices.ContainsFunc(alts, func(f DimFilter) bool { return allows([]DimFilter{f}, dims) })
+	return len(alts) == 0 || slices.ContainsFunc(alts, func(f DimFilter) bool { return allHold([]DimFilter{f}, dims) })
 }
 
 // visible is what of a metric the caller may see: all of it if there is no filter, else the rows that pass one of them.

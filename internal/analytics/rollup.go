@@ -1,9 +1,6 @@
 package analytics
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // rollupKey names a rollup: the events of a metric in one minute, hour or day of UTC, all of them or those with one value
 // of a dimension.
@@ -24,7 +21,7 @@ type rollups map[rollupKey]*cell
 // observe counts an event for a metric, in the resolutions that are still kept for its time. It reports false when the
 // event is none of the metric's.
 func (r rollups) observe(m *Metric, e *Event, kept folded, keys keySets) bool {
-	if !allows(m.Where, e.Dims) {
+	if !allHold(m.Where, e.Dims) {
 		return false
 	}
 	s := sample{at: e.At.UnixMilli(), unique: m.unique(e), spread: m.Quantiles}
@@ -79,14 +76,6 @@ const (
 	UniqueSession = "session"
 	UniqueUser    = "user"
 )
-
-// allows reports whether the dimensions pass all filters.
-func allows(where []DimFilter, dims map[string]string) bool {
-	return !slices.ContainsFunc(where, func(f DimFilter) bool {
-		v, ok := dims[f.Dim]
-		return (ok && slices.Contains(f.In, v)) == f.Not
-	})
-}
 
 // keySets are the values of dimensions that have rollups of their own: the first ones that came, up to MaxKeys. They are
 // stored with the rollups, so that whoever folds or recounts next gives every event the same place.

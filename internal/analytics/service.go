@@ -5,12 +5,12 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/predicate"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/token"
 )
 
 // Authorizer is what this package needs of rbac.
@@ -34,6 +34,10 @@ type Config struct {
 	Journeys    int           // how many of them are read at a time, default 2: the others wait
 
 	Log *slog.Logger // what the folder does; nil discards it
+
+	Quota   Quota // counts stored events for plans; nil counts nothing
+	Pace    Pace  // bounds how fast ingest keys are used; nil does not
+	Network bool  // events with consent get the dimension network: the /24 or /48 of the sender's address
 }
 
 func (c Config) filled() Config {
@@ -80,6 +84,9 @@ type Service struct {
 
 	journeys chan struct{} // one for each that is being read
 	tail     *eventTail
+	types    cached[map[string]EventType]
+	sources  cached[map[token.Digest]EventSource]
+	touched  lastTouch
 }
 
 // New makes the service. Run [Service.Fold] on every node that may fold events, register [Service.Follower] and
@@ -87,12 +94,15 @@ type Service struct {
 func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Config) *Service {
 	st := newStore(db)
 	cfg = cfg.filled()
-	return &Service{
+	s := &Service{
 		db: db, events: log, now: now, authz: authz, cfg: cfg,
 		store: st, metrics: &metricCache{read: st.allMetrics},
-		keep:     func(context.Context) (map[string]int, error) { return nil, nil },
 		journeys: make(chan struct{}, cfg.Journeys), tail: newEventTail(),
+		types: cached[map[string]EventType]{read: st.eventTypes}, sources: cached[map[token.Digest]EventSource]{read: st.sourcesByKey},
+		touched: lastTouch{at: map[string]time.Time{}},
 	}
+	s.keep = s.retentions
+	return s
 }
 
 // Tracked tells what became of a batch.
@@ -104,16 +114,49 @@ type Tracked struct {
 // Track stores 1 to 1,000 events: on the disks of a majority when it returns. All of the batch is checked before any of
 // it is stored. After any other error part of the batch may be stored: sending it again is safe, what is there counts as
 // duplicate. An id that somebody else used counts as duplicate too, and nothing more is told about it.
-// Cost: 1 write. It must not be called in a transaction, which a duplicate would end.
+// Cost: 1 write, and where plans count events 1 or 2 more. It must not be called in a transaction, which a duplicate would
+// end.
 //
-// Errors: FORBIDDEN, EVENT_INVALID with the field and the detail index.
+// Errors: FORBIDDEN, EVENT_INVALID and EVENT_TOO_OLD with the field and the detail index, QUOTA_EXCEEDED.
 func (s *Service) Track(ctx context.Context, cmds []EventCmd) (Tracked, error) {
-	if err := s.authz.Require(ctx, PermTrack, ref.Ref{}); err != nil {
-		return Tracked{}, err
-	}
-	batch, err := checkBatch(cmds, s.now(), actor.From(ctx).User)
+	from, err := s.sender(ctx)
 	if err != nil {
 		return Tracked{}, err
 	}
-	return s.store.insertEvents(ctx, batch)
+	batch, err := from.batch(cmds, s.now())
+	if err != nil {
+		return Tracked{}, err
+	}
+	return s.put(ctx, from, batch)
+}
+
+// Record stores up to 1,000 events, and leaves out those that are refused: what the server says of itself must not be held up
+// by what somebody has defined of it. Cost: as [Service.Track].
+//
+// Errors: FORBIDDEN, QUOTA_EXCEEDED.
+func (s *Service) Record(ctx context.Context, cmds []EventCmd) (Tracked, error) {
+	from, err := s.sender(ctx)
+	if err != nil {
+		return Tracked{}, err
+	}
+	batch := make([]Event, 0, len(cmds))
+	for _, c := range cmds {
+		if e, bad := from.event(c, s.now()); bad == nil {
+			batch = append(batch, e)
+		}
+	}
+	if len(batch) == 0 {
+		return Tracked{}, nil
+	}
+	return s.put(ctx, from, batch)
+}
+
+// NewestAt is when the newest stored event of some names happened; the zero time when there is none. One find.
+//
+// Errors: FORBIDDEN.
+func (s *Service) NewestAt(ctx context.Context, names ...string) (time.Time, error) {
+	if err := s.authz.Require(ctx, PermTrack, ref.Ref{}); err != nil {
+		return time.Time{}, err
+	}
+	return s.store.newestAt(ctx, names)
 }

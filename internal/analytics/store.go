@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -23,12 +24,14 @@ const (
 func Collections() []store.Collection {
 	return []store.Collection{
 		{Name: eventsCollection, Indexes: []store.Index{
-			{Name: "name_time", Keys: []string{"name", "at"}},
+			{Name: "name_time_id", Keys: []string{"name", "at", "_id"}},
 			{Name: "actor_time", Keys: []string{"actor", "at"}, Partial: bson.D{{Key: "actor", Value: bson.D{{Key: "$exists", Value: true}}}}},
 		}},
 		{Name: metricsCollection},
 		{Name: rollupsCollection},
 		{Name: checkpointsCollection},
+		{Name: sourcesCollection},
+		{Name: typesCollection},
 	}
 }
 
@@ -39,12 +42,14 @@ type timestamp = bson.Timestamp
 type mongoStore struct {
 	db                                    *store.DB
 	events, metrics, rollups, checkpoints *mongo.Collection
+	sources, types                        *mongo.Collection
 }
 
 func newStore(db *store.DB) *mongoStore {
 	return &mongoStore{
 		db: db, events: db.Collection(eventsCollection), metrics: db.Collection(metricsCollection),
 		rollups: db.Collection(rollupsCollection), checkpoints: db.Collection(checkpointsCollection),
+		sources: db.Collection(sourcesCollection), types: db.Collection(typesCollection),
 	}
 }
 
@@ -66,6 +71,16 @@ func (m *mongoStore) insertEvents(ctx context.Context, batch []Event) (Tracked, 
 	}
 	dup := len(refused.WriteErrors)
 	return Tracked{Accepted: len(batch) - dup, Duplicates: dup}, nil
+}
+
+// newestAt is when the newest event of some names happened.
+func (m *mongoStore) newestAt(ctx context.Context, names []string) (time.Time, error) {
+	newest, err := store.Find[Event](ctx, m.events, bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: names}}}},
+		options.Find().SetSort(bson.D{{Key: "at", Value: -1}}).SetLimit(1))
+	if err != nil || len(newest) == 0 {
+		return time.Time{}, err
+	}
+	return newest[0].At, nil
 }
 
 // metric reads one definition.

@@ -17,9 +17,14 @@ func (s *Service) Follower(publish func(topic string, change any)) event.Followe
 		Name:       "analytics",
 		Collection: rollupsCollection,
 		OnEvent: func(_ context.Context, e event.Event, _ bson.Timestamp) {
-			if strings.HasPrefix(e.Kind, eventPrefix) {
+			switch {
+			case strings.HasPrefix(e.Kind, eventPrefix):
 				s.metrics.forget()
 				publish(topicMetric(e.On.ID), metricChanged{})
+			case strings.HasPrefix(e.Kind, sourcePrefix):
+				s.sources.forget()
+			case strings.HasPrefix(e.Kind, typePrefix):
+				s.types.forget()
 			}
 		},
 		OnChange: func(ctx context.Context, c event.Change) {
@@ -30,7 +35,11 @@ func (s *Service) Follower(publish func(topic string, change any)) event.Followe
 			}
 			publish(topicRollups(slice{metric: rc.Metric, res: rc.res, dim: rc.Dim}), rc)
 		},
-		OnLost: func(context.Context) { s.metrics.forget() },
+		OnLost: func(context.Context) {
+			s.metrics.forget()
+			s.sources.forget()
+			s.types.forget()
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/backendbook/backendbook/graph"
 	"github.com/backendbook/backendbook/internal/actor"
@@ -33,6 +34,9 @@ type App struct {
 
 	public, internal net.Listener
 
+	facts      *facts
+	operations *operations
+
 	folded  atomic.Int64       // unix ms when the reports were last seen to hold all events
 	stop    context.CancelFunc // ends the background work
 	workers sync.WaitGroup
@@ -48,7 +52,11 @@ func Build(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Optio
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	a := &App{core: c, stop: stop, hub: live.New(life, c.now, log, live.Config{})}
+	a := &App{
+		core: c, stop: stop, hub: live.New(life, c.now, log, live.Config{}),
+		facts:      &facts{db: c.db, events: c.events, analytics: c.analytics, log: log},
+		operations: newOperations(c.analytics, c.now, log),
+	}
 	if err := a.start(ctx, life); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -73,10 +81,12 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.plans.Run(life) })
 	a.workers.Go(func() { a.jobs.Run(life) })
 	a.workers.Go(func() { a.attachments.Run(life) })
+	a.workers.Go(func() { a.exports.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.workers.Go(func() { a.analytics.Tail(life, a.hub.Publish) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })
+	a.recordProduct(life)
 	for what, load := range map[string]func(context.Context) error{
 		"roles": a.roles.Load, "content types": a.documents.Load, "metrics": a.analytics.Load,
 	} {
@@ -108,6 +118,9 @@ func (a *App) follow() {
 	a.tail.Follow(a.auth.Follower(a.hub.Publish))
 	a.tail.Follow(a.plans.Follower(a.hub.Publish))
 	a.tail.Follow(a.attachments.Follower())
+	if a.cfg.Analytics.Product {
+		a.tail.Follow(a.facts.follower())
+	}
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
 	a.roles.OnChange(a.auth.RightsChanged)
@@ -118,11 +131,11 @@ func (a *App) follow() {
 func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
-		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Attachments: a.attachments,
+		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Exports: a.exports, Attachments: a.attachments,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now
-	server := graph.NewServer(resolver, limits, a.log, graph.Hooks{Observe: a.metrics.ObserveGraphQL, Count: countFinds})
+	server := graph.NewServer(resolver, limits, a.log, graph.Hooks{Observe: a.observe, Count: countFinds})
 	if err := graph.CheckAccess(server.Schema(), rbac.Keys(permissions())); err != nil {
 		return err
 	}
@@ -140,10 +153,19 @@ func (a *App) serveGraph() error {
 	}
 	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
-		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents,
+		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil
+}
+
+// observe counts an operation, for whoever watches the process and for the product's own events.
+func (a *App) observe(field, kind, code string, took time.Duration) {
+	a.metrics.ObserveGraphQL(field, kind, code, took)
+	if a.cfg.Analytics.Product {
+		a.operations.observe(field, kind, code, took)
+	}
 }
 
 func countFinds(ctx context.Context) (context.Context, func() int) {

@@ -43,6 +43,9 @@ func (c *core) bootstrap(ctx context.Context) error {
 	if err := c.roles.Ensure(ctx, roles); err != nil {
 		return err
 	}
+	if err := c.ensureProductMetrics(ctx); err != nil {
+		return err
+	}
 	if all, err := c.plans.All(ctx); err != nil || len(all) > 0 {
 		return err
 	}

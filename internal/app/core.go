@@ -20,6 +20,7 @@ import (
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/demo"
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/job"
@@ -63,6 +64,7 @@ type core struct {
 	sessions  *session.Service
 	mail      *mail.Service
 	bag       *bag.Service
+	throttle  *throttle.Service
 	places    *place.Finder // nil where none are known
 	roles     *rbac.Service
 	plans     *plan.Service
@@ -73,6 +75,7 @@ type core struct {
 	auth      *webauth.Service
 	demo      *demo.Demo
 
+	exports     *export.Service
 	attachments *attachment.Service
 	blobs       io.Closer // nil where nothing is to be closed
 }
@@ -178,7 +181,9 @@ func (c *core) assemble(opts Options) error {
 	if err := c.openContent(); err != nil {
 		return err
 	}
-	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, registry.Config{Jobs: c.startJob, Files: importFiles{c.content}, Log: c.log})
+	content := c.cfg.ForRegistry()
+	content.Jobs, content.Files, content.Log = c.startJob, importFiles{c.content}, c.log
+	c.documents = registry.New(c.db, c.events, c.now, c.roles, c.plans, content)
 	c.plans.RegisterObjects(registry.FeatureDocuments, func(ctx context.Context, owner ref.Ref, _ int64, n int) ([]ref.Ref, error) {
 		return c.documents.NewestOwned(ctx, owner, n)
 	})
@@ -188,7 +193,11 @@ func (c *core) assemble(opts Options) error {
 		})
 	}
 	c.roles.OnDelete(c.documents.TargetDeleted)
-	c.analytics = analytics.New(c.db, c.events, c.now, c.roles, analytics.Config{Log: c.log})
+	c.throttle = throttle.New(c.db, c.events, c.now)
+	c.assembleAnalytics()
+	c.exports = export.New(export.Deps{
+		DB: c.db, Log: c.events, Analytics: c.analytics, Authz: c.roles, Jobs: c.jobs, Files: c.content, Now: c.now, Logger: c.log,
+	}, export.Config{})
 	ring, err := openRing(c.cfg)
 	if err != nil {
 		return fmt.Errorf("secret-keys: %w", err)
@@ -233,7 +242,7 @@ func (c *core) assembleAuth(policies webauth.Policies, ring *keyring.Ring) (err 
 	settings.Policies = policies
 	c.auth = webauth.New(c.db, webauth.Deps{
 		Accounts: c.accounts, Sessions: c.sessions, Factors: factors, Social: others, Tickets: tickets,
-		Throttle: throttle.New(c.db, c.events, c.now), Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
+		Throttle: c.throttle, Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
 		Now: c.now, Log: c.log, Permissions: slices.Sorted(maps.Keys(rbac.Keys(permissions()))),
 	}, settings)
 	return nil

@@ -4,16 +4,21 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/backendbook/backendbook/internal/app/apptest"
+	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
 
@@ -44,10 +49,10 @@ type importOutcome struct {
 	}
 }
 
-// imported hands a table in and waits for what becomes of it.
-func imported(t *testing.T, s *apptest.Server, c *apptest.Client, query url.Values, body []byte) importOutcome {
+// handIn hands a table in at a server and gives the id of the job.
+func handIn(t *testing.T, server string, c *apptest.Client, query url.Values, body []byte) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/imports?"+query.Encode(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server+"/imports?"+query.Encode(), bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +66,21 @@ func imported(t *testing.T, s *apptest.Server, c *apptest.Client, query url.Valu
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode != http.StatusAccepted {
 		t.Fatalf("%d, %v", resp.StatusCode, err)
 	}
+	return answer.Job
+}
+
+// imported hands a table in and waits for what becomes of it.
+func imported(t *testing.T, s *apptest.Server, c *apptest.Client, query url.Values, body []byte) importOutcome {
+	t.Helper()
+	return endOf(t, c, handIn(t, s.URL, c, query, body))
+}
+
+// endOf waits for the end of an import, and longer than the claim of a node that is gone lasts.
+func endOf(t *testing.T, c *apptest.Client, job string) importOutcome {
+	t.Helper()
 	var out struct{ Job importOutcome }
-	until(t, "the import ends", func() bool {
-		c.Read(&out, `query($id: ID!) { job(id: $id) { state done total result } }`, map[string]any{"id": answer.Job})
+	within(t, time.Minute, "the import ends", func() bool {
+		c.Read(&out, `query($id: ID!) { job(id: $id) { state done total result } }`, map[string]any{"id": job})
 		return out.Job.State == "DONE" || out.Job.State == "FAILED"
 	})
 	return out.Job
@@ -152,6 +169,113 @@ func TestImportMovies(t *testing.T) {
 	query.Del("onError")
 	if stopped := imported(t, s, root, query, movies); bad > 0 && (stopped.Result.Refused == "" || stopped.Result.Counts["made"] >= 3201-bad) {
 		t.Errorf("the first bad row does not end it: %+v", stopped.Result.Counts)
+	}
+}
+
+// TestImportKilled: a server is killed in the middle of an import, and another one goes on with it. Each good row is one document, no
+// row is lost, and the events and the quota know of the same.
+func TestImportKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits until the claim of the killed server has run out")
+	}
+	t.Parallel()
+	const rows, everyBad = 20_000, 1_000
+	var csv bytes.Buffer
+	csv.WriteString("n,word\n")
+	for n := 1; n <= rows; n++ {
+		if n%everyBad == 0 {
+			fmt.Fprintf(&csv, "none,%d\n", n)
+			continue
+		}
+		fmt.Fprintf(&csv, "%d,\"row %d, with a comma\"\n", n, n)
+	}
+	s := apptest.Start(t, apptest.Setup{})
+	root := admin(t, s)
+	roomy(root)
+	root.Must(defineType, in(map[string]any{"key": "row", "name": "Row", "schema": map[string]any{
+		"type": "object", "required": []any{"n"}, "properties": map[string]any{
+			"n": map[string]any{"type": "integer", "index": true}, "word": map[string]any{"type": "string"},
+		},
+	}}))
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	victim := serve(t, commandsOn(t, s.Database))
+	job := handIn(t, victim.url, root, url.Values{"type": {"row"}, "format": {"csv"}, "onError": {"skip"}}, csv.Bytes())
+	until(t, "the import has begun", func() bool { return storetest.Count(t, s.DB(), "documents") > 0 })
+	victim.signal(syscall.SIGKILL)
+	victim.wait()
+	if n := storetest.Count(t, s.DB(), "documents"); n == 0 || n >= rows-rows/everyBad {
+		t.Fatalf("%d documents when the server is killed: that is not the middle", n)
+	}
+
+	next := apptest.Start(t, apptest.Setup{Database: s.Database})
+	root = root.At(next)
+	got := endOf(t, root, job)
+	const bad, good = rows / everyBad, rows - rows/everyBad
+	if want := map[string]int64{"read": rows, "made": good, "bad": bad}; got.State != "DONE" || !maps.Equal(got.Result.Counts, want) ||
+		len(got.Result.Problems) != bad || got.Done != int64(csv.Len()) || got.Total != got.Done {
+		t.Errorf("%s, %d of %d bytes, %+v, %d problems", got.State, got.Done, got.Total, got.Result.Counts, len(got.Result.Problems))
+	}
+	for i, p := range got.Result.Problems {
+		if want := int64((i+1)*everyBad + 1); p.Row != want || p.Code != "DOCUMENT_INVALID" || p.Pointer != "/n" {
+			t.Errorf("problem %d: %+v, not on line %d", i, p, want)
+		}
+	}
+	eachOnce(t, next.DB(), func(n int) bool { return n%everyBad != 0 }, rows)
+	type fact struct {
+		Data struct{ Documents []bson.Raw }
+	}
+	events, err := store.Find[fact](t.Context(), next.DB().Collection("events"), bson.D{{Key: "kind", Value: "registry.document.imported"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, e := range events {
+		told += len(e.Data.Documents)
+	}
+	if told != good {
+		t.Errorf("the events tell of %d documents", told)
+	}
+	if n := storetest.Count(t, next.DB(), "blobs.files"); n != 0 {
+		t.Errorf("%d tables are left", n)
+	}
+	type entitlement struct {
+		Feature string
+		Used    int
+	}
+	var used struct{ Entitlements []entitlement }
+	root.Read(&used, `{ entitlements { feature used } }`, nil)
+	if want := (entitlement{"registry.documents", good}); !slices.Contains(used.Entitlements, want) {
+		t.Errorf("the quota: %+v", used.Entitlements)
+	}
+}
+
+// eachOnce checks that each good row of 1 to rows is one document, as it was in the table, and that there are no others.
+func eachOnce(t *testing.T, db *store.DB, good func(n int) bool, rows int) {
+	t.Helper()
+	type row struct {
+		Data struct {
+			N    int
+			Word string
+		}
+	}
+	docs, err := store.Find[row](t.Context(), db.Collection("documents"), bson.D{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]int{}
+	for _, d := range docs {
+		seen[d.Data.N]++
+		if want := fmt.Sprintf("row %d, with a comma", d.Data.N); d.Data.Word != want || !good(d.Data.N) {
+			t.Errorf("%+v is no row", d.Data)
+		}
+	}
+	for n := 1; n <= rows; n++ {
+		if good(n) && seen[n] != 1 {
+			t.Errorf("row %d is in %d documents", n, seen[n])
+		}
 	}
 }
 

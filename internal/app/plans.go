@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/backendbook/backendbook/graph"
+	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/invoice"
 	"github.com/backendbook/backendbook/internal/outbound"
@@ -23,6 +24,7 @@ func features() []plan.Feature {
 	return []plan.Feature{
 		{Key: registry.FeatureDocuments, Kind: plan.Counted, Name: "Documents", Description: "Documents a user owns."},
 		{Key: attachment.FeatureBytes, Kind: plan.Counted, Name: "Attachments", Unit: "bytes", Description: "Bytes of the files a user owns."},
+		{Key: analytics.FeatureEvents, Kind: plan.Metered, Open: true, Name: "Events", Description: "Events stored for reports in a period, by a user or with their ingest keys."},
 		{Key: featureKeys, Kind: plan.Boolean, Name: "Access keys", Description: "Keys with which programs use the API."},
 		{Key: graph.FeatureRate, Kind: plan.Static, Name: "Operations a minute", Description: "GraphQL operations of a user in a minute, on one node."},
 		{Key: graph.FeatureDepth, Kind: plan.Static, Name: "Depth of a query", Unit: "levels", Description: "Levels of fields in a GraphQL document."},

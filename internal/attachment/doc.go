@@ -11,7 +11,7 @@
 //   - Types are told by the content, never by the client.
 //   - A link is good until it expires, for everybody who has it, and while the document is there.
 //
-// Collections: attachments {_id: id of the document, content, thumbnail, name, owner, createdAt}.
+// Collections: attachment_files {_id: id of the document, content, thumbnail, name, owner, createdAt}.
 //
 // It follows the events registry.document.deleted and registry.document.purged.
 package attachment

@@ -167,7 +167,7 @@ func (s *Service) NewestOwned(ctx context.Context, owner ref.Ref, above int64, n
 			break
 		}
 		above -= k.Content.Size
-		all = append(all, ref.New(ref.Document, k.ID))
+		all = append(all, ref.New(ref.Attachment, k.ID))
 	}
 	return all, err
 }

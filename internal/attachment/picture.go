@@ -1,6 +1,7 @@
 package attachment
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"image"
@@ -35,20 +36,27 @@ var codecs = map[string]codec{
 // IsPicture reports whether browsers may show a type by themselves: the images in which no script can be.
 func IsPicture(typ string) bool { _, ok := codecs[typ]; return ok }
 
-// picture measures an image and makes its thumbnail; for what is none it does nothing. How many pixels there are is known
-// before any of them is in memory.
+// picture measures an image, as it is when it stands upright, and makes its thumbnail; for what is none it does nothing. How many
+// pixels there are is known before any of them is in memory.
 func (s *Service) picture(ctx context.Context, k *kept) (width, height int, err error) {
 	c, ok := codecs[k.Content.ContentType]
 	if !ok {
 		return 0, 0, nil
 	}
+	turn := 1
 	err = s.read(ctx, k.Content.Key, func(r io.Reader) error {
-		cfg, err := c.config(r)
+		in := bufio.NewReaderSize(r, exifBytes)
+		begin, _ := in.Peek(exifBytes) // most are shorter; an error comes again
+		turn = orientation(begin)
+		cfg, err := c.config(in)
 		if err != nil {
 			return ErrImage.Because(err)
 		}
 		if width, height = cfg.Width, cfg.Height; width < 1 || height < 1 || width > maxPixels || height > maxPixels/width {
 			return ErrImage.With("pixels", maxPixels)
+		}
+		if isSideways(turn) {
+			width, height = height, width
 		}
 		return nil
 	})
@@ -61,13 +69,13 @@ func (s *Service) picture(ctx context.Context, k *kept) (width, height int, err 
 	case <-ctx.Done():
 		return 0, 0, ctx.Err()
 	}
-	var small image.Image
+	var small *image.NRGBA
 	err = s.read(ctx, k.Content.Key, func(r io.Reader) error {
 		full, err := c.decode(r)
 		if err != nil {
 			return ErrImage.Because(err)
 		}
-		small = shrink(full)
+		small = upright(shrink(full), turn)
 		return nil
 	})
 	if err != nil {
@@ -90,7 +98,7 @@ func (s *Service) read(ctx context.Context, key string, what func(io.Reader) err
 }
 
 // shrink gives an image that fits into the square of a thumbnail. It is new: what else the file held is not in it.
-func shrink(full image.Image) image.Image {
+func shrink(full image.Image) *image.NRGBA {
 	b := full.Bounds()
 	w, h := b.Dx(), b.Dy()
 	if most := max(w, h); most > thumbnailSide {
@@ -102,11 +110,11 @@ func shrink(full image.Image) image.Image {
 }
 
 // putThumbnail stores one: as PNG where something can be seen through, else as JPEG, which is smaller.
-func (s *Service) putThumbnail(ctx context.Context, small image.Image) (file, error) {
+func (s *Service) putThumbnail(ctx context.Context, small *image.NRGBA) (file, error) {
 	var out bytes.Buffer
 	typ := "image/jpeg"
 	var err error
-	if o, ok := small.(interface{ Opaque() bool }); ok && !o.Opaque() {
+	if !small.Opaque() {
 		typ, err = "image/png", png.Encode(&out, small)
 	} else {
 		err = jpeg.Encode(&out, small, &jpeg.Options{Quality: thumbnailLevel})

@@ -57,7 +57,8 @@ func (s *Service) Upload(ctx context.Context, cmd UploadCmd) (Attachment, error)
 		return Attachment{}, err
 	}
 	k := kept{Name: cmd.Name, Owner: actor.From(ctx).Ref(), CreatedAt: s.Now()}
-	k.Content, err = s.put(ctx, typ, cmd.Size, io.MultiReader(bytes.NewReader(head), cmd.Body))
+	body := &limited{io.MultiReader(bytes.NewReader(head), cmd.Body), s.cfg.MaxBytes}
+	k.Content, err = s.put(ctx, typ, cmd.Size, body)
 	if err != nil {
 		return Attachment{}, err
 	}
@@ -176,7 +177,7 @@ func (l *limited) Read(p []byte) (int, error) {
 
 func (s *Service) put(ctx context.Context, typ string, size int64, r io.Reader) (file, error) {
 	key := keyPrefix + ref.NewID()
-	info, err := s.Blobs.Put(ctx, key, &limited{r, s.cfg.MaxBytes}, blob.Meta{ContentType: typ, Size: size})
+	info, err := s.Blobs.Put(ctx, key, r, blob.Meta{ContentType: typ, Size: size})
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return file{}, ErrTooLarge.With("limit", s.cfg.MaxBytes)

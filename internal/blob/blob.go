@@ -32,7 +32,7 @@ type Info struct {
 	Key         string
 	Size        int64
 	ContentType string // empty in the answers of List where the place does not tell it there
-	SHA256      string // in hexadecimal; a bucket tells it in the answer of Put alone
+	SHA256      string // in hexadecimal; of a bucket it is missing in the answers of List, and of more than 5 GiB in all but that of Put
 	ModifiedAt  time.Time
 }
 
@@ -88,9 +88,9 @@ func meter(r io.Reader) *metered { return &metered{r: r, sum: sha256.New()} }
 func (m *metered) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.n += int64(n)
-	_, _ = m.sum.Write(p[:n])       // a hash never fails
-	if err == io.ErrUnexpectedEOF { //nolint:errorlint // this very value: who fills a buffer takes it for a good end
-		err = ErrShort
+	_, _ = m.sum.Write(p[:n]) // a hash never fails
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = ErrShort // who fills a buffer would take it for a good end
 	}
 	return n, err
 }

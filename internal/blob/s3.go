@@ -82,22 +82,43 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, m Meta) (Info, er
 	if err != nil {
 		return Info{}, translate(err)
 	}
-	stat, err := s.Stat(ctx, key)
-	if err != nil {
-		return Info{}, err
-	}
 	if _, err := body.Peek(1); !errors.Is(err, io.EOF) {
 		return Info{}, errors.Join(ErrShort, s.Delete(ctx, key))
 	}
-	info, err := in.info(key, m, stat.ModifiedAt)
+	info, err := in.info(key, m, time.Time{})
+	if err == nil {
+		err = s.describe(ctx, info)
+	}
 	if err != nil {
 		return Info{}, errors.Join(err, s.Delete(ctx, key))
 	}
-	return info, nil
+	stat, err := s.Stat(ctx, key)
+	info.ModifiedAt = stat.ModifiedAt
+	return info, err
+}
+
+const (
+	sumKey  = "Sha256" // of the metadata, as minio writes the name
+	maxCopy = 5 << 30  // bytes that a bucket copies at once
+)
+
+// describe writes down what is known only when all of an object was sent: the bucket copies it onto itself, as nothing else changes
+// the metadata of an object.
+func (s *S3) describe(ctx context.Context, i Info) error {
+	if i.Size > maxCopy {
+		return nil
+	}
+	at := minio.CopySrcOptions{Bucket: s.bucket, Object: s.prefix + i.Key}
+	_, err := s.client.CopyObject(ctx, minio.CopyDestOptions{
+		Bucket: at.Bucket, Object: at.Object, ReplaceMetadata: true, ContentType: i.ContentType, UserMetadata: map[string]string{sumKey: i.SHA256},
+	}, at)
+	return translate(err)
 }
 
 func (s *S3) info(o minio.ObjectInfo) Info {
-	return Info{Key: strings.TrimPrefix(o.Key, s.prefix), Size: o.Size, ContentType: o.ContentType, ModifiedAt: o.LastModified}
+	return Info{
+		Key: strings.TrimPrefix(o.Key, s.prefix), Size: o.Size, ContentType: o.ContentType, SHA256: o.UserMetadata[sumKey], ModifiedAt: o.LastModified,
+	}
 }
 
 // Open implements [Store].

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
@@ -62,6 +63,9 @@ type Commands struct {
 		Verify  MetricVerifyCmd  `cmd:"" help:"Compare every rollup with a recount of the events."`
 		Rebuild MetricRebuildCmd `cmd:"" help:"Compute every rollup anew from the events."`
 	} `cmd:"" help:"What is counted of events."`
+	Export struct {
+		Events ExportEventsCmd `cmd:"" help:"Print stored events as a table."`
+	} `cmd:"" help:"What was measured, for other programs."`
 	Mail struct {
 		Dead  MailDeadCmd  `cmd:"" help:"List the mails that could not be delivered."`
 		Retry MailRetryCmd `cmd:"" help:"Try once more to deliver one of them."`
@@ -90,6 +94,7 @@ type Services struct {
 	Analytics *analytics.Service
 	Documents *registry.Service
 	Jobs      *job.Manager
+	Exports   *export.Service
 }
 
 // Env is what a command works with.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/clock"
 )
 
 // IngestCmd stores the rows of a file as events; see [analytics.Service.Ingest]. What is not said about the fields is
@@ -25,6 +26,9 @@ type IngestCmd struct {
 	Layout  string   `help:"How the time is written, as Go has it, such as 2006-01-02 15:04. Otherwise what fits the first row."`
 	Dims    []string `help:"Fields that become dimensions. Otherwise all texts of the first row."`
 	Values  []string `help:"Fields that become values. Otherwise all numbers of the first row."`
+	Actor   string   `help:"Field that says whom it is about, as an id."`
+	Session string   `help:"Field that holds the session, as an id."`
+	Rate    int      `help:"Most events a second, so that a backfill leaves room for what happens now. 0 for as fast as it goes."`
 	SkipBad bool     `help:"Store the good rows of a file with bad ones. Otherwise nothing of it is stored."`
 }
 
@@ -35,6 +39,10 @@ func (c *IngestCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
 	m, err := c.mapping(file)
 	if err != nil {
 		return err
@@ -45,7 +53,15 @@ func (c *IngestCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	defer release()
-	r, err := s.Analytics.Ingest(ctx, analytics.IngestCmd{File: file, Mapping: m, SkipBad: c.SkipBad})
+	b := newBar(env.Err, clock.System())
+	read := &counted{ReadSeeker: file}
+	r, err := s.Analytics.Ingest(ctx, analytics.IngestCmd{
+		File: read, Mapping: m, SkipBad: c.SkipBad, Rate: c.Rate,
+		Progress: func(r analytics.IngestResult) {
+			b.show(float64(read.at)/float64(max(size, 1)), r.Accepted+r.Duplicates, "events")
+		},
+	})
+	b.end()
 	for _, bad := range r.Failed {
 		env.say("%s: line %d: %s", c.File, bad.Line, bad.Reason)
 	}
@@ -58,6 +74,27 @@ func (c *IngestCmd) Run(ctx context.Context, env *Env) error {
 	}
 	_, err = fmt.Fprintf(env.Out, "%d events stored, %d known already, %d bad rows left out\n", r.Accepted, r.Duplicates, r.Bad)
 	return err
+}
+
+// counted knows how far it was read.
+type counted struct {
+	io.ReadSeeker
+
+	at int64
+}
+
+// Read implements [io.Reader].
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadSeeker.Read(p)
+	c.at += int64(n)
+	return n, err
+}
+
+// Seek implements [io.Seeker].
+func (c *counted) Seek(offset int64, whence int) (int64, error) {
+	at, err := c.ReadSeeker.Seek(offset, whence)
+	c.at = at
+	return at, err
 }
 
 // open gives the file, which is read twice.
@@ -81,7 +118,10 @@ func (memory) Close() error { return nil }
 // mapping is what was said about the fields, and the rest as the first row has it. A first row that cannot be read is
 // left for the ingestion to complain about: it knows the line.
 func (c *IngestCmd) mapping(file io.ReadSeeker) (analytics.Mapping, error) {
-	m := analytics.Mapping{Event: c.Event, Time: c.Time, Layout: c.Layout, Dims: c.Dims, Values: c.Values}
+	m := analytics.Mapping{Event: c.Event, Time: c.Time, Layout: c.Layout, Dims: c.Dims, Values: c.Values, Actor: c.Actor, Session: c.Session}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return m, err
+	}
 	row := firstRow(file)
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return m, err
@@ -101,7 +141,7 @@ func (c *IngestCmd) mapping(file io.ReadSeeker) (analytics.Mapping, error) {
 		m.Layout = layoutOf(row[m.Time])
 	}
 	for _, name := range slices.Sorted(maps.Keys(row)) {
-		if name == m.Time {
+		if name == m.Time || name == m.Actor || name == m.Session {
 			continue
 		}
 		switch row[name].(type) {

@@ -26,6 +26,9 @@ func TestMappingIsGuessed(t *testing.T) {
 		{"said, not guessed", flight, IngestCmd{Dims: []string{"origin"}, Values: []string{}, Layout: "2006/01/02 15:04"}, analytics.Mapping{
 			Event: "e", Time: "date", Layout: "2006/01/02 15:04", Dims: []string{"origin"},
 		}},
+		{"ids are no dimensions", `{"at":"2026-01-02","who":"visitor-1","visit":"session-1","n":1}`, IngestCmd{Actor: "who", Session: "visit"}, analytics.Mapping{
+			Event: "e", Time: "at", Layout: time.DateOnly, Values: []string{"n"}, Actor: "who", Session: "visit",
+		}},
 		{"another field for the time", `{"when":"2026-01-02T03:04:05Z","n":1}`, IngestCmd{Time: "when"}, analytics.Mapping{
 			Event: "e", Time: "when", Layout: time.RFC3339, Values: []string{"n"},
 		}},
@@ -37,7 +40,7 @@ func TestMappingIsGuessed(t *testing.T) {
 			tc.cmd.Event = "e"
 			file := strings.NewReader(tc.text)
 			m, err := tc.cmd.mapping(file)
-			if err != nil || m.Event != tc.want.Event || m.Time != tc.want.Time || m.Layout != tc.want.Layout ||
+			if err != nil || m.Event != tc.want.Event || m.Actor != tc.want.Actor || m.Session != tc.want.Session || m.Time != tc.want.Time || m.Layout != tc.want.Layout ||
 				!slices.Equal(m.Dims, tc.want.Dims) || !slices.Equal(m.Values, tc.want.Values) {
 				t.Errorf("mapping() = %+v, %v; want %+v", m, err, tc.want)
 			}

@@ -117,16 +117,21 @@ func watch(ctx context.Context, env *Env, jobs *job.Manager, id string) (job.Job
 		stop()
 		<-done
 	}()
-	now := clock.System()
-	b := bar{w: env.Err, now: now, since: now()}
+	b := newBar(env.Err, clock.System())
+	defer b.end()
 	for {
 		j, err := jobs.Get(ctx, id)
 		if err != nil {
 			return j, err
 		}
-		b.show(j)
+		var r registry.Tally
+		_ = json.Unmarshal(j.Result, &r) // nothing yet
+		part := 0.0
+		if j.Total > 0 {
+			part = float64(j.Done) / float64(j.Total)
+		}
+		b.show(part, r.Counts["read"], "rows")
 		if j.State.Ended() {
-			b.end()
 			return j, nil
 		}
 		if !clock.Sleep(ctx, 200*time.Millisecond) {
@@ -135,66 +140,16 @@ func watch(ctx context.Context, env *Env, jobs *job.Manager, id string) (job.Job
 	}
 }
 
-// bar is a progress bar; where nobody looks at a terminal it is a line now and then.
-type bar struct {
-	w     io.Writer
-	now   clock.Clock
-	since time.Time
-	last  time.Time
-	width int
-}
-
-func (b *bar) show(j job.Job) {
-	f, isFile := b.w.(*os.File)
-	terminal := isFile
-	if isFile {
-		info, err := f.Stat()
-		terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	now := b.now()
-	if !terminal && now.Sub(b.last) < 5*time.Second {
-		return
-	}
-	b.last = now
-	part := 0.0
-	if j.Total > 0 {
-		part = min(float64(j.Done)/float64(j.Total), 1)
-	}
-	var r registry.Tally
-	_ = json.Unmarshal(j.Result, &r) // nothing yet
-	left := ""
-	if spent := now.Sub(b.since); part > 0.01 && part < 1 {
-		left = ", " + (time.Duration(float64(spent)/part) - spent).Round(time.Second).String() + " left"
-	}
-	rate := float64(r.Counts["read"]) / max(now.Sub(b.since).Seconds(), 0.001)
-	text := fmt.Sprintf("%3.0f %%, %d rows, %.0f a second%s", 100*part, r.Counts["read"], rate, left)
-	if !terminal {
-		_, _ = fmt.Fprintln(b.w, text)
-		return
-	}
-	const cells = 30
-	full := int(part * cells)
-	text = "[" + strings.Repeat("#", full) + strings.Repeat(".", cells-full) + "] " + text
-	_, _ = fmt.Fprintf(b.w, "\r%-*s", b.width, text)
-	b.width = len(text)
-}
-
-func (b *bar) end() {
-	if b.width > 0 {
-		_, _ = fmt.Fprintln(b.w)
-	}
-}
-
 // RegistryExportCmd writes documents as a table.
 type RegistryExportCmd struct {
 	Type   string `required:"" help:"Key of the content type."`
-	Format string `enum:"csv,json,ndjson" default:"ndjson" help:"csv has the top of the data alone."`
+	Format string `enum:"csv,json,ndjson,xlsx" default:"ndjson" help:"csv and xlsx have the top of the data alone."`
 	Filter string `help:"Only documents that this filter selects, as JSON: see docs/filters.md."`
 	Output string `short:"o" type:"path" help:"File to write, instead of standard output."`
 }
 
 // Run exports them.
-func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) (err error) {
+func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) error {
 	cmd := registry.ExportCmd{ListCmd: registry.ListCmd{Type: c.Type, AllowScan: true}, Format: table.Format(strings.ToUpper(c.Format))}
 	if c.Filter != "" {
 		if err := json.Unmarshal([]byte(c.Filter), &cmd.Filter); err != nil {
@@ -206,18 +161,11 @@ func (c *RegistryExportCmd) Run(ctx context.Context, env *Env) (err error) {
 		return err
 	}
 	defer release()
-	w := env.Out
-	if c.Output != "" {
-		f, err := os.Create(c.Output)
-		if err != nil {
-			return usage("%v", err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		w = f
-	}
-	n, err := s.Documents.Export(ctx, cmd, w)
-	env.say("%d documents", n)
-	return err
+	return into(c.Output, env.Out, func(w io.Writer) error {
+		n, err := s.Documents.Export(ctx, cmd, w)
+		env.say("%d documents", n)
+		return err
+	})
 }
 
 // RegistryVerifyCmd checks that references and documents agree.

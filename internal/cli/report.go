@@ -3,12 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/export"
+	"github.com/backendbook/backendbook/internal/table"
 )
 
 // ReportCmd prints a report.
@@ -25,6 +28,8 @@ type ReportCmd struct {
 	Top       int       `default:"10" help:"How many values of the dimension to show."`
 	Where     []string  `placeholder:"DIM=VALUE" help:"Only events with this value of a dimension."`
 	JSON      bool      `help:"Print JSON."`
+	Format    string    `enum:",csv,json,ndjson,xlsx" default:"" help:"Write its rows as csv, json, ndjson or xlsx instead."`
+	Out       string    `short:"o" type:"path" help:"File to write them to, instead of standard output."`
 }
 
 // settleWait is how long a report waits for what was stored just before it.
@@ -54,12 +59,9 @@ func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
 		Metric: c.Metric, Aggregate: analytics.Aggregate(strings.ToUpper(c.Aggregate)), Step: analytics.Step(strings.ToUpper(c.Step)),
 		Quantile: c.Quantile, TimeZone: c.TimeZone, Last: c.Last, From: c.From, To: c.To, By: c.By, Top: c.Top,
 	}
-	for _, w := range c.Where {
-		dim, value, ok := strings.Cut(w, "=")
-		if !ok {
-			return usage("a filter is a dimension, =, and its value")
-		}
-		q.Where = append(q.Where, analytics.DimFilter{Dim: dim, In: []string{value}})
+	var err error
+	if q.Where, err = dimFilters(c.Where); err != nil {
+		return err
 	}
 	if c.From.IsZero() != c.To.IsZero() {
 		return usage("give both --from and --to, or --last alone")
@@ -73,6 +75,12 @@ func (c *ReportCmd) Run(ctx context.Context, env *Env) error {
 	}
 	defer release()
 	settle(ctx, s.Analytics)
+	if c.Format != "" {
+		return into(c.Out, env.Out, func(w io.Writer) error {
+			_, err := s.Exports.Report(ctx, export.ReportCmd{Query: q, Format: table.Format(strings.ToUpper(c.Format))}, w)
+			return err
+		})
+	}
 	r, err := s.Analytics.Report(ctx, q)
 	if err != nil {
 		return err

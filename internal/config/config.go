@@ -37,7 +37,15 @@ type Config struct {
 	Plans   Plans   `embed:"" prefix:"plans-" group:"Plans"`
 	Demo    Demo    `embed:"" prefix:"demo-" group:"Demo"`
 
+	Documents   Documents   `embed:"" prefix:"documents-" group:"Documents"`
 	Attachments Attachments `embed:"" prefix:"attachments-" group:"Attachments"`
+	Analytics   Analytics   `embed:"" prefix:"analytics-" group:"Analytics"`
+}
+
+// Analytics is what is counted.
+type Analytics struct {
+	Network string `type:"setting" def:"none" oneof:"none,prefix" help:"What is kept of the address of whoever sends events with consent. prefix: the dimension network with its /24 (IPv4) or /48 (IPv6). none: nothing."`
+	Product bool   `type:"switch" def:"true" help:"Store what happens in the server itself as events: sign-ins, refusals, changes and how long operations take."`
 }
 
 // Log is how the server logs.
@@ -110,6 +118,12 @@ type Session struct {
 	Access   time.Duration `type:"setting" def:"15m" min:"10s" max:"24h" help:"An access token that comes with a refresh token is good for so long."`
 	Policies string        `type:"setting" help:"YAML file with stricter limits for the sessions of roles and plans: see docs/sessions.md."`
 	Places   string        `type:"setting" help:"GeoIP file in MaxMind's format (.mmdb) that tells where addresses are. Empty: places are not told."`
+}
+
+// Documents is how long their past is kept.
+type Documents struct {
+	TrashFor   time.Duration `type:"setting" def:"720h" min:"1m" max:"87600h" help:"How long deleted documents can be restored."`
+	HistoryFor time.Duration `type:"setting" def:"0s" min:"0s" max:"87600h" help:"How long a revision is kept after the document has left it. 0: as long as the document."`
 }
 
 // Plans is how plans are paid.

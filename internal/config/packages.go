@@ -7,12 +7,14 @@ import (
 
 	"github.com/backendbook/backendbook/graph"
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/blob"
 	"github.com/backendbook/backendbook/internal/demo"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/mail"
+	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store"
@@ -131,9 +133,19 @@ func (c *Config) ForDemo() demo.Config {
 	return demo.Config{DataDir: c.Demo.DataDir, Speed: c.Demo.Speed}
 }
 
+// ForRegistry is the Config of package registry, as far as it is settings.
+func (c *Config) ForRegistry() registry.Config {
+	return registry.Config{TrashFor: c.Documents.TrashFor, HistoryFor: c.Documents.HistoryFor}
+}
+
 // ForAttachment is the Config of package attachment.
 func (c *Config) ForAttachment() attachment.Config {
 	return attachment.Config{MaxBytes: int64(c.Attachments.MaxBytes), Types: c.Attachments.Types, LinkTTL: c.Attachments.LinkTTL}
+}
+
+// ForAnalytics is the Config of package analytics.
+func (c *Config) ForAnalytics() analytics.Config {
+	return analytics.Config{Network: c.Analytics.Network == "prefix"}
 }
 
 // ForS3 is the bucket of attachments.

@@ -208,3 +208,38 @@ func TestLagOfATailThatNeverStarted(t *testing.T) {
 		t.Errorf("Lag() = %v: it must look cut", lag)
 	}
 }
+
+func TestSinceReadsInTheOrderOfIDs(t *testing.T) {
+	t.Parallel()
+	db, log := open(t)
+	begin := time.Now()
+	for i := range 5 {
+		if err := db.InTx(t.Context(), func(ctx context.Context) error {
+			return log.Append(ctx, "test.thing.done", ref.New(ref.User, strconv.Itoa(i)), nil)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(from time.Time, after string, n int) (got string, last string) {
+		t.Helper()
+		found, err := log.Since(t.Context(), from, after, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range found {
+			got, last = got+e.On.ID, e.ID
+		}
+		return got, last
+	}
+	got, last := read(begin, "", 3)
+	rest, _ := read(begin, last, 3)
+	if got != "012" || rest != "34" {
+		t.Errorf("pages %q and %q", got, rest)
+	}
+	if all, _ := read(time.Time{}, "", 10); all != "01234" {
+		t.Errorf("from the begin: %q", all)
+	}
+	if none, _ := read(time.Now().Add(time.Minute), "", 10); none != "" {
+		t.Errorf("from the future: %q", none)
+	}
+}

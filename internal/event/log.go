@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
@@ -100,6 +101,23 @@ func (l *Log) Around(ctx context.Context, user string, domains []string, args pa
 		{Key: "$or", Value: bson.A{store.Points("on", ref.New(ref.User, user)), bson.D{store.Eq("actor.user", user)}}},
 		{Key: "kind", Value: bson.D{{Key: "$in", Value: kinds}}},
 	}, args)
+}
+
+// Since reads up to n facts that happened at a time or later, in the order of their ids, which are made as things happen: one
+// may commit after another of a greater id. after is the id to go on after; empty for the first. One find by id.
+func (l *Log) Since(ctx context.Context, from time.Time, after string, n int) ([]Event, error) {
+	if first := firstID(from); after < first {
+		after = first
+	}
+	return store.Find[Event](ctx, l.db.Collection(collection), bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
+		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(n)))
+}
+
+// firstID sorts before all ids of that millisecond and later, and after all before it: a UUID of version 7 begins with its
+// time.
+func firstID(at time.Time) string {
+	hex := fmt.Sprintf("%012x", max(at.UnixMilli(), 0))
+	return hex[:8] + "-" + hex[8:]
 }
 
 func (l *Log) read(ctx context.Context, filter bson.D, args page.Args) (page.Page[Event], error) {

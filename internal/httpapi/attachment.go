@@ -37,7 +37,7 @@ const filePolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-
 
 // isTransfer reports whether a request moves a file, which takes the time it takes.
 func isTransfer(r *http.Request) bool {
-	return r.URL.Path == uploadPath || r.URL.Path == importPath || r.URL.Path == exportPath || strings.HasPrefix(r.URL.Path, attachment.Path)
+	return r.URL.Path == uploadPath || r.URL.Path == importPath || r.URL.Path == exportPath || r.URL.Path == eventsPath || strings.HasPrefix(r.URL.Path, attachment.Path)
 }
 
 // uploaded is the answer to an upload.

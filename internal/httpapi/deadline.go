@@ -14,10 +14,11 @@ const maxRequestTime = 11 * time.Minute // above the longest that graphql.max-ti
 const routeTime = 30 * time.Second
 
 // deadline lets no request last for ever: its context ends, and with it everything that is done for it, down to MongoDB. A
-// WebSocket is no request any more once it is upgraded: it goes on without.
+// WebSocket is no request any more once it is upgraded: it goes on without. So does a download that may be large, as long as the
+// client takes it.
 func (s *Server) deadline(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") != "" {
+		if r.Header.Get("Upgrade") != "" || isDownload(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

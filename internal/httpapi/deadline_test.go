@@ -12,7 +12,7 @@ func TestDeadline(t *testing.T) {
 	for _, tc := range []struct {
 		path, upgrade string
 		want          time.Duration
-	}{{"/graphql", "", maxRequestTime}, {"/auth/callback/acme", "", routeTime}, {"/", "", routeTime}, {"/graphql", "websocket", 0}} {
+	}{{"/graphql", "", maxRequestTime}, {"/auth/callback/acme", "", routeTime}, {"/", "", routeTime}, {"/graphql", "websocket", 0}, {exportEventsPath, "", 0}, {exportPath, "", transferTime}} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, tc.path, nil)
 		if tc.upgrade != "" {
 			r.Header.Set("Upgrade", tc.upgrade)

@@ -11,6 +11,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/social"
 )
 
@@ -45,6 +46,9 @@ type Deps struct {
 	Payments     Payments
 	Attachments  Attachments
 	Tables       Tables
+	Events       Events
+	Snippet      string // the script with which pages send events
+	Exports      Exports
 	Health       *Health
 	Metrics      *Metrics
 	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
@@ -59,12 +63,14 @@ type Server struct {
 	cookies cookies
 	csrf    *csrf
 	limiter *limiter // nil for no limit
+	streams streams
 }
 
 // New makes the server. It panics on an origin that is none: config has checked them.
 func New(cfg Config, deps Deps) *Server {
 	return &Server{
 		cfg: cfg, deps: deps, cookies: newCookies(cfg.PublicURL), csrf: newCSRF(cfg), limiter: newLimiter(cfg.Rate, cfg.Burst, deps.Clock),
+		streams: newStreams(),
 	}
 }
 
@@ -103,6 +109,12 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("POST "+uploadPath, wrap(http.HandlerFunc(s.serveUpload), s.personal()...))
 	mux.Handle("POST "+importPath, wrap(http.HandlerFunc(s.serveImport), s.personal()...))
 	mux.Handle("GET "+exportPath, wrap(http.HandlerFunc(s.serveExport), s.personal()...))
+	mux.Handle("POST "+eventsPath, s.serveEvents())
+	mux.HandleFunc("OPTIONS "+eventsPath, s.servePreflight)
+	mux.HandleFunc("GET "+snippetPath, s.serveSnippet)
+	mux.Handle("GET "+exportEventsPath, wrap(http.HandlerFunc(s.serveExportEvents), s.personal()...))
+	mux.Handle("GET "+exportReportPath, wrap(http.HandlerFunc(s.serveExportReport), s.personal()...))
+	mux.Handle("GET "+export.FilesPath+"{job}", wrap(http.HandlerFunc(s.serveExportFile), s.personal()...))
 	mux.HandleFunc("GET "+attachment.Path+"{id}", s.serveAttachment)
 	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
 	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)

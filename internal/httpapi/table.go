@@ -25,11 +25,6 @@ const (
 	exportPath = "/exports"
 )
 
-// mediaTypes are those of tables (RFC 4180, RFC 8259; the last is not registered).
-var mediaTypes = map[table.Format]string{
-	table.CSV: "text/csv; charset=utf-8", table.JSON: "application/json", table.NDJSON: "application/x-ndjson",
-}
-
 // serveImport takes a table as the body, and answers with the job that makes documents of it. The query says type, format, and may
 // say dryRun=true, onError=skip and map, a JSON object of columns and fields.
 func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +65,7 @@ func (s *Server) serveExport(w http.ResponseWriter, r *http.Request) {
 	// A client that does not take it does not hold the connection for ever.
 	_ = http.NewResponseController(w).SetWriteDeadline(clock.System()().Add(transferTime))
 	out := &firstWrite{w: w, before: func() {
-		w.Header().Set("Content-Type", mediaTypes[cmd.Format])
+		w.Header().Set("Content-Type", cmd.Format.MediaType())
 		w.Header().Set("Content-Disposition", `attachment; filename="`+cmd.Type+"."+strings.ToLower(string(cmd.Format))+`"`)
 		w.Header().Set("Cache-Control", "no-store")
 	}}

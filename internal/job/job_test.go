@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -322,6 +323,24 @@ func TestWhoSees(t *testing.T) {
 	}
 	if _, err := m.Start(t.Context(), StartCmd{Kind: "count"}); !errors.Is(err, fault.ErrUnauthenticated) {
 		t.Errorf("a visitor starts: %v", err)
+	}
+}
+
+// A page of jobs does not carry what came of them, which may be large; one job does. All else is the same.
+func TestListsAreLight(t *testing.T) {
+	t.Parallel()
+	m := setUp(t)
+	m.Register("count", counts(m, never))
+	start(t, m)
+	whole := await(t, m, begin(t, m, 3).ID, Done)
+	p, err := m.List(as(t, "ada"), Filter{By: ref.New(ref.User, "ada")}, page.Args{})
+	light := whole
+	light.Args, light.Cursor, light.Result = nil, nil, nil
+	if err != nil || len(p.Items) != 1 || !reflect.DeepEqual(p.Items[0], light) {
+		t.Errorf("List() = %+v, %v; want %+v", p.Items, err, light)
+	}
+	if got, err := m.Get(as(t, "ada"), whole.ID); err != nil || string(got.Result) != "3" || len(got.Args) == 0 || len(got.Cursor) == 0 {
+		t.Errorf("Get() = %+v, %v", got, err)
 	}
 }
 

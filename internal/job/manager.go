@@ -149,7 +149,8 @@ type Filter struct {
 	key string // the key they were started with; empty for any
 }
 
-// List is a page of jobs, newest first. It needs job.read, unless By is the caller. Cost: one find.
+// List is a page of jobs, newest first, without their Args, Cursor and Result: a page of imports with many bad rows would be tens of
+// megabytes. It needs job.read, unless By is the caller. Cost: one find.
 //
 // Errors: FORBIDDEN, PAGE_SIZE, BAD_CURSOR.
 func (m *Manager) List(ctx context.Context, f Filter, args page.Args) (page.Page[Job], error) {

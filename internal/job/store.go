@@ -60,7 +60,7 @@ func (m *mongoStore) byIDs(ctx context.Context, ids []string) (map[string]Job, e
 	return store.FindByIDs(ctx, m.jobs, ids, func(j Job) string { return j.ID })
 }
 
-// list reads the newest first.
+// list reads the newest first, without what a job was asked, where it is and what came of it: each may be large.
 func (m *mongoStore) list(ctx context.Context, f Filter, w page.Window) ([]Job, error) {
 	where := bson.D{}
 	if !f.By.IsZero() {
@@ -72,7 +72,7 @@ func (m *mongoStore) list(ctx context.Context, f Filter, w page.Window) ([]Job, 
 	if f.key != "" {
 		where = append(where, store.Eq("actor.key", f.key))
 	}
-	return store.FindPage[Job](ctx, m.jobs, where, w, store.Key{Field: "_id", Desc: true})
+	return store.FindPageWithout[Job](ctx, m.jobs, []string{"args", "cursor", "result"}, where, w, store.Key{Field: "_id", Desc: true})
 }
 
 // claim takes the job that has been due for the longest, of the kinds this node can do. Atomic: of many who ask, one gets it.

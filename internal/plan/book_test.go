@@ -707,3 +707,20 @@ func TestDeleteWhileSomebodyComes(t *testing.T) {
 		t.Errorf("version %d, %v", p.Version, err)
 	}
 }
+
+// A feature of the code that came after the plans is not refused to those on them, until a plan says something of it.
+func TestAnOpenFeatureIsNotRefused(t *testing.T) {
+	t.Parallel()
+	var open Place
+	c := &catalogue{features: map[string]Feature{"new": {Key: "new", Kind: Metered, Open: true}, "old": {Key: "old", Kind: Metered}}}
+	if a := open.allowance(c, "new"); a.Limit != nil || a.Source != "none" {
+		t.Errorf("%+v", a)
+	}
+	if a := open.allowance(c, "old"); a.Limit == nil || *a.Limit != 0 {
+		t.Errorf("%+v", a)
+	}
+	open.Plan.Features = []Rule{{Feature: "new", Limit: new(int64(3))}}
+	if a := open.allowance(c, "new"); a.Limit == nil || *a.Limit != 3 {
+		t.Errorf("%+v", a)
+	}
+}

@@ -34,7 +34,11 @@ func (p Place) allowance(c *catalogue, feature string) Allowance {
 		}
 	}
 	if len(a.Why) == 0 {
-		a.Why = append(a.Why, "neither the plan "+p.Plan.Name+" nor the default plan has it")
+		why := "neither the plan " + p.Plan.Name + " nor the default plan has it"
+		if c.features[feature].Open {
+			a.Limit, why = nil, "neither the plan "+p.Plan.Name+" nor the default plan bounds it"
+		}
+		a.Why = append(a.Why, why)
 	}
 	for _, o := range p.Overrides {
 		if o.Feature == feature && (o.ExpiresAt == nil || p.Now.Before(*o.ExpiresAt)) {

@@ -51,6 +51,8 @@ type Feature struct {
 	Name        string `bson:"name" yaml:"name"`
 	Unit        string `bson:"unit,omitempty" yaml:"unit,omitempty"` // of its numbers, such as "bytes"; empty for pieces
 	Description string `bson:"description,omitempty" yaml:"description,omitempty"`
+	// Open is a feature of the code that is not refused to those whose plans say nothing of it: it came after them, say.
+	Open bool `bson:"-" yaml:"-"`
 }
 
 // OnOver is what happens above a limit.

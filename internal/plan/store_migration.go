@@ -12,7 +12,7 @@ import (
 
 // Migrations declares how what older releases stored becomes what this package reads.
 func Migrations() []store.Migration {
-	return []store.Migration{{ID: "0007_plan_versions", Up: toVersions}}
+	return []store.Migration{{ID: "0007_plan_versions", Up: toVersions}, {ID: "0010_plan_attachment_bytes", Up: allowFiles}}
 }
 
 const codeIndexNotFound = 27
@@ -79,4 +79,22 @@ func declareLimits(ctx context.Context, db *store.DB) error {
 		}
 	}
 	return nil
+}
+
+// What the default plan of a new installation says of attachments.
+const (
+	fileBytes      = "registry.attachment_bytes"
+	fileBytesLimit = int64(100 << 20)
+)
+
+// allowFiles adds to the default plan what it could not say when it was made: how many bytes of files its members own. Else nobody
+// there could own any, as what no plan says is nothing. Plans that say nothing of it have what the default plan says, and one
+// that does say something stays as it is. It is the one change of terms that are there: it only gives.
+func allowFiles(ctx context.Context, db *store.DB) error {
+	silent := bson.D{{Key: "default", Value: true}, {Key: "features.feature", Value: bson.D{{Key: "$ne", Value: fileBytes}}}}
+	rule := bson.D{{Key: "feature", Value: fileBytes}, {Key: "limit", Value: fileBytesLimit}}
+	_, err := db.Collection("plans").UpdateMany(ctx, silent, bson.A{bson.D{{Key: "$set", Value: bson.D{
+		{Key: "features", Value: bson.D{{Key: "$concatArrays", Value: bson.A{bson.D{{Key: "$ifNull", Value: bson.A{"$features", bson.A{}}}}, bson.A{rule}}}}},
+	}}}})
+	return store.Wrap("allow attachments by the default plan", err)
 }

@@ -40,6 +40,8 @@ const (
 	Bookmark    = "bookmark"
 	Revision    = "revision" // of a document; its id is that of the document, a dot and the number
 	Metric      = "metric"
+	EventSource = "event_source" // an ingest key
+	EventType   = "event_type"   // its id is the name of the events
 	Job         = "job"
 	System      = "system" // the server itself; its id is System too
 )

@@ -19,7 +19,7 @@ type StepOp string
 
 // The steps.
 const (
-	StepRename  StepOp = "RENAME"  // Field becomes To
+	StepRename  StepOp = "RENAME"  // Field becomes To; what was To goes
 	StepRemove  StepOp = "REMOVE"  // Field goes
 	StepDefault StepOp = "DEFAULT" // Field gets Value where it is absent
 	StepConvert StepOp = "CONVERT" // Field becomes a To: TEXT, NUMBER, INTEGER, BOOLEAN or LIST; what cannot become one goes
@@ -56,14 +56,21 @@ func (st Step) check() error {
 	return nil
 }
 
-// apply takes the step. It may change data.
-func (st Step) apply(data map[string]any) {
+// loss is a value that a step drops and that nobody asked it to.
+type loss struct{ field, why string }
+
+// apply takes the step. It may change data. It gives what is lost by it, or nil.
+func (st Step) apply(data map[string]any) *loss {
 	v, has := data[st.Field]
 	switch st.Op {
 	case StepRename:
-		if has {
-			delete(data, st.Field)
-			data[st.To] = v
+		if !has || st.To == st.Field {
+			return nil
+		}
+		old := data[st.To]
+		delete(data, st.Field)
+		if data[st.To] = v; old != nil {
+			return &loss{st.To, "another field becomes this one: its value goes"}
 		}
 	case StepRemove:
 		delete(data, st.Field)
@@ -73,14 +80,18 @@ func (st Step) apply(data map[string]any) {
 		}
 	case StepConvert:
 		if !has {
-			return
+			return nil
 		}
-		if c, ok := converted(v, st.To); ok {
+		c, ok := converted(v, st.To)
+		if ok {
 			data[st.Field] = c
-		} else {
-			delete(data, st.Field)
+			return nil
+		}
+		if delete(data, st.Field); v != nil { // null says no more than nothing does
+			return &loss{st.Field, "it cannot become " + st.To + ": the value goes"}
 		}
 	}
+	return nil
 }
 
 // converted is a value as another kind of value.
@@ -140,21 +151,30 @@ func defaults(top map[string]any) []Step {
 // lift is a document with its data by the newest version of the schema: in memory, as all who read it see it. In MongoDB a
 // job writes it so, or the next change does.
 func (c *compiled) lift(d Document) Document {
+	d, _ = c.lifted(d)
+	return d
+}
+
+// lifted is lift, and tells what is lost on the way.
+func (c *compiled) lifted(d Document) (Document, []loss) {
 	if d.Version >= c.Version || d.Version < 1 {
-		return d
+		return d, nil
 	}
+	var lost []loss
 	data := maps.Clone(d.Data)
 	if data == nil {
 		data = map[string]any{}
 	}
 	for _, steps := range c.steps[min(d.Version-1, len(c.steps)):] {
 		for _, st := range steps {
-			st.apply(data)
+			if l := st.apply(data); l != nil {
+				lost = append(lost, *l)
+			}
 		}
 	}
 	d.Data, d.Version = data, c.Version
 	d.Label = c.labelOf(d.ID, data)
-	return d
+	return d, lost
 }
 
 // EvolveCmd asks for a new version of a schema.
@@ -172,10 +192,12 @@ type SchemaCheck struct {
 	Total    int64
 	Invalid  int64
 	Problems []SchemaProblem // the first 100
+	Dropped  int64           // values that the steps lose: what CONVERT cannot convert, and what is in the way of a RENAME
+	Losses   []SchemaProblem // the first 100 of them
 	Partial  bool            // there was no time for all: only Total were looked at
 }
 
-// SchemaProblem is a document that would not be valid.
+// SchemaProblem is a document that would not be valid, or lose a value.
 type SchemaProblem struct {
 	Document ref.Ref
 	Pointer  string // into its data
@@ -210,7 +232,7 @@ func (s *Service) Evolve(ctx context.Context, cmd EvolveCmd) (ContentType, Schem
 	if err != nil {
 		return fail(err)
 	}
-	check, err := s.checkDocuments(ctx, next)
+	check, err := s.checkDocuments(ctx, old, next)
 	if err != nil || cmd.DryRun {
 		return old.ContentType, check, err
 	}
@@ -273,8 +295,8 @@ func (s *Service) evolved(old *compiled, cmd EvolveCmd) (next *compiled, stored 
 	return next, stored, nil
 }
 
-// checkDocuments validates all documents of a type by a version that is to come.
-func (s *Service) checkDocuments(ctx context.Context, t *compiled) (SchemaCheck, error) {
+// checkDocuments validates all documents of a type by the version that is to come after old.
+func (s *Service) checkDocuments(ctx context.Context, old, t *compiled) (SchemaCheck, error) {
 	var check SchemaCheck
 	after := ""
 	for {
@@ -283,7 +305,7 @@ func (s *Service) checkDocuments(ctx context.Context, t *compiled) (SchemaCheck,
 			return check, err
 		}
 		for _, d := range docs {
-			check.add(t, d)
+			check.add(t, old.lift(d)) // what an earlier version lost is not lost by this one
 		}
 		if len(docs) < checkAtOnce {
 			return check, nil
@@ -298,7 +320,12 @@ func (s *Service) checkDocuments(ctx context.Context, t *compiled) (SchemaCheck,
 
 func (c *SchemaCheck) add(t *compiled, d Document) {
 	c.Total++
-	err := t.fits(t.lift(d).Data)
+	next, lost := t.lifted(d)
+	c.Dropped += int64(len(lost))
+	for _, l := range lost[:min(len(lost), maxProblems-len(c.Losses))] {
+		c.Losses = append(c.Losses, SchemaProblem{Document: d.Ref(), Pointer: pointer([]string{l.field}), Message: l.why})
+	}
+	err := t.fits(next.Data)
 	if err == nil {
 		return
 	}
@@ -427,7 +454,8 @@ type Tally struct {
 const migrateAtOnce = 500
 
 // MigrateStep writes up to 500 documents of a content type by the newest version of its schema; it is one step of the job
-// [JobMigrate], in the transaction of ctx. Documents that are not valid by it are counted, and stay.
+// [JobMigrate], in the transaction of ctx. Documents that are not valid by it are counted as invalid, and stay; values that are lost
+// ([SchemaCheck.Dropped], by all versions on the way) are counted as dropped.
 func (s *Service) MigrateStep(ctx context.Context, typ ref.Ref, p *Progress) (finished bool, err error) {
 	row, err := s.store.typeWhere(ctx, "_id", typ.ID)
 	if err != nil {
@@ -466,10 +494,14 @@ func (s *Service) MigrateStep(ctx context.Context, typ ref.Ref, p *Progress) (fi
 	var added []Reference
 	for _, d := range docs {
 		p.Done++
-		next := draft{Document: t.lift(d)}
+		at, lost := t.lifted(d)
+		next := draft{Document: at}
 		if err := s.fill(t, &next, next.Data); err != nil {
 			p.count("invalid", 1)
 			continue
+		}
+		if len(lost) > 0 {
+			p.count("dropped", int64(len(lost)))
 		}
 		lifted = append(lifted, next.Document)
 		rowsGone, rowsAdded := difference(held[d.ID], rows(d, next.links))

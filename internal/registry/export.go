@@ -22,13 +22,13 @@ type ExportCmd struct {
 var errNoColumns = fault.Define(fault.Invalid, "EXPORT_COLUMNS", "the content type names no properties to be columns: export it as JSON")
 
 // Export writes the data of the documents of a content type that the caller may see to w, without the fields that are hidden from
-// them. The columns of a CSV are the properties that the schema names, in the order of the alphabet.
+// them. The columns of a CSV or an XLSX are the properties that the schema names, in the order of the alphabet.
 // Documents made meanwhile are left out. It tells how many it wrote, also beside an error, when the table has no end.
 // No more than a page of documents is in memory.
 // Cost: that of [Service.List] for each page.
 //
-// Errors: those of List before anything is written, and when rights are taken meanwhile; TABLE_FORMAT; EXPORT_COLUMNS; those
-// of w.
+// Errors: those of List before anything is written, and when rights are taken meanwhile; TABLE_FORMAT; TABLE_SHEET;
+// EXPORT_COLUMNS; those of w.
 func (s *Service) Export(ctx context.Context, cmd ExportCmd, w io.Writer) (written int64, err error) {
 	size := page.MaxSize
 	cmd.Page = page.Args{First: &size}
@@ -41,10 +41,10 @@ func (s *Service) Export(ctx context.Context, cmd ExportCmd, w io.Writer) (writt
 		return 0, err
 	}
 	properties, _ := t.Schema["properties"].(map[string]any)
-	if cmd.Format == table.CSV && len(properties) == 0 {
+	if (cmd.Format == table.CSV || cmd.Format == table.XLSX) && len(properties) == 0 {
 		return 0, errNoColumns
 	}
-	out, err := table.NewWriter(cmd.Format, w, slices.Sorted(maps.Keys(properties)))
+	out, err := table.NewWriter(cmd.Format, w, slices.Sorted(maps.Keys(properties)), table.Mark{})
 	if err != nil {
 		return 0, err
 	}

@@ -472,6 +472,9 @@ func (r *filterReader) target(ctx context.Context, f Field, v any) (condition, e
 	if err != nil {
 		return condition{}, r.refuse("there is no content type %q", cut(key, maxMessage))
 	}
+	if t.State == Retired {
+		return condition{}, r.refuse("the content type %s is out of use", t.Key)
+	}
 	ids, err := r.selected(ctx, t, where)
 	if err != nil {
 		return condition{}, err
@@ -482,14 +485,14 @@ func (r *filterReader) target(ctx context.Context, f Field, v any) (condition, e
 	}
 	values := make([]any, len(ids))
 	for i, id := range ids {
-		values[i] = ref.New(ref.Document, id).String()
+		values[i] = ref.New(homeOf(t.ID), id).String()
 	}
 	return condition{predicate.CompareAny(op, f.attribute(), values), f.Indexed}, nil
 }
 
 // selected gives the ids of the documents of a type that a filter selects and the caller may see.
 func (r *filterReader) selected(ctx context.Context, t *compiled, where map[string]any) ([]string, error) {
-	sc, err := r.s.visible(ctx, ref.Document)
+	sc, err := r.s.visible(ctx, homeOf(t.ID))
 	if err != nil {
 		return nil, err
 	}

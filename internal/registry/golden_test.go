@@ -146,20 +146,33 @@ func TestGolden11And12References(t *testing.T) {
 	wantFault(t, err, ErrRefRestricted)
 }
 
-// Golden 15: documents of a type out of use look like objects of an unknown type.
+// Golden 15: documents of a type out of use look like objects of an unknown type, and on every other way like documents that
+// never were.
 func TestGolden15Retired(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{})
-	typ := w.define("note", object(m{"about": reference(Keep, "note")}))
-	n := w.create("note", m{})
+	typ := w.define("note", object(m{"about": reference(Keep, "*")}))
+	w.define("other", object(m{"about": reference(Keep, "*")}))
+	other := w.create("other", m{})
+	n, gone := w.create("note", m{"about": other.Ref().String()}), w.create("note", m{})
+	if _, err := w.del(w.ctx, gone.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	_, _, _, allowed, err := w.DocumentChannel(w.ctx, n.Ref())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.seesNote(n, other)
 	if _, err := w.SetState(w.system, "note", Retired); err != nil {
 		t.Fatal(err)
 	}
+	w.seesNoNote(n, other)
+	wantFault(t, allowed(w.ctx), fault.ErrNotFound)
 	want := Target{Of: n.Ref(), Outcome: Strange, Object: typ.ID}
 	if got, err := w.Resolve(w.ctx, []ref.Ref{n.Ref()}); err != nil || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	_, err := w.Create(w.ctx, CreateCmd{Type: "note", Data: m{}})
+	_, err = w.Create(w.ctx, CreateCmd{Type: "note", Data: m{}})
 	wantFault(t, err, ErrTypeRetired)
 	_, err = w.Update(w.ctx, UpdateCmd{On: n.Ref(), Rev: 1, Patch: m{}})
 	wantFault(t, err, ErrTypeRetired)
@@ -167,6 +180,10 @@ func TestGolden15Retired(t *testing.T) {
 	wantFault(t, err, ErrTypeRetired)
 	if _, err := w.SetState(w.system, "note", Active); err != nil {
 		t.Fatal(err)
+	}
+	w.seesNote(n, other)
+	if _, err := w.Restore(w.ctx, gone.Ref()); err != nil {
+		t.Errorf("what was deleted before: %v", err)
 	}
 	w.update(n.Ref(), 1, m{"x": 1})
 	if k := w.kinds(); k["registry.type.retired"] != 1 || k["registry.type.activated"] != 1 {
@@ -177,6 +194,55 @@ func TestGolden15Retired(t *testing.T) {
 	wantFault(t, err, fault.ErrForbidden)
 	_, err = w.SetState(w.system, "core.note", Retired)
 	wantFault(t, err, fault.ErrInput)
+}
+
+// seesNote checks that a note and what it points at are found on every way, and seesNoNote that they are on none.
+func (w *world) seesNote(n, target Document) {
+	w.Helper()
+	if found, err := w.ByRefs(w.ctx, []ref.Ref{n.Ref(), target.Ref()}); err != nil || len(found) != 2 {
+		w.Errorf("%d are found, %v", len(found), err)
+	}
+	if p, err := w.Backlinks(w.ctx, BacklinksCmd{To: target.Ref()}); err != nil || len(p.Items) != 1 || p.Items[0].From != n.Ref() {
+		w.Errorf("backlinks: %+v, %v", p.Items, err)
+	}
+	if p, err := w.Trash(w.ctx, "note", page.Args{}); err != nil || len(p.Items) != 1 {
+		w.Errorf("trash: %+v, %v", p.Items, err)
+	}
+	if past, err := w.At(w.ctx, n.Ref(), 1); err != nil || past.ID != n.ID {
+		w.Errorf("the past: %+v, %v", past, err)
+	}
+	if r, err := w.Report(w.ctx, n.Ref()); err != nil || !slices.Equal(r.Documents, []ref.Ref{n.Ref()}) {
+		w.Errorf("the report of a deletion: %+v, %v", r, err)
+	}
+}
+
+func (w *world) seesNoNote(n, target Document) {
+	w.Helper()
+	foreign := doc(ref.NewID())
+	found, err := w.ByRefs(w.ctx, []ref.Ref{n.Ref(), foreign, target.Ref()})
+	if _, there := found[target.Ref()]; err != nil || len(found) != 1 || !there {
+		w.Errorf("%+v are found, %v", found, err)
+	}
+	for _, user := range []context.Context{w.ctx, w.system} {
+		if p, err := w.Backlinks(user, BacklinksCmd{To: target.Ref()}); err != nil || len(p.Items) != 0 {
+			w.Errorf("backlinks: %+v, %v", p.Items, err)
+		}
+	}
+	for _, on := range []ref.Ref{n.Ref(), foreign} {
+		_, err := w.At(w.ctx, on, 1)
+		wantFault(w, err, fault.ErrNotFound)
+		_, err = w.AsOf(w.ctx, on, t0)
+		wantFault(w, err, fault.ErrNotFound)
+		_, err = w.History(w.ctx, on, page.Args{})
+		wantFault(w, err, fault.ErrNotFound)
+		_, _, _, _, err = w.DocumentChannel(w.ctx, on)
+		wantFault(w, err, fault.ErrNotFound)
+	}
+	_, err = w.Trash(w.ctx, "note", page.Args{})
+	wantFault(w, err, ErrTypeRetired)
+	if r, err := w.Report(w.ctx, n.Ref()); err != nil || len(r.Documents) != 0 {
+		w.Errorf("the report of a deletion names %+v, %v", r.Documents, err)
+	}
 }
 
 // Golden 16 and 17: another key, and no document is written.
@@ -308,6 +374,56 @@ func TestGolden19History(t *testing.T) {
 	}
 	w.rights.deny(PermRead)
 	_, err = w.At(w.ctx, d.Ref(), 3)
+	wantFault(t, err, fault.ErrNotFound)
+}
+
+// What is left of a history when its beginning has expired is told, and what would need the rest is not.
+func TestHistoryExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{HistoryFor: time.Hour})
+	w.define("note", object(m{}))
+	d := w.create("note", m{"title": "1"})
+	for rev := 1; rev <= 24; rev++ {
+		w.clock.Advance(time.Minute)
+		d = w.update(d.Ref(), rev, m{"title": strconv.Itoa(rev + 1)})
+	}
+	expire := func(rev int) { // as MongoDB does within a minute
+		t.Helper()
+		due := bson.D{{Key: "expiresAt", Value: bson.D{{Key: "$lte", Value: t0.Add(time.Hour + time.Duration(rev)*time.Minute)}}}}
+		if _, err := w.db.Collection("revisions").DeleteMany(t.Context(), due); err != nil {
+			t.Fatal(err)
+		}
+		if n := storetest.Count(t, w.db, "revisions"); n != 24-rev {
+			t.Fatalf("%d revisions are left of those after %d", n, rev)
+		}
+	}
+	change := func(rev int) []Difference {
+		return []Difference{{"/title", "replace", strconv.Itoa(rev - 1), strconv.Itoa(rev)}}
+	}
+	expire(3) // the whole data of the first is gone, so nothing can be told until that of the 21st
+	for rev := 4; rev <= 25; rev++ {
+		past, err := w.At(w.ctx, d.Ref(), rev)
+		if rev < 21 {
+			wantFault(t, err, ErrRevision)
+		} else if err != nil || past.Data["title"] != strconv.Itoa(rev) {
+			t.Errorf("revision %d: %+v, %v", rev, past.Data, err)
+		}
+		diff, err := w.DiffBefore(w.ctx, d.Ref(), rev)
+		if want := rev > 21; err != nil || want && !reflect.DeepEqual(diff, change(rev)) || !want && len(diff) != 0 {
+			t.Errorf("revision %d changed %+v, %v", rev, diff, err)
+		}
+	}
+	_, err := w.Diff(w.ctx, d.Ref(), 3, 25)
+	wantFault(t, err, ErrRevision)
+	expire(24)
+	if diff, err := w.DiffBefore(w.ctx, d.Ref(), 25); err != nil || len(diff) != 0 {
+		t.Errorf("the newest is compared with what is gone: %+v, %v", diff, err)
+	}
+	p, err := w.History(w.ctx, d.Ref(), page.Args{})
+	if err != nil || len(p.Items) != 1 || p.Items[0].Rev != 25 || len(p.Items[0].Fields) != 0 {
+		t.Errorf("%+v, %v", p.Items, err)
+	}
+	_, err = w.DiffBefore(w.ctx, doc(ref.NewID()), 2)
 	wantFault(t, err, fault.ErrNotFound)
 }
 

@@ -161,6 +161,9 @@ func (s *Service) readablePast(ctx context.Context, on ref.Ref) (Document, *comp
 	if err != nil {
 		return none(err)
 	}
+	if t.State == Retired {
+		return none(fault.ErrNotFound)
+	}
 	m, err := s.mask(ctx, d.Type)
 	return d, t, m, err
 }
@@ -201,7 +204,7 @@ type Change struct {
 	By      Author
 	Op      Op
 	Label   string
-	Fields  []string // of the data, that it has differently from the revision before; all of the first
+	Fields  []string // of the data, that it has differently from the revision before; all of the first; none when that is not kept any more
 }
 
 // Ref is the revision as a reference.
@@ -309,6 +312,18 @@ func (s *Service) Diff(ctx context.Context, on ref.Ref, from, to int) ([]Differe
 		return nil, err
 	}
 	return differ(nil, nil, a.Data, b.Data), nil
+}
+
+// DiffBefore tells how a revision differs from the one before. It tells nothing of the first, of one that was restored (the
+// deletion was the one before), nor of one that cannot be compared because that is not kept any more ([Config.HistoryFor]). Cost: as [Service.Diff].
+//
+// Errors: UNAUTHENTICATED, NOT_FOUND.
+func (s *Service) DiffBefore(ctx context.Context, on ref.Ref, rev int) ([]Difference, error) {
+	if rev == 1 {
+		return nil, nil
+	}
+	all, err := s.Diff(ctx, on, rev-1, rev)
+	return all, ignore(err, ErrRevision)
 }
 
 func differ(all []Difference, path []string, a, b any) []Difference {

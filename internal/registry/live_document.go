@@ -46,8 +46,14 @@ func (s *Service) DocumentChannel(ctx context.Context, on ref.Ref) (
 		if err != nil {
 			return err
 		}
-		if now, err := s.types.id(ctx, d.Type); err != nil || classOf(sc, m)+"."+itoa(now.Version) != class {
-			return cmp.Or(err, error(ErrScope))
+		now, err := s.types.id(ctx, d.Type)
+		switch {
+		case err != nil:
+			return err
+		case now.State == Retired:
+			return fault.ErrNotFound
+		case classOf(sc, m)+"."+itoa(now.Version) != class:
+			return ErrScope
 		}
 		return nil
 	}

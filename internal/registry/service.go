@@ -213,7 +213,15 @@ func (s *Service) TypesByIDs(ctx context.Context, ids []string) (map[string]Cont
 	return all, err
 }
 
-// ByIDs gives the documents of one home by id; absent and hidden ones are left out. Cost: one read for each 2,000.
+// outOfUse reports whether a content type is retired: its documents then look like those that never were. Cost: no read when
+// warm, else one.
+func (s *Service) outOfUse(ctx context.Context, typeID string) (bool, error) {
+	t, err := s.types.id(ctx, typeID)
+	return err == nil && t.State == Retired, err
+}
+
+// ByIDs gives the documents of one home by id; absent and hidden ones, and those of types out of use, are left out. Cost: one
+// read for each 2,000.
 func (s *Service) ByIDs(ctx context.Context, home string, ids []string) (map[string]Document, error) {
 	sc, err := s.visible(ctx, home)
 	if err != nil || sc.IsNone() {
@@ -222,6 +230,15 @@ func (s *Service) ByIDs(ctx context.Context, home string, ids []string) (map[str
 	found, err := s.store.documentsByID(ctx, home, sc, ids)
 	if err != nil {
 		return nil, err
+	}
+	for id, d := range found {
+		retired, err := s.outOfUse(ctx, d.Type)
+		if err != nil {
+			return nil, err
+		}
+		if retired {
+			delete(found, id)
+		}
 	}
 	docs := slices.Collect(maps.Values(found))
 	if err := s.masked(ctx, docs); err != nil {
@@ -233,7 +250,7 @@ func (s *Service) ByIDs(ctx context.Context, home string, ids []string) (map[str
 	return found, nil
 }
 
-// ByRefs gives documents of any homes; absent and hidden ones are left out. Cost: one read for each home.
+// ByRefs gives documents of any homes, as [Service.ByIDs] does. Cost: one read for each home.
 func (s *Service) ByRefs(ctx context.Context, refs []ref.Ref) (map[ref.Ref]Document, error) {
 	all := make(map[ref.Ref]Document, len(refs))
 	for home, ids := range byHome(refs) {
@@ -248,7 +265,7 @@ func (s *Service) ByRefs(ctx context.Context, refs []ref.Ref) (map[ref.Ref]Docum
 	return all, nil
 }
 
-// shown are those of some documents that the actor may read, in their order. Cost: one read for each home.
+// shown are those of some documents that the actor may read and whose types are in use, in their order. Cost: one read for each home.
 func (s *Service) shown(ctx context.Context, refs []ref.Ref) ([]ref.Ref, error) {
 	seen := map[string]string{}
 	for home, ids := range byHome(refs) {
@@ -267,7 +284,15 @@ func (s *Service) shown(ctx context.Context, refs []ref.Ref) ([]ref.Ref, error) 
 	}
 	var out []ref.Ref
 	for _, r := range refs {
-		if _, ok := seen[r.ID]; ok {
+		typ, ok := seen[r.ID]
+		if !ok {
+			continue
+		}
+		retired, err := s.outOfUse(ctx, typ)
+		if err != nil {
+			return nil, err
+		}
+		if !retired {
 			out = append(out, r)
 		}
 	}
@@ -345,7 +370,7 @@ type BacklinksCmd struct {
 const maxBacklinkReads = 20
 
 // Backlinks reads one page of the references that lead to an object, newest first; those in documents and fields that are hidden
-// are left out. Cost: one read by the index {to, -_id}, and for a caller from whom something is hidden one of the documents of each home they are
+// and in documents of types out of use are left out. Cost: one read by the index {to, -_id}, and for a caller from whom something is hidden one of the documents of each home they are
 // in, more when many are hidden; after 2,000 that are hidden in a row the page may be short.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, PAGE_SIZE, BAD_CURSOR.
@@ -393,8 +418,13 @@ func (s *Service) Backlinks(ctx context.Context, cmd BacklinksCmd) (page.Page[Re
 // seen are those of some references that the actor may see.
 func (s *Service) seen(ctx context.Context, read []Reference) ([]Reference, error) {
 	from := make([]ref.Ref, 0, len(read))
-	free := map[string]bool{} // homes of which everything may be seen
+	free := map[string]bool{}    // homes of which everything may be seen
+	retired := map[string]bool{} // content types out of use
 	for _, r := range read {
+		var err error
+		if retired[r.FromType], err = s.outOfUse(ctx, r.FromType); err != nil {
+			return nil, err
+		}
 		all, known := free[r.From.Type]
 		if !known {
 			sc, err := s.visible(ctx, r.From.Type)
@@ -416,6 +446,6 @@ func (s *Service) seen(ctx context.Context, read []Reference) ([]Reference, erro
 	for _, r := range shown {
 		open[r] = true
 	}
-	read = slices.DeleteFunc(read, func(r Reference) bool { return !free[r.From.Type] && !open[r.From] })
+	read = slices.DeleteFunc(read, func(r Reference) bool { return retired[r.FromType] || !free[r.From.Type] && !open[r.From] })
 	return s.shownReferences(ctx, read)
 }

@@ -25,17 +25,13 @@ type Trashed struct {
 // Trash reads one page of the deleted documents of a content type, the newest first. Needs registry.document.restore. Cost: one
 // read.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, PAGE_SIZE, BAD_CURSOR.
+// Errors: UNAUTHENTICATED, FORBIDDEN, CONTENT_TYPE_UNKNOWN, CONTENT_TYPE_RETIRED, PAGE_SIZE, BAD_CURSOR.
 func (s *Service) Trash(ctx context.Context, typeKey string, args page.Args) (page.Page[Trashed], error) {
 	fail := func(err error) (page.Page[Trashed], error) { return page.Page[Trashed]{}, err }
 	if err := s.authz.Require(ctx, PermRestore, ref.Ref{}); err != nil {
 		return fail(err)
 	}
-	t, err := s.types.key(ctx, typeKey)
-	if err != nil {
-		return fail(err)
-	}
-	sc, err := s.readable(ctx, homeOf(t.ID))
+	t, sc, err := s.listable(ctx, typeKey)
 	if err != nil {
 		return fail(err)
 	}

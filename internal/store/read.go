@@ -165,6 +165,11 @@ type Key struct {
 // more than asked so that [page.Fold] can tell whether there is another page: one find in one batch.
 // The sort keys must hold strings; the filter with the keys must be covered by an index.
 func FindPage[T any](ctx context.Context, c *mongo.Collection, filter bson.D, w page.Window, keys ...Key) ([]T, error) {
+	return FindPageWithout[T](ctx, c, nil, filter, w, keys...)
+}
+
+// FindPageWithout is [FindPage] of documents without some of their fields, which are then zero: what a list does not show and is large.
+func FindPageWithout[T any](ctx context.Context, c *mongo.Collection, fields []string, filter bson.D, w page.Window, keys ...Key) ([]T, error) {
 	and := bson.A{filter}
 	if w.After != nil {
 		and = append(and, beyond(keys, w.After, false))
@@ -184,7 +189,15 @@ func FindPage[T any](ctx context.Context, c *mongo.Collection, filter bson.D, w 
 		sort[i] = bson.E{Key: k.Field, Value: dir}
 	}
 	n := w.Size + 1
-	return Find[T](ctx, c, filter, options.Find().SetSort(sort).SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // Size is at most page.MaxSize
+	opts := options.Find().SetSort(sort).SetLimit(int64(n)).SetBatchSize(int32(n)) //nolint:gosec // Size is at most page.MaxSize
+	if len(fields) > 0 {
+		without := make(bson.D, len(fields))
+		for i, f := range fields {
+			without[i] = bson.E{Key: f, Value: 0}
+		}
+		opts.SetProjection(without)
+	}
+	return Find[T](ctx, c, filter, opts)
 }
 
 // beyond matches what lies after the position at (before it, if before): the rows whose first differing key is past it.

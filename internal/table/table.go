@@ -14,7 +14,16 @@ const (
 	CSV    Format = "CSV"    // with a header; fields apart by comma, semicolon or tab
 	JSON   Format = "JSON"   // an array of objects, or objects one after the other
 	NDJSON Format = "NDJSON" // one object a line
+	XLSX   Format = "XLSX"   // a workbook with one sheet, with a header; only written
 )
+
+// MediaType is how HTTP calls it (RFC 4180, RFC 8259, ECMA-376; that of NDJSON is not registered).
+func (f Format) MediaType() string {
+	return map[Format]string{
+		CSV: "text/csv; charset=utf-8", JSON: "application/json", NDJSON: "application/x-ndjson",
+		XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	}[f]
+}
 
 // The bounds of what is read.
 const (
@@ -26,7 +35,8 @@ const (
 var (
 	ErrRow    = fault.Define(fault.Invalid, "TABLE_ROW_INVALID", "the row can not be read")
 	ErrTable  = fault.Define(fault.Invalid, "TABLE_INVALID", "the rest of the table can not be read")
-	ErrFormat = fault.Define(fault.Invalid, "TABLE_FORMAT", "the format is none of CSV, JSON and NDJSON")
+	ErrFormat = fault.Define(fault.Invalid, "TABLE_FORMAT", "the format is none of CSV, JSON and NDJSON, nor XLSX where tables are written")
+	ErrSheet  = fault.Define(fault.Invalid, "TABLE_SHEET", "a spreadsheet cannot hold this")
 )
 
 // Continues reports whether rows after this error can still be read.

@@ -154,7 +154,7 @@ func TestNoTextIsAFormula(t *testing.T) {
 func write(t testing.TB, f Format, columns []string, rows ...map[string]any) string {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := NewWriter(f, &b, columns)
+	w, err := NewWriter(f, &b, columns, Mark{})
 	if err != nil {
 		t.Fatal(err)
 	}

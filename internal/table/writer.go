@@ -9,33 +9,44 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// Writer writes rows. Close ends the table and writes what is left; it does not close what is written to.
+// Writer writes rows. It keeps some back: Flush writes those, and Close too, which ends the table. Neither touches what is
+// written to.
+//
+// Errors of Write: TABLE_SHEET, for an XLSX; those of what is written to, as of the others.
 type Writer interface {
 	Write(row map[string]any) error
+	Flush() (Mark, error)
 	Close() error
 }
 
-// errColumns is a mistake of the programmer.
-var errColumns = errors.New("table: a CSV needs columns")
+// Mark is where a writer is after a Flush, so that another one can go on right behind. The zero Mark is the beginning.
+type Mark struct {
+	Begun bool      `json:"begun"`
+	Rows  int64     `json:"rows"`
+	Sheet SheetMark `json:"sheet,omitzero"` // of an XLSX
+}
 
-// NewWriter writes rows to w. A CSV has these columns, and leaves out what else a row holds; the other formats have all of it.
+// errColumns is a mistake of the programmer.
+var errColumns = errors.New("table: a CSV and an XLSX need columns")
+
+// NewWriter writes rows to w, behind what an earlier writer with the same columns has written up to a mark. A CSV and an XLSX
+// have these columns, and leave out what else a row holds; the other formats have all of it.
 //
 // Errors: TABLE_FORMAT; those of w.
-func NewWriter(f Format, w io.Writer, columns []string) (Writer, error) {
+func NewWriter(f Format, w io.Writer, columns []string, from Mark) (Writer, error) {
+	if len(columns) == 0 && (f == CSV || f == XLSX) {
+		return nil, errColumns
+	}
 	switch f {
 	case CSV:
-		if len(columns) == 0 {
-			return nil, errColumns
-		}
-		c := &csvWriter{csv.NewWriter(w), columns, make([]string, len(columns))}
-		for i, name := range columns {
-			c.cells[i] = harmless(name)
-		}
-		return c, c.to.Write(c.cells)
+		return newCSVWriter(w, columns, from)
 	case JSON, NDJSON:
-		return newJSONWriter(w, f == JSON), nil
+		return newJSONWriter(w, f == JSON, from), nil
+	case XLSX:
+		return newSheetWriter(w, columns, from)
 	default:
 		return nil, ErrFormat
 	}
@@ -45,6 +56,19 @@ type csvWriter struct {
 	to      *csv.Writer
 	columns []string
 	cells   []string
+	mark    Mark
+}
+
+func newCSVWriter(w io.Writer, columns []string, from Mark) (*csvWriter, error) {
+	c := &csvWriter{csv.NewWriter(bufio.NewWriterSize(w, bufferSize)), columns, make([]string, len(columns)), from}
+	if from.Begun {
+		return c, nil
+	}
+	c.mark.Begun = true
+	for i, name := range columns {
+		c.cells[i] = harmless(name)
+	}
+	return c, c.to.Write(c.cells)
 }
 
 func (c *csvWriter) Write(row map[string]any) error {
@@ -55,12 +79,18 @@ func (c *csvWriter) Write(row map[string]any) error {
 		}
 		c.cells[i] = text
 	}
+	c.mark.Rows++
 	return c.to.Write(c.cells)
 }
 
-func (c *csvWriter) Close() error {
+func (c *csvWriter) Flush() (Mark, error) {
 	c.to.Flush()
-	return c.to.Error()
+	return c.mark, c.to.Error()
+}
+
+func (c *csvWriter) Close() error {
+	_, err := c.Flush()
+	return err
 }
 
 // cell is a value as a CSV has it: lists of plain values joined by "; ", other structures as JSON.
@@ -87,6 +117,8 @@ func plain(v any) (string, error) {
 		return strconv.FormatBool(v), nil
 	case int64:
 		return strconv.FormatInt(v, 10), nil
+	case time.Time:
+		return v.UTC().Format(time.RFC3339Nano), nil
 	case json.Number: // any text can be one
 		if b, err := json.Marshal(v); err == nil {
 			return string(b), nil
@@ -121,11 +153,12 @@ type jsonWriter struct {
 	buf   *bufio.Writer
 	enc   *json.Encoder
 	array bool
-	any   bool // something has been written
+	mark  Mark
 }
 
-func newJSONWriter(w io.Writer, array bool) *jsonWriter {
-	j := &jsonWriter{buf: bufio.NewWriterSize(w, bufferSize), array: array}
+func newJSONWriter(w io.Writer, array bool, from Mark) *jsonWriter {
+	j := &jsonWriter{buf: bufio.NewWriterSize(w, bufferSize), array: array, mark: from}
+	j.mark.Begun = true
 	j.enc = json.NewEncoder(j.buf) // ends each value with a new line
 	j.enc.SetEscapeHTML(false)
 	return j
@@ -134,21 +167,23 @@ func newJSONWriter(w io.Writer, array bool) *jsonWriter {
 func (j *jsonWriter) Write(row map[string]any) error {
 	if j.array {
 		lead := "["
-		if j.any {
+		if j.mark.Rows > 0 {
 			lead = ","
 		}
 		if _, err := j.buf.WriteString(lead); err != nil {
 			return err
 		}
 	}
-	j.any = true
+	j.mark.Rows++
 	return j.enc.Encode(row)
 }
+
+func (j *jsonWriter) Flush() (Mark, error) { return j.mark, j.buf.Flush() }
 
 func (j *jsonWriter) Close() error {
 	if j.array {
 		end := "]\n"
-		if !j.any {
+		if j.mark.Rows == 0 {
 			end = "[]\n"
 		}
 		if _, err := j.buf.WriteString(end); err != nil {

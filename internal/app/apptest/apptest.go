@@ -76,6 +76,7 @@ func Start(t testing.TB, setup Setup) *Server {
 	loaded, err := config.Load(config.Input{Out: io.Discard, Args: append([]string{
 		"--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--mongodb-uri=" + named(t, name), "--mongodb-database=" + setup.Database,
 		"--mongodb-pool=20", "--mongodb-wait=60s", "--secret-keys=" + secretKeys, "--public-url=" + cmp.Or(setup.Public, nowhere),
+		"--analytics-product=false", // what tests count is what they have stored
 	}, setup.Args...)})
 	if err != nil {
 		t.Fatal(err)
