@@ -21,10 +21,9 @@ const (
 )
 
 var (
-	aggregates = []Aggregate{Count, Sum, Avg, Min, Max, Last, Rate, Unique, Quantile}
-	steps      = []Step{Minute, Hour, Day, Week, Month, Quarter, Year}
-	fills      = []Fill{FillNone, FillZero, FillNull, FillPrevious}
-	compares   = []Compare{CompareNone, ComparePeriod, CompareYear}
+	steps    = []Step{Minute, Hour, Day, Week, Month, Quarter, Year}
+	fills    = []Fill{FillNone, FillZero, FillNull, FillPrevious}
+	compares = []Compare{CompareNone, ComparePeriod, CompareYear}
 )
 
 // check refuses a query the metric cannot answer and gives its canonical form: equal queries have one.
@@ -135,15 +134,14 @@ func filtersKey(filters []DimFilter) string {
 
 // plan is how a report is made.
 type plan struct {
-	q      Query
-	m      Metric
-	grid   *grid
-	res    resolution  // of the rollups; empty: from the events
-	whole  bool        // the rollups are all there
-	rows   slice       // with res
-	except []string    // with res: keys not to be counted
-	alts   []DimFilter // any of these must hold too: what the viewer may see; only without res
-	since  time.Time   // events of before are not there
+	q     Query
+	m     Metric
+	grid  *grid
+	res   resolution  // of the rollups; empty: from the events
+	whole bool        // the rollups are all there
+	rows  slice       // with res
+	alts  []DimFilter // any of these must hold too: what the viewer may see; only without res
+	since time.Time   // events of before are not there
 }
 
 // plan finds what a checked query can be answered from: the coarsest rollups that no bucket cuts, that are kept, and that

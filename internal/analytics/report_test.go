@@ -182,6 +182,7 @@ func sourceOf(s Step) Source {
 		return Rollup1m
 	case Hour:
 		return Rollup1h
+	case Day, Week, Month, Quarter, Year:
 	}
 	return Rollup1d
 }

@@ -61,7 +61,7 @@ func TestSeriesAreFilledAndSmoothed(t *testing.T) {
 			v := "-"
 			if p.Value != nil {
 				v = strings.Fields(text(p))[1]
-				v = v[:strings.Index(v, "/")]
+				v, _, _ = strings.Cut(v, "/")
 			}
 			got = append(got, p.At.Format("02 ")+v)
 		}
@@ -227,7 +227,7 @@ func TestPruningKeepsWhatWasCounted(t *testing.T) {
 	w := newWorld(t)
 	m := Metric{Key: "mm", Event: "flight", Value: "delay", Unique: "origin", Quantiles: true, Dimensions: []string{"origin"}, MinuteDays: 1, HourDays: 3}
 	w.define(t, m)
-	w.Service.keep = func(context.Context) (map[string]int, error) { return map[string]int{"flight": 5}, nil }
+	w.keep = func(context.Context) (map[string]int, error) { return map[string]int{"flight": 5}, nil }
 	stop := w.fold(t)
 	for d := range 8 {
 		for _, c := range flights(string(rune('a'+d))+"-day", 20) {

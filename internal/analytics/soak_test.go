@@ -35,7 +35,7 @@ func soakTime(t *testing.T) time.Duration {
 // as it was: nothing keeps what has been told. At the end the rollups are what a recount says.
 func TestSoak(t *testing.T) {
 	w := worldOn(t, storetest.DB(t), Config{})
-	w.Service.now = clock.System() // the window of the live reports moves
+	w.now = clock.System() // the window of the live reports moves
 	m := Metric{Key: "soak", Event: "soak", Value: "v", Unique: "user", Quantiles: true, Dimensions: []string{"page", "user"}, MaxKeys: 100}
 	w.define(t, m)
 	stop := w.fold(t)

@@ -198,7 +198,7 @@ func (m *mongoStore) rows(ctx context.Context, w write, by checkpoint) ([]mongo.
 	if err != nil {
 		return nil, err
 	}
-	rows := append(added, replaced...)
+	rows := slices.Concat(added, replaced)
 	if len(w.remove) > 0 {
 		rows = append(rows, removed(w.remove)...)
 	}

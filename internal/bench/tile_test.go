@@ -2,7 +2,7 @@ package bench
 
 import (
 	"encoding/json"
-	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -91,7 +91,7 @@ func BenchmarkTile(b *testing.B) {
 func track(c *apptest.Client, name string, n int) {
 	events := make([]any, n)
 	for i := range events {
-		events[i] = map[string]any{"id": ref.NewID(), "name": name, "dims": map[string]any{"page": fmt.Sprint(i % 20)}}
+		events[i] = map[string]any{"id": ref.NewID(), "name": name, "dims": map[string]any{"page": strconv.Itoa(i % 20)}}
 	}
 	c.Must(`mutation($in: TrackInput!) { track(input: $in) { accepted } }`, map[string]any{"in": map[string]any{"events": events}})
 }
