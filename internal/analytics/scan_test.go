@@ -85,8 +85,10 @@ func TestScanSortsByTheIndex(t *testing.T) {
 	w.track(t, cmds...)
 	for _, at := range []Place{{}, {t0.Add(-3 * time.Minute), "flight-plan-5"}} {
 		raw, err := w.db.Database().RunCommand(t.Context(), bson.D{{Key: "explain", Value: bson.D{
-			{Key: "find", Value: eventsCollection}, {Key: "filter", Value: Scan{Name: "flight", From: t0.Add(-time.Hour), To: t0}.behind(at)},
-			{Key: "sort", Value: bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 1}}}, {Key: "limit", Value: 10},
+			{Key: "find", Value: eventsCollection},
+			{Key: "filter", Value: Scan{Name: "flight", From: t0.Add(-time.Hour), To: t0}.behind(at)},
+			{Key: "sort", Value: bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 1}}},
+			{Key: "limit", Value: 10},
 		}}, {Key: "verbosity", Value: "executionStats"}}).Raw()
 		if err != nil {
 			t.Fatal(err)
