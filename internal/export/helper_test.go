@@ -144,35 +144,31 @@ func sorted(rows []flight) []flight {
 	return rows
 }
 
+// decoded reads events of JSON, or one of each line.
+func decoded(t *testing.T, f table.Format, text string) (rows []flight) {
+	t.Helper()
+	var all []struct {
+		At     time.Time
+		Dims   struct{ Origin, Destination string }
+		Values struct{ Delay, Distance float64 }
+	}
+	if f == table.NDJSON {
+		text = "[" + strings.ReplaceAll(strings.TrimSpace(text), "\n", ",") + "]"
+	}
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		rows = append(rows, flight{e.At.Format(layout), e.Dims.Origin, e.Dims.Destination, e.Values.Delay, e.Values.Distance})
+	}
+	return rows
+}
+
 // flights reads an export back, whatever the format, without the code under test.
 func flights(t *testing.T, f table.Format, text string) (rows []flight) {
 	t.Helper()
 	if f == table.JSON || f == table.NDJSON {
-		type event struct {
-			At     time.Time
-			Dims   struct{ Origin, Destination string }
-			Values struct{ Delay, Distance float64 }
-		}
-		var all []event
-		if f == table.JSON {
-			if err := json.Unmarshal([]byte(text), &all); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for line := range strings.Lines(text) {
-			var e event
-			if f == table.JSON {
-				break
-			}
-			if err := json.Unmarshal([]byte(line), &e); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, e)
-		}
-		for _, e := range all {
-			rows = append(rows, flight{e.At.Format(layout), e.Dims.Origin, e.Dims.Destination, e.Values.Delay, e.Values.Distance})
-		}
-		return sorted(rows)
+		return sorted(decoded(t, f, text))
 	}
 	cells := grid(t, f, text)
 	column := map[string]int{}

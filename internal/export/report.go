@@ -35,7 +35,7 @@ func reportRows(r analytics.Report) []map[string]any {
 	order := func(a, b analytics.Point) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Key, b.Key)) }
 	rows := make([]map[string]any, 0, max(len(r.Points), len(r.Compared)))
 	for shown, other := r.Points, r.Compared; len(shown) > 0 || len(other) > 0; {
-		first := 0
+		var first int
 		switch {
 		case len(shown) == 0:
 			first = 1

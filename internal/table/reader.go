@@ -47,6 +47,8 @@ func NewReader(f Format, src io.Reader, from Position) (*Reader, error) {
 	case NDJSON:
 		r.next = func() (Row, error) { return r.line(in, g) }
 		return r, nil
+	case XLSX: // only written
+		fallthrough
 	default:
 		return nil, ErrFormat
 	}
