@@ -112,7 +112,7 @@ func attach(msg *gomail.Msg, f File) error {
 	if f.ID == "" {
 		return msg.AttachReader(f.Name, bytes.NewReader(f.Data), kind)
 	}
-	return msg.EmbedReader(f.Name, bytes.NewReader(f.Data), kind, gomail.WithFileContentID(f.ID))
+	return msg.EmbedReader(f.Name, bytes.NewReader(f.Data), kind, gomail.WithFileContentID("<"+f.ID+">"))
 }
 
 // client makes the library's client for one recipient; it is cheap, and does not outlive one mail. It dials by dial.
