@@ -13,6 +13,7 @@ import (
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
@@ -32,4 +33,5 @@ type Resolver struct {
 	Lives     *live.Hub
 
 	Attachments *attachment.Service
+	Reporting   *reporting.Service
 }

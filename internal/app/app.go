@@ -73,6 +73,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.plans.Run(life) })
 	a.workers.Go(func() { a.jobs.Run(life) })
 	a.workers.Go(func() { a.attachments.Run(life) })
+	a.workers.Go(func() { a.reporting.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.folded.Store(a.now().UnixMilli())
 	a.workers.Go(func() { a.watchFolder(life) })
@@ -106,6 +107,7 @@ func (a *App) follow() {
 	a.tail.Follow(a.auth.Follower(a.hub.Publish))
 	a.tail.Follow(a.plans.Follower(a.hub.Publish))
 	a.tail.Follow(a.attachments.Follower())
+	a.tail.Follow(a.reporting.Follower(a.hub.Publish))
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
 	a.roles.OnChange(a.auth.RightsChanged)
@@ -116,7 +118,7 @@ func (a *App) follow() {
 func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
-		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Attachments: a.attachments,
+		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Attachments: a.attachments, Reporting: a.reporting,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now

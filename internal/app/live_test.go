@@ -43,7 +43,8 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c) { cha
     ... on DocumentState { document { label rev data } }
     ... on BacklinkList { references { from path } }
     ... on JobProgress { state done total result }
-    ... on UsageList { usage { feature used remaining } } } } }`
+    ... on UsageList { usage { feature used remaining } }
+    ... on AlertList { alerts { id state value recipients { name } } } } } }`
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {
 	t.Helper()

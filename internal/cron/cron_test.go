@@ -85,9 +85,17 @@ func TestNext(t *testing.T) {
 
 // dstDays are days around which clocks are changed, each in its own way.
 var dstDays = []struct{ zone, day string }{
-	{"Europe/Berlin", "2026-03-29"}, {"Europe/Berlin", "2026-10-25"}, {"America/New_York", "2026-03-08"}, {"America/New_York", "2026-11-01"},
-	{"Australia/Lord_Howe", "2026-04-05"}, {"Australia/Lord_Howe", "2026-10-04"}, {"America/Sao_Paulo", "2018-11-04"}, {"America/Sao_Paulo", "2018-02-18"},
-	{"Pacific/Apia", "2011-12-30"}, {"Africa/Casablanca", "2026-02-15"}, {"UTC", "2026-01-01"},
+	{"Europe/Berlin", "2026-03-29"},
+	{"Europe/Berlin", "2026-10-25"},
+	{"America/New_York", "2026-03-08"},
+	{"America/New_York", "2026-11-01"},
+	{"Australia/Lord_Howe", "2026-04-05"},
+	{"Australia/Lord_Howe", "2026-10-04"},
+	{"America/Sao_Paulo", "2018-11-04"},
+	{"America/Sao_Paulo", "2018-02-18"},
+	{"Pacific/Apia", "2011-12-30"},
+	{"Africa/Casablanca", "2026-02-15"},
+	{"UTC", "2026-01-01"},
 }
 
 // On the days around a change of the clock, every minute of the wall clock that a schedule names is due exactly once: those
