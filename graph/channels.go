@@ -35,6 +35,12 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 			return channel(r.Analytics.TailChannel(ctx, eventFilter(e.Filter), e.Last))
 		})
 	}
+	if s := in.SavedReport; s != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Reporting.Channel(ctx, *s)) })
+	}
+	if a := in.Alerts; a != nil && *a {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Reporting.AlertsChannel(ctx)) })
+	}
 	if l := in.Documents; l != nil {
 		given = append(given, func(ctx context.Context) (live.Channel, error) {
 			return channel(r.Documents.ListChannel(ctx, registry.FollowCmd{Type: l.Type, First: l.First, Filter: l.Filter, Sort: l.Sort}))

@@ -45,7 +45,7 @@ func (r *Resolver) findNodes(ctx context.Context, typ string, ids []string) (map
 		return asNodes(r.Jobs.ByIDs(ctx, ids))
 	case ref.Document:
 		return asNodes(r.Documents.ByIDs(ctx, typ, ids))
-	case ref.Note, ref.Task, ref.Comment, ref.Tag, ref.Attachment, ref.Bookmark:
+	case ref.Note, ref.Task, ref.Comment, ref.Tag, ref.Attachment, ref.Bookmark, ref.Report, ref.Dashboard:
 		return natives(r.Documents.ByIDs(ctx, typ, ids))
 	default:
 		return nil, nil //nolint:nilnil // no such type: nothing is found

@@ -50,6 +50,7 @@ func (w *world) objects(owner *apptest.Client) map[string]string {
 		"Note":     w.native(owner, "core.note", m{"title": "n"}), "Task": w.native(owner, "core.task", m{"title": "t", "status": "TODO"}),
 		"Comment": w.native(owner, "core.comment", m{"text": "c", "on": user}), "Tag": w.native(owner, "core.tag", m{"name": "t"}),
 		"Bookmark": w.native(owner, "core.bookmark", m{"on": user}), "Attachment": w.file(user), "Job": w.job(user),
+		"SavedReport": w.native(owner, "core.report", m{"title": "r", "kind": "LINE", "query": m{}}), "Dashboard": w.native(owner, "core.dashboard", m{"title": "d", "tiles": []any{}}),
 	}
 }
 
@@ -130,6 +131,7 @@ func TestNodes(t *testing.T) {
 		"Role": {w.admin}, "Grant": {w.admin}, "ContentType": {owner, w.admin, stranger}, "Document": {owner, w.admin, stranger},
 		"Note": {owner, w.admin, stranger}, "Task": {owner, w.admin, stranger}, "Comment": {owner, w.admin, stranger}, "Tag": {owner, w.admin, stranger},
 		"Bookmark": {owner, w.admin, stranger}, "Attachment": {owner, w.admin, stranger}, "Job": {owner, w.admin},
+		"SavedReport": {owner, w.admin, stranger}, "Dashboard": {owner, w.admin, stranger},
 	}
 	names := map[*apptest.Client]string{owner: "its owner", w.admin: "the administrator", stranger: "a stranger", nobody: "nobody"}
 	const query = `($id: ID!, $ids: [ID!]!) { node(id: $id) { __typename id } nodes(ids: $ids) { __typename id } }`

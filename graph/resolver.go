@@ -14,6 +14,7 @@ import (
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
@@ -34,4 +35,5 @@ type Resolver struct {
 
 	Attachments *attachment.Service
 	Exports     *export.Service
+	Reporting   *reporting.Service
 }

@@ -1656,7 +1656,7 @@ func _RebuildMetricsPayload(ctx context.Context, ec *executionContext, sel ast.S
 	return out
 }
 
-var reportImplementors = []string{"Report", "LiveData"}
+var reportImplementors = []string{"Report", "LiveData", "ReportResult"}
 
 func _Report(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Report) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reportImplementors)

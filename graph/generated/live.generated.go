@@ -20,6 +20,7 @@ import (
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -1230,7 +1231,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "funnel", "retention", "paths", "events", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
+	fieldsInOrder := [...]string{"key", "report", "funnel", "retention", "paths", "events", "savedReport", "alerts", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1279,6 +1280,20 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Events = data
+		case "savedReport":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("savedReport"))
+			data, err := unmarshalOID2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrefᚐRef(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SavedReport = data
+		case "alerts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("alerts"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Alerts = data
 		case "documents":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("documents"))
 			data, err := unmarshalODocumentListInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentListInput(ctx, ec, v)
@@ -1701,6 +1716,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _BacklinkList(ctx, ec, sel, obj)
+	case reporting.AlertList:
+		return _AlertList(ctx, ec, sel, &obj)
+	case *reporting.AlertList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _AlertList(ctx, ec, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj

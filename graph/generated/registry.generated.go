@@ -5537,6 +5537,13 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			return graphql.Null
 		}
 		return _Tag(ctx, ec, sel, obj)
+	case registry.SavedReport:
+		return _SavedReport(ctx, ec, sel, &obj)
+	case *registry.SavedReport:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _SavedReport(ctx, ec, sel, obj)
 	case rbac.Role:
 		return _Role(ctx, ec, sel, &obj)
 	case *rbac.Role:
@@ -5572,6 +5579,13 @@ func _RefTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 			return graphql.Null
 		}
 		return _Device(ctx, ec, sel, obj)
+	case registry.Dashboard:
+		return _Dashboard(ctx, ec, sel, &obj)
+	case *registry.Dashboard:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Dashboard(ctx, ec, sel, obj)
 	case registry.ContentType:
 		return _ContentType(ctx, ec, sel, &obj)
 	case *registry.ContentType:

@@ -22,6 +22,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AccessKey() AccessKeyResolver
+	Alert() AlertResolver
 	Attachment() AttachmentResolver
 	Backlink() BacklinkResolver
 	Bookmark() BookmarkResolver
@@ -29,6 +30,7 @@ type ResolverRoot interface {
 	Comment() CommentResolver
 	ContentType() ContentTypeResolver
 	ContentTypeDiagram() ContentTypeDiagramResolver
+	DashboardTile() DashboardTileResolver
 	Decision() DecisionResolver
 	Device() DeviceResolver
 	Difference() DifferenceResolver
@@ -55,6 +57,8 @@ type ResolverRoot interface {
 	Reference() ReferenceResolver
 	Revision() RevisionResolver
 	Role() RoleResolver
+	SavedReportResult() SavedReportResultResolver
+	Schedule() ScheduleResolver
 	Session() SessionResolver
 	Subscription() SubscriptionResolver
 	Tag() TagResolver
@@ -119,19 +123,24 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ConfirmTotpInput", graphql.BindUnmarshaler(ec, unmarshalInputConfirmTotpInput)),
 			graphql.NewInputUnmarshaler("ConsumeFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputConsumeFeatureInput)),
 			graphql.NewInputUnmarshaler("CreateAccessKeyInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAccessKeyInput)),
+			graphql.NewInputUnmarshaler("CreateAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateAlertInput)),
+			graphql.NewInputUnmarshaler("CreateDashboardFromTemplateInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDashboardFromTemplateInput)),
 			graphql.NewInputUnmarshaler("CreateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDocumentInput)),
 			graphql.NewInputUnmarshaler("CreateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateEventSourceInput)),
 			graphql.NewInputUnmarshaler("CreateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateRoleInput)),
+			graphql.NewInputUnmarshaler("CreateScheduleInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateScheduleInput)),
 			graphql.NewInputUnmarshaler("CreateServiceAccountInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateServiceAccountInput)),
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
 			graphql.NewInputUnmarshaler("DefineEventTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineEventTypeInput)),
 			graphql.NewInputUnmarshaler("DefineMetricInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineMetricInput)),
+			graphql.NewInputUnmarshaler("DeleteAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAlertInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentsInput)),
 			graphql.NewInputUnmarshaler("DeleteEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteEventSourceInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
+			graphql.NewInputUnmarshaler("DeleteScheduleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteScheduleInput)),
 			graphql.NewInputUnmarshaler("DimensionFilterInput", graphql.BindUnmarshaler(ec, unmarshalInputDimensionFilterInput)),
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentChannelInput)),
@@ -160,7 +169,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("OverrideFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputOverrideFeatureInput)),
 			graphql.NewInputUnmarshaler("OwnListInput", graphql.BindUnmarshaler(ec, unmarshalInputOwnListInput)),
 			graphql.NewInputUnmarshaler("PathsInput", graphql.BindUnmarshaler(ec, unmarshalInputPathsInput)),
+			graphql.NewInputUnmarshaler("PauseAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputPauseAlertInput)),
 			graphql.NewInputUnmarshaler("PauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputPauseMembershipInput)),
+			graphql.NewInputUnmarshaler("PauseScheduleInput", graphql.BindUnmarshaler(ec, unmarshalInputPauseScheduleInput)),
 			graphql.NewInputUnmarshaler("PlanFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputPlanFeatureInput)),
 			graphql.NewInputUnmarshaler("PolicyChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPolicyChangeInput)),
 			graphql.NewInputUnmarshaler("PreviewChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPreviewChangeInput)),
@@ -196,6 +207,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeObjectGrantInput", graphql.BindUnmarshaler(ec, unmarshalInputRevokeObjectGrantInput)),
 			graphql.NewInputUnmarshaler("RoleParamInput", graphql.BindUnmarshaler(ec, unmarshalInputRoleParamInput)),
 			graphql.NewInputUnmarshaler("RotateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputRotateEventSourceInput)),
+			graphql.NewInputUnmarshaler("RunScheduleNowInput", graphql.BindUnmarshaler(ec, unmarshalInputRunScheduleNowInput)),
 			graphql.NewInputUnmarshaler("SetContentTypeStateInput", graphql.BindUnmarshaler(ec, unmarshalInputSetContentTypeStateInput)),
 			graphql.NewInputUnmarshaler("SetFieldRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputSetFieldRuleInput)),
 			graphql.NewInputUnmarshaler("SetGrantOptionsInput", graphql.BindUnmarshaler(ec, unmarshalInputSetGrantOptionsInput)),
@@ -212,11 +224,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("TrackInput", graphql.BindUnmarshaler(ec, unmarshalInputTrackInput)),
 			graphql.NewInputUnmarshaler("UnlinkIdentityInput", graphql.BindUnmarshaler(ec, unmarshalInputUnlinkIdentityInput)),
 			graphql.NewInputUnmarshaler("UnpauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputUnpauseMembershipInput)),
+			graphql.NewInputUnmarshaler("UpdateAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateAlertInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentInput)),
 			graphql.NewInputUnmarshaler("UpdateDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDocumentsInput)),
 			graphql.NewInputUnmarshaler("UpdateEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateEventSourceInput)),
 			graphql.NewInputUnmarshaler("UpdateMeInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateMeInput)),
 			graphql.NewInputUnmarshaler("UpdateRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateRoleInput)),
+			graphql.NewInputUnmarshaler("UpdateScheduleInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateScheduleInput)),
 			graphql.NewInputUnmarshaler("UsageChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputUsageChannelInput)),
 			graphql.NewInputUnmarshaler("VerifyEmailInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyEmailInput)),
 			graphql.NewInputUnmarshaler("VerifyReferencesInput", graphql.BindUnmarshaler(ec, unmarshalInputVerifyReferencesInput)),
@@ -1904,6 +1918,10 @@ input ChannelInput {
   paths: PathsInput
   "The last events and each that is stored, for who holds ` + "`" + `analytics.event.read` + "`" + `."
   events: EventTailInput
+  "A saved report, by its global id: the channel that its query opens. Follow ` + "`" + `document` + "`" + ` too to hear of another query."
+  savedReport: ID
+  "The caller's own alerts: true to follow them."
+  alerts: Boolean
   "The first documents of a content type, the newest first unless sorted."
   documents: DocumentListInput
   "One document."
@@ -2005,7 +2023,7 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentState | BacklinkList | JobProgress | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList | Funnel | Retention | Paths | EventTail
+union LiveData = Report | ReportDelta | DocumentState | BacklinkList | JobProgress | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList | Funnel | Retention | Paths | EventTail | AlertList
 
 """
 The last events. A SNAPSHOT brings those that happened last; a DELTA those that were stored since the message before,
@@ -4192,7 +4210,7 @@ type Reference {
 }
 
 "What a reference leads to: never null by accident."
-union RefTarget = Document | Note | Task | Comment | Tag | Attachment | Bookmark | User | Role | Plan | Device | Metric | ContentType | Tombstone | Forbidden | UnknownTarget | UnknownType
+union RefTarget = Document | Note | Task | Comment | Tag | Attachment | Bookmark | SavedReport | Dashboard | User | Role | Plan | Device | Metric | ContentType | Tombstone | Forbidden | UnknownTarget | UnknownType
 
 "The object was there and is gone."
 type Tombstone {
@@ -4699,6 +4717,416 @@ extend type Mutation {
   "Check that the references and the documents that hold them agree, in a job."
   verifyReferences(input: VerifyReferencesInput!): VerifyReferencesPayload!
     @access(rule: PERMISSION, permission: "registry.reference.repair")
+}
+`, BuiltIn: false},
+	{Name: "../../schema/reporting.graphqls", Input: `"A report that can be run again. It is the content type ` + "`" + `core.report` + "`" + `."
+type SavedReport implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "What it is called."
+  title: String!
+  "What it tells."
+  description: String!
+  "How it is shown, and what its query is: LINE, BAR, AREA, TABLE, VALUE, FUNNEL, RETENTION or PATHS."
+  kind: String!
+  "The input of the report, the funnel and so on, as this API has it. It is checked when the report runs."
+  query: JSON!
+}
+
+"Saved reports side by side. It is the content type ` + "`" + `core.dashboard` + "`" + `."
+type Dashboard implements Node {
+  "Global id."
+  id: ID!
+  "It as a document."
+  document: Document!
+  "What it is called."
+  title: String!
+  "What it tells."
+  description: String!
+  "The template it was made from."
+  template: String
+  "The reports on it."
+  tiles: [DashboardTile!]!
+}
+
+"The place of a report on a dashboard, in cells of a grid of 12 columns."
+type DashboardTile {
+  "The report; null when it was deleted."
+  report: RefTarget
+  "First column, from 0."
+  x: Int!
+  "First row, from 0."
+  y: Int!
+  "Columns."
+  w: Int!
+  "Rows."
+  h: Int!
+}
+
+"A saved report with what came of it."
+type SavedReportResult {
+  "The report as it is saved."
+  saved: SavedReport!
+  "What its query came to."
+  result: ReportResult!
+}
+
+"What the query of a saved report comes to, by its kind."
+union ReportResult = Report
+
+"What the mails of a schedule hold."
+enum ScheduleFormat {
+  "Charts as pictures, and the totals."
+  HTML
+  "The numbers besides, attached as CSV."
+  HTML_CSV
+}
+
+"""
+Sends a report or a dashboard by mail, at times of a wall clock: a time that is skipped when clocks are put forward comes at the end of
+the gap, one that comes twice the first time alone. It runs with the rights its owner has then.
+"""
+type Schedule {
+  "Global id."
+  id: ID!
+  "Whose it is; null when they are gone."
+  owner: User
+  "What is sent: a saved report or a dashboard."
+  report: RefTarget!
+  "Minute, hour, day of the month, month and day of the week, as in crontab."
+  cron: String!
+  "Name of the IANA database, such as ` + "`" + `Europe/Berlin` + "`" + `."
+  timeZone: String!
+  "To whom. Who may not read it any more gets nothing."
+  recipients: [User!]!
+  "What the mails hold."
+  format: ScheduleFormat!
+  "Whether it is paused."
+  paused: Boolean!
+  "Why the server has paused it; null when somebody did, and while it runs."
+  reason: String
+  "The next slot; null while it is paused."
+  nextAt: Time
+  "The last slot that was sent."
+  lastAt: Time
+  "Code of what went wrong at the last try; null when nothing did."
+  errorCode: String
+  "When it was made."
+  createdAt: Time!
+}
+
+"What an alert watches for."
+enum AlertCondition {
+  "The value is above the threshold."
+  ABOVE
+  "The value is below the threshold."
+  BELOW
+  "There was no event."
+  ABSENT
+}
+
+"How an alert stands."
+enum AlertState {
+  "Nothing is wrong."
+  OK
+  "The condition holds, but not yet for long enough."
+  PENDING
+  "The condition has held for long enough, and the value is not back yet."
+  FIRING
+}
+
+"""
+Watches the newest bucket of a saved report that has ended, every half minute, with the rights its owner has then. Of a report with a
+breakdown it looks at the greatest value (ABOVE) or the least (BELOW).
+"""
+type Alert {
+  "Global id."
+  id: ID!
+  "Whose it is; null when they are gone."
+  owner: User
+  "What it watches: a saved report."
+  report: RefTarget!
+  "What it watches for."
+  condition: AlertCondition!
+  "From where on the condition holds."
+  threshold: Float!
+  "Where the value must be back for the alert to be over."
+  recover: Float!
+  "Looks in a row for which the condition must hold."
+  for: Int!
+  "Who is told. Who may not read the report any more gets nothing."
+  recipients: [User!]!
+  "How it stands."
+  state: AlertState!
+  "Since when."
+  since: Time!
+  "The value at the last look; null when there was none."
+  value: Float
+  "When that was; null before the first."
+  evaluatedAt: Time
+  "Whether it is paused."
+  paused: Boolean!
+  "Why the server has paused it; null when somebody did, and while it watches."
+  reason: String
+  "When it was made."
+  createdAt: Time!
+}
+
+"The alerts of the caller. Each message brings all of them."
+type AlertList {
+  "The alerts, the newest first."
+  alerts: [Alert!]!
+}
+
+"One page of schedules."
+type ScheduleConnection {
+  "The schedules with their cursors."
+  edges: [ScheduleEdge!]!
+  "The schedules alone."
+  nodes: [Schedule!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"A schedule in a list."
+type ScheduleEdge {
+  "Position of this schedule in the list."
+  cursor: String!
+  "The schedule."
+  node: Schedule!
+}
+
+"One page of alerts."
+type AlertConnection {
+  "The alerts with their cursors."
+  edges: [AlertEdge!]!
+  "The alerts alone."
+  nodes: [Alert!]!
+  "Where this page lies."
+  pageInfo: PageInfo!
+}
+
+"An alert in a list."
+type AlertEdge {
+  "Position of this alert in the list."
+  cursor: String!
+  "The alert."
+  node: Alert!
+}
+
+"A dashboard that can be made ready to use."
+enum DashboardTemplate {
+  "The flights of the demo."
+  FLIGHTS
+  "The product's own operation: sign-ins, denials, usage, latency."
+  PRODUCT
+}
+
+"Input of ` + "`" + `createDashboardFromTemplate` + "`" + `."
+input CreateDashboardFromTemplateInput {
+  "Which template."
+  template: DashboardTemplate!
+}
+
+"Answer of ` + "`" + `createDashboardFromTemplate` + "`" + `."
+type CreateDashboardFromTemplatePayload {
+  "The dashboard."
+  dashboard: Dashboard!
+}
+
+"Input of ` + "`" + `createSchedule` + "`" + `."
+input CreateScheduleInput {
+  "Global id of a saved report or a dashboard."
+  report: ID!
+  "Minute, hour, day of the month, month and day of the week, as in crontab: ` + "`" + `0 8 * * MON-FRI` + "`" + `."
+  cron: String!
+  "Name of the IANA database."
+  timeZone: String! = "UTC"
+  "Mail addresses of 1 to 20 users who may read all of it. Mail goes to their primary ones."
+  recipients: [String!]!
+  "What the mails hold."
+  format: ScheduleFormat! = HTML
+}
+
+"Input of ` + "`" + `updateSchedule` + "`" + `. What is null stays as it is."
+input UpdateScheduleInput {
+  "Global id of the schedule."
+  id: ID!
+  "Minute, hour, day of the month, month and day of the week."
+  cron: String
+  "Name of the IANA database."
+  timeZone: String
+  "Mail addresses of the recipients, all of them."
+  recipients: [String!]
+  "What the mails hold."
+  format: ScheduleFormat
+  "False resumes it: what was missed is not made up for."
+  paused: Boolean
+}
+
+"Input of ` + "`" + `pauseSchedule` + "`" + `."
+input PauseScheduleInput {
+  "Global id of the schedule."
+  id: ID!
+}
+
+"Input of ` + "`" + `runScheduleNow` + "`" + `."
+input RunScheduleNowInput {
+  "Global id of the schedule."
+  id: ID!
+}
+
+"Input of ` + "`" + `deleteSchedule` + "`" + `."
+input DeleteScheduleInput {
+  "Global id of the schedule."
+  id: ID!
+}
+
+"Answer of ` + "`" + `createSchedule` + "`" + `."
+type CreateSchedulePayload {
+  "The schedule."
+  schedule: Schedule!
+}
+
+"Answer of ` + "`" + `updateSchedule` + "`" + `."
+type UpdateSchedulePayload {
+  "The schedule."
+  schedule: Schedule!
+}
+
+"Answer of ` + "`" + `pauseSchedule` + "`" + `."
+type PauseSchedulePayload {
+  "The schedule."
+  schedule: Schedule!
+}
+
+"Answer of ` + "`" + `runScheduleNow` + "`" + `."
+type RunScheduleNowPayload {
+  "The schedule."
+  schedule: Schedule!
+}
+
+"Answer of ` + "`" + `deleteSchedule` + "`" + `."
+type DeleteSchedulePayload {
+  "Global id of the schedule that is gone."
+  id: ID!
+}
+
+"Input of ` + "`" + `createAlert` + "`" + `."
+input CreateAlertInput {
+  "Global id of a saved report that is given by ` + "`" + `last` + "`" + `."
+  report: ID!
+  "What to watch for."
+  condition: AlertCondition!
+  "From where on the condition holds; without meaning for ABSENT."
+  threshold: Float
+  "Where the value must be back for the alert to be over; null for the threshold."
+  recover: Float
+  "Looks in a row for which the condition must hold, 1 to 100."
+  for: Int! = 1
+  "Mail addresses of 1 to 20 users who may read the report."
+  recipients: [String!]!
+}
+
+"Input of ` + "`" + `updateAlert` + "`" + `. What is null stays as it is."
+input UpdateAlertInput {
+  "Global id of the alert."
+  id: ID!
+  "What to watch for."
+  condition: AlertCondition
+  "From where on the condition holds."
+  threshold: Float
+  "Where the value must be back; null with another threshold is that threshold."
+  recover: Float
+  "Looks in a row for which the condition must hold."
+  for: Int
+  "Mail addresses of the recipients, all of them."
+  recipients: [String!]
+  "False resumes it."
+  paused: Boolean
+}
+
+"Input of ` + "`" + `pauseAlert` + "`" + `."
+input PauseAlertInput {
+  "Global id of the alert."
+  id: ID!
+}
+
+"Input of ` + "`" + `deleteAlert` + "`" + `."
+input DeleteAlertInput {
+  "Global id of the alert."
+  id: ID!
+}
+
+"Answer of ` + "`" + `createAlert` + "`" + `."
+type CreateAlertPayload {
+  "The alert."
+  alert: Alert!
+}
+
+"Answer of ` + "`" + `updateAlert` + "`" + `."
+type UpdateAlertPayload {
+  "The alert."
+  alert: Alert!
+}
+
+"Answer of ` + "`" + `pauseAlert` + "`" + `."
+type PauseAlertPayload {
+  "The alert."
+  alert: Alert!
+}
+
+"Answer of ` + "`" + `deleteAlert` + "`" + `."
+type DeleteAlertPayload {
+  "Global id of the alert that is gone."
+  id: ID!
+}
+
+extend type Query {
+  """
+  Run a saved report: needs the right to the document and to the metric. Errors: NOT_FOUND, REPORT_QUERY, REPORT_KIND, and those of
+  ` + "`" + `report` + "`" + `.
+  """
+  savedReport(id: ID!): SavedReportResult! @access(rule: USER)
+  "The caller's schedules, or with ` + "`" + `reporting.manage` + "`" + ` everybody's, the newest first. Errors: FORBIDDEN."
+  schedules(everybody: Boolean! = false, first: Int, after: String, last: Int, before: String): ScheduleConnection! @access(rule: USER)
+  "The caller's alerts, or with ` + "`" + `reporting.manage` + "`" + ` everybody's, the newest first. Errors: FORBIDDEN."
+  alerts(everybody: Boolean! = false, first: Int, after: String, last: Int, before: String): AlertConnection! @access(rule: USER)
+}
+
+extend type Mutation {
+  """
+  Make the dashboard of a template with its reports, as documents of the caller. Who has one from this template already gets that,
+  as it is now. Errors: FORBIDDEN, QUOTA_EXCEEDED.
+  """
+  createDashboardFromTemplate(input: CreateDashboardFromTemplateInput!): CreateDashboardFromTemplatePayload!
+    @access(rule: PERMISSION, permission: "registry.document.create")
+  """
+  Have a report or a dashboard sent by mail, with the rights of the caller. Errors: NOT_FOUND, SCHEDULE_INVALID, RECIPIENT_REFUSED (with
+  ` + "`" + `index` + "`" + `), REPORT_QUERY, REPORT_KIND, REPORTING_OWNER, REPORTING_LIMIT, BAD_USER_INPUT.
+  """
+  createSchedule(input: CreateScheduleInput!): CreateSchedulePayload! @access(rule: PERMISSION, permission: "reporting.schedule.write")
+  "Change a schedule of the caller's. Errors: as ` + "`" + `createSchedule` + "`" + `."
+  updateSchedule(input: UpdateScheduleInput!): UpdateSchedulePayload! @access(rule: PERMISSION, permission: "reporting.schedule.write")
+  "Pause a schedule: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
+  pauseSchedule(input: PauseScheduleInput!): PauseSchedulePayload! @access(rule: USER)
+  "Send what a schedule would send now, besides its slots. Errors: NOT_FOUND, and those of ` + "`" + `savedReport` + "`" + `."
+  runScheduleNow(input: RunScheduleNowInput!): RunScheduleNowPayload! @access(rule: USER)
+  "Delete a schedule: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
+  deleteSchedule(input: DeleteScheduleInput!): DeleteSchedulePayload! @access(rule: USER)
+  """
+  Watch a saved report, with the rights of the caller. Errors: NOT_FOUND, ALERT_INVALID, RECIPIENT_REFUSED (with ` + "`" + `index` + "`" + `), REPORT_QUERY,
+  REPORT_KIND, REPORTING_OWNER, REPORTING_LIMIT, and those of ` + "`" + `report` + "`" + `.
+  """
+  createAlert(input: CreateAlertInput!): CreateAlertPayload! @access(rule: PERMISSION, permission: "reporting.alert.write")
+  "Change an alert of the caller's; it begins anew with OK. Errors: as ` + "`" + `createAlert` + "`" + `."
+  updateAlert(input: UpdateAlertInput!): UpdateAlertPayload! @access(rule: PERMISSION, permission: "reporting.alert.write")
+  "Pause an alert: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
+  pauseAlert(input: PauseAlertInput!): PauseAlertPayload! @access(rule: USER)
+  "Delete an alert: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
+  deleteAlert(input: DeleteAlertInput!): DeleteAlertPayload! @access(rule: USER)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/security.graphqls", Input: `"Input of ` + "`" + `changePassword` + "`" + `."
@@ -5864,6 +6292,64 @@ func childFields_AdvanceMembershipClockPayload(ctx context.Context, ec *executio
 	return nil, fmt.Errorf("no field named %q was found under type AdvanceMembershipClockPayload", field.Name)
 }
 
+func childFields_Alert(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Alert_id(ctx, ec, field)
+	case "owner":
+		return fieldContext_Alert_owner(ctx, ec, field)
+	case "report":
+		return fieldContext_Alert_report(ctx, ec, field)
+	case "condition":
+		return fieldContext_Alert_condition(ctx, ec, field)
+	case "threshold":
+		return fieldContext_Alert_threshold(ctx, ec, field)
+	case "recover":
+		return fieldContext_Alert_recover(ctx, ec, field)
+	case "for":
+		return fieldContext_Alert_for(ctx, ec, field)
+	case "recipients":
+		return fieldContext_Alert_recipients(ctx, ec, field)
+	case "state":
+		return fieldContext_Alert_state(ctx, ec, field)
+	case "since":
+		return fieldContext_Alert_since(ctx, ec, field)
+	case "value":
+		return fieldContext_Alert_value(ctx, ec, field)
+	case "evaluatedAt":
+		return fieldContext_Alert_evaluatedAt(ctx, ec, field)
+	case "paused":
+		return fieldContext_Alert_paused(ctx, ec, field)
+	case "reason":
+		return fieldContext_Alert_reason(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Alert_createdAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Alert", field.Name)
+}
+
+func childFields_AlertConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_AlertConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_AlertConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_AlertConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertConnection", field.Name)
+}
+
+func childFields_AlertEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_AlertEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_AlertEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertEdge", field.Name)
+}
+
 func childFields_ApplyCataloguePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "changes":
@@ -6294,6 +6780,22 @@ func childFields_CreateAccessKeyPayload(ctx context.Context, ec *executionContex
 	return nil, fmt.Errorf("no field named %q was found under type CreateAccessKeyPayload", field.Name)
 }
 
+func childFields_CreateAlertPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alert":
+		return fieldContext_CreateAlertPayload_alert(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAlertPayload", field.Name)
+}
+
+func childFields_CreateDashboardFromTemplatePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dashboard":
+		return fieldContext_CreateDashboardFromTemplatePayload_dashboard(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateDashboardFromTemplatePayload", field.Name)
+}
+
 func childFields_CreateDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "document":
@@ -6322,12 +6824,54 @@ func childFields_CreateRolePayload(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type CreateRolePayload", field.Name)
 }
 
+func childFields_CreateSchedulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return fieldContext_CreateSchedulePayload_schedule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSchedulePayload", field.Name)
+}
+
 func childFields_CreateServiceAccountPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
 		return fieldContext_CreateServiceAccountPayload_user(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateServiceAccountPayload", field.Name)
+}
+
+func childFields_Dashboard(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Dashboard_id(ctx, ec, field)
+	case "document":
+		return fieldContext_Dashboard_document(ctx, ec, field)
+	case "title":
+		return fieldContext_Dashboard_title(ctx, ec, field)
+	case "description":
+		return fieldContext_Dashboard_description(ctx, ec, field)
+	case "template":
+		return fieldContext_Dashboard_template(ctx, ec, field)
+	case "tiles":
+		return fieldContext_Dashboard_tiles(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Dashboard", field.Name)
+}
+
+func childFields_DashboardTile(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "report":
+		return fieldContext_DashboardTile_report(ctx, ec, field)
+	case "x":
+		return fieldContext_DashboardTile_x(ctx, ec, field)
+	case "y":
+		return fieldContext_DashboardTile_y(ctx, ec, field)
+	case "w":
+		return fieldContext_DashboardTile_w(ctx, ec, field)
+	case "h":
+		return fieldContext_DashboardTile_h(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DashboardTile", field.Name)
 }
 
 func childFields_DeactivateMePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6374,6 +6918,14 @@ func childFields_DefineMetricPayload(ctx context.Context, ec *executionContext, 
 		return fieldContext_DefineMetricPayload_metric(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DefineMetricPayload", field.Name)
+}
+
+func childFields_DeleteAlertPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_DeleteAlertPayload_id(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteAlertPayload", field.Name)
 }
 
 func childFields_DeleteDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6454,6 +7006,14 @@ func childFields_DeleteRolePayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_DeleteRolePayload_rev(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteRolePayload", field.Name)
+}
+
+func childFields_DeleteSchedulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_DeleteSchedulePayload_id(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteSchedulePayload", field.Name)
 }
 
 func childFields_Device(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7666,12 +8226,28 @@ func childFields_Paths(ctx context.Context, ec *executionContext, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Paths", field.Name)
 }
 
+func childFields_PauseAlertPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alert":
+		return fieldContext_PauseAlertPayload_alert(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PauseAlertPayload", field.Name)
+}
+
 func childFields_PauseMembershipPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "membership":
 		return fieldContext_PauseMembershipPayload_membership(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PauseMembershipPayload", field.Name)
+}
+
+func childFields_PauseSchedulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return fieldContext_PauseSchedulePayload_schedule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PauseSchedulePayload", field.Name)
 }
 
 func childFields_PendingChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8304,6 +8880,96 @@ func childFields_RotateEventSourcePayload(ctx context.Context, ec *executionCont
 	return nil, fmt.Errorf("no field named %q was found under type RotateEventSourcePayload", field.Name)
 }
 
+func childFields_RunScheduleNowPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return fieldContext_RunScheduleNowPayload_schedule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RunScheduleNowPayload", field.Name)
+}
+
+func childFields_SavedReport(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_SavedReport_id(ctx, ec, field)
+	case "document":
+		return fieldContext_SavedReport_document(ctx, ec, field)
+	case "title":
+		return fieldContext_SavedReport_title(ctx, ec, field)
+	case "description":
+		return fieldContext_SavedReport_description(ctx, ec, field)
+	case "kind":
+		return fieldContext_SavedReport_kind(ctx, ec, field)
+	case "query":
+		return fieldContext_SavedReport_query(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedReport", field.Name)
+}
+
+func childFields_SavedReportResult(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "saved":
+		return fieldContext_SavedReportResult_saved(ctx, ec, field)
+	case "result":
+		return fieldContext_SavedReportResult_result(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SavedReportResult", field.Name)
+}
+
+func childFields_Schedule(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Schedule_id(ctx, ec, field)
+	case "owner":
+		return fieldContext_Schedule_owner(ctx, ec, field)
+	case "report":
+		return fieldContext_Schedule_report(ctx, ec, field)
+	case "cron":
+		return fieldContext_Schedule_cron(ctx, ec, field)
+	case "timeZone":
+		return fieldContext_Schedule_timeZone(ctx, ec, field)
+	case "recipients":
+		return fieldContext_Schedule_recipients(ctx, ec, field)
+	case "format":
+		return fieldContext_Schedule_format(ctx, ec, field)
+	case "paused":
+		return fieldContext_Schedule_paused(ctx, ec, field)
+	case "reason":
+		return fieldContext_Schedule_reason(ctx, ec, field)
+	case "nextAt":
+		return fieldContext_Schedule_nextAt(ctx, ec, field)
+	case "lastAt":
+		return fieldContext_Schedule_lastAt(ctx, ec, field)
+	case "errorCode":
+		return fieldContext_Schedule_errorCode(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Schedule_createdAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Schedule", field.Name)
+}
+
+func childFields_ScheduleConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_ScheduleConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_ScheduleConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_ScheduleConnection_pageInfo(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduleConnection", field.Name)
+}
+
+func childFields_ScheduleEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_ScheduleEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_ScheduleEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ScheduleEdge", field.Name)
+}
+
 func childFields_SchemaCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "total":
@@ -8670,6 +9336,14 @@ func childFields_UnpauseMembershipPayload(ctx context.Context, ec *executionCont
 	return nil, fmt.Errorf("no field named %q was found under type UnpauseMembershipPayload", field.Name)
 }
 
+func childFields_UpdateAlertPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alert":
+		return fieldContext_UpdateAlertPayload_alert(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateAlertPayload", field.Name)
+}
+
 func childFields_UpdateDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "document":
@@ -8714,6 +9388,14 @@ func childFields_UpdateRolePayload(ctx context.Context, ec *executionContext, fi
 		return fieldContext_UpdateRolePayload_rev(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateRolePayload", field.Name)
+}
+
+func childFields_UpdateSchedulePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "schedule":
+		return fieldContext_UpdateSchedulePayload_schedule(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateSchedulePayload", field.Name)
 }
 
 func childFields_User(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

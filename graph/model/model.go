@@ -94,3 +94,6 @@ type UseFeatureInput struct {
 
 // ReservationInput names a reservation.
 type ReservationInput struct{ Reservation string }
+
+// ReportResult is what the query of a saved report comes to: a report of package analytics.
+type ReportResult any

@@ -19,6 +19,7 @@ import (
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/table"
@@ -99,6 +100,24 @@ type AdvanceMembershipClockInput struct {
 	User ref.Ref `json:"user"`
 	// To when.
 	To time.Time `json:"to"`
+}
+
+// One page of alerts.
+type AlertConnection struct {
+	// The alerts with their cursors.
+	Edges []AlertEdge `json:"edges"`
+	// The alerts alone.
+	Nodes []reporting.Alert `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// An alert in a list.
+type AlertEdge struct {
+	// Position of this alert in the list.
+	Cursor string `json:"cursor"`
+	// The alert.
+	Node reporting.Alert `json:"node"`
 }
 
 // Input of `applyCatalogue`.
@@ -317,6 +336,10 @@ type ChannelInput struct {
 	Paths *analytics.PathsQuery `json:"paths,omitempty"`
 	// The last events and each that is stored, for who holds `analytics.event.read`.
 	Events *EventTailInput `json:"events,omitempty"`
+	// A saved report, by its global id: the channel that its query opens. Follow `document` too to hear of another query.
+	SavedReport *ref.Ref `json:"savedReport,omitempty"`
+	// The caller's own alerts: true to follow them.
+	Alerts *bool `json:"alerts,omitempty"`
 	// The first documents of a content type, the newest first unless sorted.
 	Documents *DocumentListInput `json:"documents,omitempty"`
 	// One document.
@@ -443,6 +466,40 @@ type CreateAccessKeyPayload struct {
 	Token string `json:"token"`
 }
 
+// Input of `createAlert`.
+type CreateAlertInput struct {
+	// Global id of a saved report that is given by `last`.
+	Report ref.Ref `json:"report"`
+	// What to watch for.
+	Condition reporting.Condition `json:"condition"`
+	// From where on the condition holds; without meaning for ABSENT.
+	Threshold *float64 `json:"threshold,omitempty"`
+	// Where the value must be back for the alert to be over; null for the threshold.
+	Recover *float64 `json:"recover,omitempty"`
+	// Looks in a row for which the condition must hold, 1 to 100.
+	For int `json:"for"`
+	// Mail addresses of 1 to 20 users who may read the report.
+	Recipients []string `json:"recipients"`
+}
+
+// Answer of `createAlert`.
+type CreateAlertPayload struct {
+	// The alert.
+	Alert reporting.Alert `json:"alert"`
+}
+
+// Input of `createDashboardFromTemplate`.
+type CreateDashboardFromTemplateInput struct {
+	// Which template.
+	Template reporting.Template `json:"template"`
+}
+
+// Answer of `createDashboardFromTemplate`.
+type CreateDashboardFromTemplatePayload struct {
+	// The dashboard.
+	Dashboard registry.Dashboard `json:"dashboard"`
+}
+
 // Input of `createDocument`.
 type CreateDocumentInput struct {
 	// Key of the content type.
@@ -495,6 +552,26 @@ type CreateRolePayload struct {
 	Role rbac.Role `json:"role"`
 	// Revision of the policy in which it is there.
 	Rev int `json:"rev"`
+}
+
+// Input of `createSchedule`.
+type CreateScheduleInput struct {
+	// Global id of a saved report or a dashboard.
+	Report ref.Ref `json:"report"`
+	// Minute, hour, day of the month, month and day of the week, as in crontab: `0 8 * * MON-FRI`.
+	Cron string `json:"cron"`
+	// Name of the IANA database.
+	TimeZone string `json:"timeZone"`
+	// Mail addresses of 1 to 20 users who may read all of it. Mail goes to their primary ones.
+	Recipients []string `json:"recipients"`
+	// What the mails hold.
+	Format reporting.Format `json:"format"`
+}
+
+// Answer of `createSchedule`.
+type CreateSchedulePayload struct {
+	// The schedule.
+	Schedule reporting.Schedule `json:"schedule"`
 }
 
 // Input of `createServiceAccount`.
@@ -572,6 +649,18 @@ type DefineMetricPayload struct {
 	Metric analytics.Metric `json:"metric"`
 }
 
+// Input of `deleteAlert`.
+type DeleteAlertInput struct {
+	// Global id of the alert.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `deleteAlert`.
+type DeleteAlertPayload struct {
+	// Global id of the alert that is gone.
+	ID ref.Ref `json:"id"`
+}
+
 // Input of `deleteDocument`.
 type DeleteDocumentInput struct {
 	// Global id of the document.
@@ -646,6 +735,18 @@ type DeleteRolePayload struct {
 	Grants []ref.Ref `json:"grants"`
 	// Revision of the policy in which it is gone.
 	Rev int `json:"rev"`
+}
+
+// Input of `deleteSchedule`.
+type DeleteScheduleInput struct {
+	// Global id of the schedule.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `deleteSchedule`.
+type DeleteSchedulePayload struct {
+	// Global id of the schedule that is gone.
+	ID ref.Ref `json:"id"`
 }
 
 // Input of `disableUser`.
@@ -1209,12 +1310,36 @@ type OwnListInput struct {
 	First int `json:"first"`
 }
 
+// Input of `pauseAlert`.
+type PauseAlertInput struct {
+	// Global id of the alert.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `pauseAlert`.
+type PauseAlertPayload struct {
+	// The alert.
+	Alert reporting.Alert `json:"alert"`
+}
+
 // Input of `pauseMembership`.
 type PauseMembershipInput struct {
 	// Global id of the user.
 	User ref.Ref `json:"user"`
 	// Why, for those who ask later.
 	Reason string `json:"reason"`
+}
+
+// Input of `pauseSchedule`.
+type PauseScheduleInput struct {
+	// Global id of the schedule.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `pauseSchedule`.
+type PauseSchedulePayload struct {
+	// The schedule.
+	Schedule reporting.Schedule `json:"schedule"`
 }
 
 // What a plan, or an override, says of a feature.
@@ -1721,6 +1846,36 @@ type RotateEventSourcePayload struct {
 	Key string `json:"key"`
 }
 
+// Input of `runScheduleNow`.
+type RunScheduleNowInput struct {
+	// Global id of the schedule.
+	ID ref.Ref `json:"id"`
+}
+
+// Answer of `runScheduleNow`.
+type RunScheduleNowPayload struct {
+	// The schedule.
+	Schedule reporting.Schedule `json:"schedule"`
+}
+
+// One page of schedules.
+type ScheduleConnection struct {
+	// The schedules with their cursors.
+	Edges []ScheduleEdge `json:"edges"`
+	// The schedules alone.
+	Nodes []reporting.Schedule `json:"nodes"`
+	// Where this page lies.
+	PageInfo PageInfo `json:"pageInfo"`
+}
+
+// A schedule in a list.
+type ScheduleEdge struct {
+	// Position of this schedule in the list.
+	Cursor string `json:"cursor"`
+	// The schedule.
+	Node reporting.Schedule `json:"node"`
+}
+
 // A fact about the security of an account, from the log nobody can change.
 type SecurityEvent struct {
 	// Id.
@@ -2113,6 +2268,30 @@ type UnpauseMembershipInput struct {
 	User ref.Ref `json:"user"`
 }
 
+// Input of `updateAlert`. What is null stays as it is.
+type UpdateAlertInput struct {
+	// Global id of the alert.
+	ID ref.Ref `json:"id"`
+	// What to watch for.
+	Condition *reporting.Condition `json:"condition,omitempty"`
+	// From where on the condition holds.
+	Threshold *float64 `json:"threshold,omitempty"`
+	// Where the value must be back; null with another threshold is that threshold.
+	Recover *float64 `json:"recover,omitempty"`
+	// Looks in a row for which the condition must hold.
+	For *int `json:"for,omitempty"`
+	// Mail addresses of the recipients, all of them.
+	Recipients []string `json:"recipients,omitempty"`
+	// False resumes it.
+	Paused *bool `json:"paused,omitempty"`
+}
+
+// Answer of `updateAlert`.
+type UpdateAlertPayload struct {
+	// The alert.
+	Alert reporting.Alert `json:"alert"`
+}
+
 // Input of `updateDocument`.
 type UpdateDocumentInput struct {
 	// Global id of the document.
@@ -2203,6 +2382,28 @@ type UpdateRolePayload struct {
 	Role rbac.Role `json:"role"`
 	// Revision of the policy in which it is so.
 	Rev int `json:"rev"`
+}
+
+// Input of `updateSchedule`. What is null stays as it is.
+type UpdateScheduleInput struct {
+	// Global id of the schedule.
+	ID ref.Ref `json:"id"`
+	// Minute, hour, day of the month, month and day of the week.
+	Cron *string `json:"cron,omitempty"`
+	// Name of the IANA database.
+	TimeZone *string `json:"timeZone,omitempty"`
+	// Mail addresses of the recipients, all of them.
+	Recipients []string `json:"recipients,omitempty"`
+	// What the mails hold.
+	Format *reporting.Format `json:"format,omitempty"`
+	// False resumes it: what was missed is not made up for.
+	Paused *bool `json:"paused,omitempty"`
+}
+
+// Answer of `updateSchedule`.
+type UpdateSchedulePayload struct {
+	// The schedule.
+	Schedule reporting.Schedule `json:"schedule"`
 }
 
 // Which usage is to be followed.

@@ -82,6 +82,7 @@ func (a *App) start(ctx, life context.Context) error {
 	a.workers.Go(func() { a.jobs.Run(life) })
 	a.workers.Go(func() { a.attachments.Run(life) })
 	a.workers.Go(func() { a.exports.Run(life) })
+	a.workers.Go(func() { a.reporting.Run(life) })
 	a.workers.Go(func() { a.analytics.Fold(life) })
 	a.workers.Go(func() { a.analytics.Tail(life, a.hub.Publish) })
 	a.folded.Store(a.now().UnixMilli())
@@ -121,6 +122,7 @@ func (a *App) follow() {
 	if a.cfg.Analytics.Product {
 		a.tail.Follow(a.facts.follower())
 	}
+	a.tail.Follow(a.reporting.Follower(a.hub.Publish))
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
 	a.roles.OnChange(a.auth.RightsChanged)
@@ -132,6 +134,7 @@ func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
 		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Exports: a.exports, Attachments: a.attachments,
+		Reporting: a.reporting,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now

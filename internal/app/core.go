@@ -32,6 +32,7 @@ import (
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store"
@@ -77,6 +78,7 @@ type core struct {
 
 	exports     *export.Service
 	attachments *attachment.Service
+	reporting   *reporting.Service
 	blobs       io.Closer // nil where nothing is to be closed
 }
 
@@ -135,7 +137,7 @@ func schema() store.Plan {
 	for _, of := range []func() []store.Collection{
 		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections, bag.Collections,
 		factor.Collections, social.Collections, rbac.Collections, plan.Collections, payment.Collections, registry.Collections, analytics.Collections,
-		blob.Collections, attachment.Collections, job.Collections,
+		blob.Collections, attachment.Collections, job.Collections, reporting.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
@@ -147,7 +149,7 @@ func schema() store.Plan {
 func permissions() map[string]string {
 	all := map[string]string{}
 	for _, of := range []func() map[string]string{
-		account.Permissions, rbac.Permissions, plan.Permissions, registry.Permissions, analytics.Permissions, job.Permissions,
+		account.Permissions, rbac.Permissions, plan.Permissions, registry.Permissions, analytics.Permissions, job.Permissions, reporting.Permissions,
 	} {
 		maps.Copy(all, of())
 	}
@@ -206,12 +208,25 @@ func (c *core) assemble(opts Options) error {
 		return err
 	}
 	c.assembleAttachments(ring)
+	c.reporting = reporting.New(reporting.Deps{
+		DB: c.db, Events: c.events, Authz: c.roles, Documents: c.documents, Reports: c.analytics, Users: c.accounts, Mail: c.mail, Now: c.now, Log: c.log,
+	}, reporting.Config{})
 	c.demo = demo.New(demo.Deps{
 		DB: c.db, Roles: c.roles, Plans: c.plans, Documents: c.documents, Analytics: c.analytics,
-		CreateUser: c.auth.Create, Now: c.now, Log: c.log,
+		CreateUser: c.auth.Create, Dashboards: c.dashboards, Now: c.now, Log: c.log,
 	}, c.cfg.ForDemo())
 	c.registerTargets()
 	c.registerJobs()
+	return nil
+}
+
+// dashboards makes those of the templates, owned by the caller of ctx.
+func (c *core) dashboards(ctx context.Context) error {
+	for _, t := range []reporting.Template{reporting.TemplateFlights, reporting.TemplateProduct} {
+		if _, err := c.reporting.FromTemplate(ctx, t); err != nil {
+			return fmt.Errorf("dashboard %s: %w", t, err)
+		}
+	}
 	return nil
 }
 

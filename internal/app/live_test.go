@@ -47,7 +47,8 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c) { cha
     ... on Retention { cohorts { size cells { period count } } }
     ... on Paths { sessions levels { level links { from to sessions } } }
     ... on EventTail { events { name actor session dims values user } skipped }
-    ... on UsageList { usage { feature used remaining } } } } }`
+    ... on UsageList { usage { feature used remaining } }
+    ... on AlertList { alerts { id state value recipients { name } } } } } }`
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {
 	t.Helper()

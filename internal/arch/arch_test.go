@@ -55,6 +55,8 @@ var rows = map[string]row{
 	"internal/invoice":   {tier: 0},
 	"internal/diagram":   {tier: 0},
 	"internal/table":     {tier: 0, uses: []int{0}},
+	"internal/cron":      {tier: 0},
+	"internal/chart":     {tier: 0},
 
 	"web":          {tier: 0},
 	"client/track": {tier: 0}, // what other programs send events with: nothing but the standard library
@@ -88,6 +90,7 @@ var rows = map[string]row{
 	"internal/demo":       {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/export":     {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/attachment": {tier: 4, uses: []int{0, 1, 2, 3}, outside: []string{driver}, onlyHere: "store*.go"},
+	"internal/reporting":  {tier: 4, uses: []int{0, 1, 2, 3}, outside: []string{driver}, onlyHere: "store*.go"},
 
 	"graph":            {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/generated", "graph/model", "graph/scalar", "graph/loader", "internal/payment", "internal/job"}, outside: []string{gqlgen, gqlparser}},
 	"graph/generated":  {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/model", "graph/scalar", "internal/payment", "internal/job"}, outside: []string{gqlgen, gqlparser}},

@@ -29,6 +29,8 @@ type Deps struct {
 	Analytics *analytics.Service
 	// CreateUser makes an account without signing anybody in.
 	CreateUser func(ctx context.Context, c account.CreateCmd) (account.User, error)
+	// Dashboards makes the dashboards that are not there yet.
+	Dashboards func(ctx context.Context) error
 	Now        clock.Clock
 	Log        *slog.Logger
 }
@@ -74,7 +76,7 @@ var people = []struct{ email, name, role string }{
 
 const routes = 400 // of 5,366: enough to follow references
 
-// Seed makes what is missing: roles, plans, metrics, people, content types and documents. It gives the sign-ins of the
+// Seed makes what is missing: roles, plans, metrics, people, content types, documents and dashboards. It gives the sign-ins of the
 // people it made.
 func (d *Demo) Seed(ctx context.Context) ([]Credential, error) {
 	ctx = actor.With(ctx, actor.System())
@@ -96,6 +98,9 @@ func (d *Demo) Seed(ctx context.Context) ([]Credential, error) {
 	if err := d.seedDocuments(ctx); err != nil {
 		return made, fmt.Errorf("demo documents: %w", err)
 	}
+	if err := d.Dashboards(ctx); err != nil {
+		return made, fmt.Errorf("demo: %w", err)
+	}
 	return made, nil
 }
 
@@ -107,7 +112,7 @@ func roles() []rbac.RoleSpec {
 		},
 		{Key: "delay-watcher", Name: "Delay watcher", Description: "Sees the delays alone.", Includes: []rbac.Instance{"report-viewer(metric=flights.delay)"}},
 		{Key: "viewer", Name: "Viewer", Description: "Reads documents and reports.", Permissions: []rbac.Instance{registry.PermRead, analytics.PermView + "(metric=*)"}},
-		{Key: "analyst", Name: "Analyst", Description: "Views everything and sends events.", Permissions: []rbac.Instance{analytics.PermTrack, analytics.PermRead, account.PermRead}, Includes: []rbac.Instance{"viewer"}},
+		{Key: "analyst", Name: "Analyst", Description: "Views everything and sends events.", Permissions: []rbac.Instance{analytics.PermTrack, analytics.PermRead, account.PermRead, "reporting.schedule.write", "reporting.alert.write"}, Includes: []rbac.Instance{"viewer"}},
 		{Key: "editor", Name: "Editor", Description: "Writes documents.", Permissions: []rbac.Instance{registry.PermCreate, registry.PermUpdate, registry.PermDelete}, Includes: []rbac.Instance{"viewer"}},
 		{Key: "operations", Name: "Operations", Description: "All that editors and analysts may, and roles besides.", Permissions: []rbac.Instance{rbac.PermRoleRead, registry.PermTypeWrite}, Includes: []rbac.Instance{"analyst", "editor"}},
 	}

@@ -40,6 +40,19 @@ var catalogue = map[string]map[string]any{
 	"notice_deletion":          notice(map[string]any{"Until": time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)}),
 	"notice_restored":          notice(nil),
 	"notice_disabled":          notice(nil),
+
+	"report":        {"Title": "Flights", "When": "Mon, 5 Jan 2026 08:00 CET", "Sender": "Ada", "Sections": sampleSections},
+	"report_paused": {"Name": "Ada", "Title": "Flights", "Reason": "you do not have the right to do this"},
+	"alert_fired": {
+		"Title": "Delays", "Condition": "ABOVE", "Threshold": "60", "Value": "75.5", "At": time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	},
+	"alert_recovered": {"Title": "Delays", "Value": "12", "At": time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+	"alert_paused":    {"Name": "Ada", "Title": "Delays", "Reason": "you do not have the right to do this"},
+}
+
+var sampleSections = []Section{
+	{Title: "Flights a day", Note: "29 December 2025 to 4 January 2026", Picture: "cid:chart1", Columns: []string{"origin", "value", "before"}, Rows: [][]string{{"LAX", "1,204", "1,180"}, {"JFK", "988", "–"}}},
+	{Title: "Mean delay", Note: "no numbers"},
 }
 
 const sampleLink = "bbl_c2FtcGxlIG9mIGEgc2VjcmV0LCBub3QgYSBzZWNyZXQ"
@@ -84,6 +97,9 @@ const (
 func clean(data map[string]any) map[string]any {
 	tidy := make(map[string]any, len(data)+3)
 	for field, v := range data {
+		if parts, ok := v.([]Section); ok {
+			v = cleanSections(parts)
+		}
 		text, ok := v.(string)
 		if !ok || field == "Link" || field == "Code" { // ours, and of no use when cut
 			tidy[field] = v
@@ -103,6 +119,26 @@ func clean(data map[string]any) map[string]any {
 		tidy[field] = text
 	}
 	return tidy
+}
+
+// cleanSections is clean of what sections say.
+func cleanSections(given []Section) []Section {
+	line := func(s string) string { return shorten(oneLine(s), maxText) }
+	lines := func(texts []string) []string {
+		out := make([]string, len(texts))
+		for i, s := range texts {
+			out[i] = line(s)
+		}
+		return out
+	}
+	out := make([]Section, len(given))
+	for i, s := range given {
+		out[i] = Section{Title: line(s.Title), Note: line(s.Note), Picture: s.Picture, Columns: lines(s.Columns)}
+		for _, row := range s.Rows {
+			out[i].Rows = append(out[i].Rows, lines(row))
+		}
+	}
+	return out
 }
 
 // oneLine keeps the letters of a text and turns everything else that moves a cursor into a blank: line ends would begin

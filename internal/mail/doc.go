@@ -7,6 +7,8 @@
 // Message-ID, by which mail clients show it once. Without an SMTP host nothing is sent and mails stay in the development
 // mailbox.
 //
+// A mail may bring [File]s: pictures that its HTML shows, and attachments. They lie in the outbox with it, sealed like the rest.
+//
 // Templates are in the manner of django-templated-mail, one file a mail: templates/<locale>/<name>.tmpl defines "subject",
 // "text" and "html". What mails share is in <locale>/common.tmpl and layout.tmpl, plural forms and dates in
 // <locale>/messages.json. A file at the same path in the folder Config.Templates replaces the one built in; a folder of

@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 	"fmt"
+	htmltemplate "html/template"
 	"log/slog"
 	netmail "net/mail"
 	"net/url"
@@ -42,6 +43,43 @@ type Message struct {
 	Locale   string         // BCP 47, such as "de-AT"; unknown and empty: English
 	Template string         // a name of the catalogue, such as "verify_email"
 	Data     map[string]any // exactly what the catalogue says, with its types
+	Files    []File         // at most [MaxFiles] bytes together
+}
+
+// File goes along with a mail.
+type File struct {
+	Name        string `json:"name"`
+	ContentType string `json:"contentType"`    // media type, such as "text/csv; charset=utf-8"
+	ID          string `json:"id,omitempty"`   // of a picture that the HTML shows: its src is "cid:" and this; empty for an attachment
+	Data        []byte `json:"data,omitempty"` // of what is shown
+}
+
+// MaxFiles is how many bytes the files of one mail have at most: a letter is one document of MongoDB, and many mail servers
+// take no more than 10 MB.
+const MaxFiles = 4 << 20
+
+// checkFiles refuses what would not fit into the outbox, and names that are none.
+func checkFiles(files []File) error {
+	size := 0
+	for _, f := range files {
+		size += len(f.Data)
+		if f.Name == "" || f.Name != oneLine(f.Name) || f.ContentType == "" {
+			return errors.New("mail: a file needs a name of one line and a type")
+		}
+	}
+	if size > MaxFiles {
+		return fmt.Errorf("mail: files of %d bytes; at most %d go along", size, MaxFiles)
+	}
+	return nil
+}
+
+// Section is a part of a mail with numbers: a picture, a table, or both.
+type Section struct {
+	Title   string
+	Note    string           // below the title; empty for none
+	Picture htmltemplate.URL // "cid:" and the id of a [File]; empty for none
+	Columns []string         // of the table; the first are words, the others are numbers
+	Rows    [][]string
 }
 
 // Format prints the message without its data, which hold secrets, whatever the verb.
@@ -60,6 +98,7 @@ type Mail struct {
 	Subject  string
 	Text     string
 	HTML     string
+	Files    []File
 	At       time.Time
 }
 
@@ -80,6 +119,7 @@ type content struct {
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
 	HTML    string `json:"html"`
+	Files   []File `json:"files,omitempty"`
 }
 
 // withDefaults checks the configuration and fills it up. All problems are told at once.

@@ -55,8 +55,8 @@ func place(id string) string { return "outbox/" + id }
 // Queue renders a mail and puts it into the outbox, in the transaction of ctx if there is one: it is sent once that has
 // committed, and never otherwise. Cost: 1 write, and some 100 µs to render and seal.
 //
-// Errors: none a client should see. An unknown template, data that are not as the catalogue says and a recipient that is no
-// address are mistakes of the caller; the error quotes neither the data nor the address.
+// Errors: none a client should see. An unknown template, data that are not as the catalogue says, files that are too large and a
+// recipient that is no address are mistakes of the caller; the error quotes neither the data nor the address.
 func (s *Service) Queue(ctx context.Context, m Message) error {
 	if err := checkTo(m.To); err != nil {
 		return err
@@ -64,10 +64,14 @@ func (s *Service) Queue(ctx context.Context, m Message) error {
 	if err := checkData(m.Template, m.Data); err != nil {
 		return err
 	}
+	if err := checkFiles(m.Files); err != nil {
+		return err
+	}
 	says, err := s.templates.render(m)
 	if err != nil {
 		return err
 	}
+	says.Files = m.Files
 	plain, err := json.Marshal(says)
 	if err != nil {
 		return fmt.Errorf("mail: %s: %w", m.Template, err)
@@ -131,7 +135,7 @@ func (s *Service) Mailbox(ctx context.Context, args page.Args) (page.Page[Mail],
 		if err != nil { // the ring of a development server may change with each start
 			says = content{Subject: unreadable, Text: unreadable, HTML: unreadable}
 		}
-		return Mail{ID: l.ID, To: l.To, Template: l.Template, Subject: says.Subject, Text: says.Text, HTML: says.HTML, At: l.QueuedAt}
+		return Mail{ID: l.ID, To: l.To, Template: l.Template, Subject: says.Subject, Text: says.Text, HTML: says.HTML, Files: says.Files, At: l.QueuedAt}
 	}), nil
 }
 

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -97,7 +98,21 @@ func (s *smtpSender) compose(l letter, says content) (*gomail.Msg, error) {
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")  // the same for Exchange
 	msg.SetBodyString(gomail.TypeTextPlain, says.Text)
 	msg.AddAlternativeString(gomail.TypeTextHTML, says.HTML)
+	for _, f := range says.Files {
+		if err := attach(msg, f); err != nil {
+			return nil, err
+		}
+	}
 	return msg, nil
+}
+
+// attach adds a file: a picture that the HTML shows, or an attachment.
+func attach(msg *gomail.Msg, f File) error {
+	kind := gomail.WithFileContentType(gomail.ContentType(f.ContentType))
+	if f.ID == "" {
+		return msg.AttachReader(f.Name, bytes.NewReader(f.Data), kind)
+	}
+	return msg.EmbedReader(f.Name, bytes.NewReader(f.Data), kind, gomail.WithFileContentID("<"+f.ID+">"))
 }
 
 // client makes the library's client for one recipient; it is cheap, and does not outlive one mail. It dials by dial.

@@ -38,12 +38,16 @@ const (
 	Tag         = "tag"
 	Attachment  = "attachment"
 	Bookmark    = "bookmark"
+	Report      = "report"
+	Dashboard   = "dashboard"
 	Revision    = "revision" // of a document; its id is that of the document, a dot and the number
 	Metric      = "metric"
 	EventSource = "event_source" // an ingest key
 	EventType   = "event_type"   // its id is the name of the events
 	Job         = "job"
-	System      = "system" // the server itself; its id is System too
+	Schedule    = "schedule" // of a report or a dashboard by mail
+	Alert       = "alert"    // on a report
+	System      = "system"   // the server itself; its id is System too
 )
 
 // Ref points at one object. Ids are never reused, so a Ref means the same thing for ever.

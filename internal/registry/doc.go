@@ -29,7 +29,7 @@
 //     (history.go): the whole data every 20, else how the next one differs. Writing by a newer schema is no revision.
 //
 // Collections: content_types {_id, key, aliases, names, name, state, schema (text), version, steps, slots};
-// documents, and notes, tasks, comments, tags, attachments and bookmarks {_id, type, v, rev, label, data, owner, by, op, createdAt, updatedAt,
+// documents, and notes, tasks, comments, tags, attachments, bookmarks, saved_reports and dashboards {_id, type, v, rev, label, data, owner, by, op, createdAt, updatedAt,
 // deleting, lifted, links, x, words, prefix}; references {_id, from, fromType, path, to, onDelete}; tombstones {_id: ref, label, deletedAt, rev, by};
 // trash {_id: ref, document, references, deletion, root, deletedAt, by, expiresAt}; revisions {of, rev, v, at, by, op, full or set and unset, hash}.
 //

@@ -31,6 +31,8 @@ var natives = []Native{
 		Sealed: []string{"contentType", "size", "sha256", "width", "height", "blob", "thumbnail", "scan"},
 	},
 	{Type: ref.Bookmark, Key: "core.bookmark", Name: "Bookmark", Collection: "bookmarks"},
+	{Type: ref.Report, Key: "core.report", Name: "SavedReport", Collection: "saved_reports"},
+	{Type: ref.Dashboard, Key: "core.dashboard", Name: "Dashboard", Collection: "dashboards"},
 }
 
 //go:embed native/*.json
@@ -160,6 +162,35 @@ type Bookmark struct {
 	Note *string `json:"note"`
 }
 
+// SavedReport is a report that can be run again: how it is shown, and its query.
+type SavedReport struct {
+	Document `json:"-"`
+
+	Title       string         `json:"title"`
+	Description string         `json:"description"`
+	Kind        string         `json:"kind"`  // LINE, BAR, AREA, TABLE, VALUE, FUNNEL, RETENTION or PATHS
+	Query       map[string]any `json:"query"` // the input of the report, the funnel and so on
+}
+
+// Dashboard is saved reports side by side.
+type Dashboard struct {
+	Document `json:"-"`
+
+	Title       string  `json:"title"`
+	Description string  `json:"description"`
+	Template    *string `json:"template"` // that it was made from
+	Tiles       []Tile  `json:"tiles"`
+}
+
+// Tile is the place of a report on a dashboard, in cells of a grid of 12 columns.
+type Tile struct {
+	Report *string `json:"report"` // global id; nil when it was deleted
+	X      int     `json:"x"`
+	Y      int     `json:"y"`
+	W      int     `json:"w"`
+	H      int     `json:"h"`
+}
+
 // AsNative gives a document of a content type of the code as its Go type, and any other as it is. Data that is hidden from
 // the caller is missing: the fields are zero.
 func AsNative(d Document) any {
@@ -176,6 +207,10 @@ func AsNative(d Document) any {
 		return decoded(d, &Attachment{Document: d})
 	case ref.Bookmark:
 		return decoded(d, &Bookmark{Document: d})
+	case ref.Report:
+		return decoded(d, &SavedReport{Document: d})
+	case ref.Dashboard:
+		return decoded(d, &Dashboard{Document: d})
 	default:
 		return d
 	}

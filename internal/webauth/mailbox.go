@@ -2,10 +2,13 @@ package webauth
 
 import (
 	"context"
+	"encoding/base64"
+	"strings"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/mail"
 	"github.com/backendbook/backendbook/internal/page"
 )
 
@@ -23,9 +26,20 @@ func (s *Service) Mailbox(ctx context.Context, args page.Args) (page.Page[Mail],
 	all, err := s.Mail.Mailbox(ctx, args)
 	out := page.Page[Mail]{Cursors: all.Cursors, HasNext: all.HasNext, HasPrevious: all.HasPrevious}
 	for _, m := range all.Items {
-		out.Items = append(out.Items, Mail(m))
+		out.Items = append(out.Items, Mail{m.ID, m.To, m.Template, m.Subject, m.Text, withPictures(m), m.At})
 	}
 	return out, err
+}
+
+// withPictures is the HTML of a mail with the pictures that came along in it, as browsers want them.
+func withPictures(m mail.Mail) string {
+	html := m.HTML
+	for _, f := range m.Files {
+		if f.ID != "" {
+			html = strings.ReplaceAll(html, `"cid:`+f.ID+`"`, `"data:`+f.ContentType+";base64,"+base64.StdEncoding.EncodeToString(f.Data)+`"`)
+		}
+	}
+	return html
 }
 
 // DeadMail is a mail that could not be delivered. What it says is not part of it.
