@@ -15,13 +15,14 @@ import (
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
+	"github.com/backendbook/backendbook/internal/reporting"
 )
 
 // Every root field states who may use it, and every permission it names exists.
 func TestAccessOfTheSchema(t *testing.T) {
 	t.Parallel()
 	catalogue := map[string]string{}
-	for _, of := range []map[string]string{account.Permissions(), analytics.Permissions(), plan.Permissions(), rbac.Permissions(), registry.Permissions()} {
+	for _, of := range []map[string]string{account.Permissions(), analytics.Permissions(), plan.Permissions(), rbac.Permissions(), registry.Permissions(), reporting.Permissions()} {
 		maps.Copy(catalogue, of)
 	}
 	if err := CheckAccess(plainServer(t, Config{}).Schema(), rbac.Keys(catalogue)); err != nil {

@@ -125,7 +125,7 @@ func (c Chart) frame() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		a.LineStyle.Color, a.Tick.LineStyle.Color, a.Tick.Label.Color = rule, rule, ink
+		a.Color, a.Tick.Color, a.Tick.Label.Color = rule, rule, ink
 		a.Tick.Label.Font.Variant, a.Tick.Label.Font.Size = "Sans", vg.Points(8)
 	}
 	p.X.Padding, p.Y.Padding = 0, 0
