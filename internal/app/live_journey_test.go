@@ -22,7 +22,7 @@ func trackAll(c *apptest.Client, events ...map[string]any) {
 // signUps are the questions of these tests.
 var signUps = map[string]map[string]any{
 	"funnel": {
-		"steps":         []any{map[string]any{"event": "visit"}, map[string]any{"event": "sign-up", "where": []any{map[string]any{"dim": "plan", "in": []any{"pro"}}}}},
+		"steps":         []any{map[string]any{"event": "visit"}, map[string]any{"event": "sign-up", "where": []any{map[string]any{"dimension": "plan", "in": []any{"pro"}}}}},
 		"windowSeconds": 3600, "by": "from", "lastDays": 1,
 	},
 	"retention": {"start": map[string]any{"event": "visit"}, "return": map[string]any{"event": "sign-up"}, "period": "DAY", "last": 1, "periods": 0},
