@@ -1,5 +1,6 @@
 // Analytics through the console: reports are built, metrics defined, journeys and events looked at, as they go on.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
 import { ask, changed, desktop, openBrowser, openPage, phone, screenshot, signIn } from './browser.mjs';
@@ -78,12 +79,32 @@ describe('analytics', { timeout: 16 * timeout }, () => {
     await kind(page, 'Line');
   });
 
+  step('counts stand on one another, beside the time before', async (page) => {
+    await page.getByRole('textbox', { name: 'How many' }).fill('12');
+    await choose(page, 'Broken down by', 'origin');
+    await choose(page, 'Compared with', 'The time before');
+    await page.getByText(/dashed: the time compared with/).waitFor();
+    await kind(page, 'Bars');
+    await screenshot(page, 'reports-stacked');
+    await kind(page, 'Area');
+    await screenshot(page, 'reports-compared');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await screenshot(page, 'reports-compared-dark');
+    await page.emulateMedia({ colorScheme: 'light' });
+    await kind(page, 'Line');
+  });
+
+  step('the numbers can be taken home', async (page) => {
+    await page.getByTestId('report').getByRole('button', { name: 'Download' }).click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'CSV' }).click()]);
+    assert.equal(file.suggestedFilename(), 'flights.count.csv');
+    assert.match(await readFile(await file.path(), 'utf8'), /^at,/);
+  });
+
   step('quantiles are told apart by origin, beside the time before', async (page) => {
     await choose(page, 'Metric', 'flights.delay');
     await choose(page, 'Shown as', 'Quantile');
-    await choose(page, 'Broken down by', 'origin');
     await page.getByLabel('The others together').check();
-    await choose(page, 'Compared with', 'The time before');
     await page.getByRole('list', { name: 'Series' }).getByText('Others').waitFor();
     await facts(page, 'Estimated, ± 1 %');
     assert.equal(await page.getByRole('list', { name: 'Series' }).getByRole('listitem').count(), 6);
@@ -204,6 +225,56 @@ describe('analytics', { timeout: 16 * timeout }, () => {
     await page.getByRole('textbox', { name: 'Whom they are about' }).and(page.locator('[value=visitor-9]')).waitFor();
   });
 
+  step('events of one name are written to a file', async (page) => {
+    await page.goto('/events');
+    await page.getByRole('combobox', { name: 'Names' }).fill('shop.paid');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Download' }).click();
+    await page.getByRole('menuitem', { name: /In the background/ }).click();
+    const link = page.getByTestId('export-job').getByRole('link', { name: 'Download the file' });
+    const [file] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    assert.match(await readFile(await file.path(), 'utf8'), /visitor-9/);
+    await screenshot(page, 'events-export');
+  });
+
+  step('an ingest key is shown once, stores events, and is turned off', async (page) => {
+    await page.getByRole('link', { name: 'Sources' }).click();
+    await page.getByTestId('panel-sources').getByRole('button', { name: 'New key' }).click();
+    const form = page.getByTestId('source-form');
+    await form.locator('input[name=source-name]').fill('Shop');
+    await form.getByRole('combobox', { name: 'Events' }).fill('shop.viewed');
+    await page.keyboard.press('Enter');
+    await form.getByRole('button', { name: 'Make the key' }).click();
+    const shown = page.getByTestId('ingest-key');
+    const key = (await shown.getByTestId('token').textContent()).trim();
+    await screenshot(page, 'ingest-key');
+    await shown.getByRole('button', { name: 'I have kept it' }).click();
+    const send = (id) =>
+      fetch(`${server.url}/events`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}` },
+        body: JSON.stringify({ id, name: 'shop.viewed' }),
+      });
+    assert.equal((await send('e2e-source-1')).status, 200);
+    const source = page.getByTestId('source');
+    await source.getByRole('button', { name: 'Turn Shop off' }).click();
+    await source.getByText('off', { exact: true }).waitFor();
+    assert.equal((await send('e2e-source-2')).status, 401);
+  });
+
+  step('events that came unknown are described', async (page) => {
+    const row = page.getByTestId('event-type-shop.paid');
+    await row.getByText('unknown').waitFor();
+    await row.getByRole('button', { name: 'Describe shop.paid' }).click();
+    const form = page.getByTestId('type-form');
+    await form.locator('textarea[name=description]').fill('An order was paid');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await form.waitFor({ state: 'detached' });
+    await row.getByText('An order was paid').waitFor();
+    await row.getByText('unknown').waitFor({ state: 'detached' });
+    await screenshot(page, 'sources', { fullPage: true });
+  });
+
   step('all of it is dark on demand, and fits a phone', async (page) => {
     const shown = { metric: 'flights.count', by: 'origin', top: 4, other: true, compare: 'PREVIOUS_PERIOD' };
     for (const [path, ready, name] of [
@@ -211,6 +282,7 @@ describe('analytics', { timeout: 16 * timeout }, () => {
       ['/metrics', 'metric-flights.delay', 'metrics'],
       ['/journeys', 'journeys', 'journeys'],
       ['/events', 'event-table', 'events'],
+      ['/sources', 'event-type-flight', 'sources'],
     ]) {
       await page.emulateMedia({ colorScheme: 'dark' });
       await page.goto(path);

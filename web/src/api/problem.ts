@@ -109,6 +109,12 @@ const words: Record<string, string> = {
   DOCUMENT_INVALID: 'The document does not fit its content type.',
   REF_TYPE: 'This reference may not point at an object of that kind.',
   REF_TARGET_MISSING: 'The reference points at nothing.',
+  METRIC_UNKNOWN: 'There is no such metric any more.',
+  DIMENSION_UNKNOWN: 'The metric cannot be broken down by this.',
+  REPORT_RANGE: 'The range is empty, or it has more than 1,500 buckets: choose wider ones.',
+  REPORT_TOO_LARGE: 'This would have to read too much: shorten it, or break it down by less.',
+  REPORT_UNAVAILABLE: 'The numbers of that time are no longer kept in such detail: choose wider buckets.',
+  EVENT_SOURCE_INVALID: 'A key needs a name, 1 to 50 names of events, and origins such as https://shop.example.org.',
   CHANNEL_ENDED: 'Your right to follow this has ended.',
 };
 

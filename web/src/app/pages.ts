@@ -65,6 +65,14 @@ export const pages: Page[] = [
     component: lazy(() => import('../metrics/MetricsPage')),
   },
   {
+    path: '/sources',
+    label: 'Sources',
+    icon: 'security',
+    section: 'Analytics',
+    wants: ['analytics.source.manage'],
+    component: lazy(() => import('../sources/SourcesPage')),
+  },
+  {
     path: '/explorer',
     label: 'Explorer',
     icon: 'explorer',

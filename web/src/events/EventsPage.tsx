@@ -1,12 +1,16 @@
-import { Box, Group, Paper, SimpleGrid, Stack, Switch, TagsInput, Text, TextInput, Title } from '@mantine/core';
+import { Box, Group, Menu, Paper, SimpleGrid, Stack, Switch, TagsInput, Text, TextInput, Title } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useState } from 'react';
 
+import { useAct } from '../api/useAct';
 import { href, replace, useSearch } from '../app/router';
 import { Filters } from '../reports/Filters';
 import { useSession } from '../session/viewer';
 import { NoAccess } from '../ui/NoAccess';
-import type { EventFilter } from './operations';
+import { DownloadMenu } from '../ui/DownloadMenu';
+import { ProblemNote } from '../ui/ProblemNote';
+import { ExportJob } from './ExportJob';
+import { type EventFilter, EXPORT_EVENTS } from './operations';
 import { StoredEvents } from './StoredEvents';
 import { Tail } from './Tail';
 
@@ -17,6 +21,8 @@ export default function EventsPage() {
   const [live, setLive] = useState(false);
   const [names, setNames] = useState<string[]>([]);
   const [where, setWhere] = useState<NonNullable<EventFilter['where']>>([]);
+  const [job, setJob] = useState<string | null>(null);
+  const { run, failure } = useAct(EXPORT_EVENTS);
   const actor = search.get('actor') ?? '';
   const session = search.get('session') ?? '';
   const filter: EventFilter = {
@@ -30,6 +36,13 @@ export default function EventsPage() {
     return <NoAccess title="Events are closed to you">Your roles do not let you see single events.</NoAccess>;
   }
   const settled = JSON.parse(asked) as EventFilter;
+  // A file has events of one name, whoever they are about.
+  const [name, ...more] = settled.names ?? [];
+  const only = name && more.length === 0 && !settled.actor && !settled.session ? { name, where: settled.where ?? [] } : null;
+  const write = async (of: { name: string; where: NonNullable<EventFilter['where']> }) => {
+    const answer = await run({ input: { ...of, format: 'CSV' } });
+    setJob(answer?.exportEvents.job.id ?? null);
+  };
   return (
     <Stack data-testid="events">
       <Group justify="space-between" gap="sm">
@@ -41,8 +54,18 @@ export default function EventsPage() {
             What was reported, one by one.
           </Text>
         </Box>
-        <Switch label="As they come in" checked={live} onChange={(e) => setLive(e.currentTarget.checked)} />
+        <Group gap="md">
+          <Switch label="As they come in" checked={live} onChange={(e) => setLive(e.currentTarget.checked)} />
+          {only && (
+            <DownloadMenu href={(format) => `/exports/events?${new URLSearchParams({ ...only, where: JSON.stringify(only.where), format })}`}>
+              <Menu.Divider />
+              <Menu.Item onClick={() => void write(only)}>In the background, for many: CSV</Menu.Item>
+            </DownloadMenu>
+          )}
+        </Group>
       </Group>
+      {failure && <ProblemNote problem={failure} />}
+      {job && <ExportJob key={job} id={job} />}
       <Paper withBorder p="md" component="section" aria-label="Which events">
         <SimpleGrid cols={{ base: 1, sm: 2, lg: 4 }} spacing="sm">
           <TagsInput label="Names" placeholder={names.length === 0 ? 'All' : undefined} acceptValueOnBlur maxTags={50} value={names} onChange={setNames} />

@@ -13,4 +13,10 @@ export const EVENTS = graphql(
   [EVENT],
 );
 
+export const EXPORT_EVENTS = graphql(`
+  mutation ExportEvents($input: ExportEventsInput!) {
+    exportEvents(input: $input) { job { id } }
+  }
+`);
+
 export type EventFilter = NonNullable<VariablesOf<typeof EVENTS>['filter']>;

@@ -4,6 +4,7 @@ import { useQuery } from 'urql';
 
 import { type Problem, problem, problemOf } from '../api/problem';
 import { useLive } from '../live/useLive';
+import { DownloadMenu } from '../ui/DownloadMenu';
 import { ProblemNote } from '../ui/ProblemNote';
 import type { Draft, Kind } from './draft';
 import { READ_REPORT, type ReadReport, type ReportInput } from './operations';
@@ -51,7 +52,7 @@ interface CardProps extends Props {
   onRetry: () => void;
 }
 
-function Card({ draft, live, report, failure, onRetry, onKind }: CardProps) {
+function Card({ draft, input, live, report, failure, onRetry, onKind }: CardProps) {
   const picture = useMemo(() => report && <ReportPicture report={report} kind={draft.kind} zone={draft.zone} />, [report, draft.kind, draft.zone]);
   return (
     <Paper withBorder p="md" component="section" aria-label="The report" data-testid="report">
@@ -71,7 +72,10 @@ function Card({ draft, live, report, failure, onRetry, onKind }: CardProps) {
             )}
           </Group>
         </div>
-        <SegmentedControl size="xs" data={kinds} value={draft.kind} onChange={(v) => onKind(v as Kind)} aria-label="Kind of picture" />
+        <Group gap="xs">
+          <SegmentedControl size="xs" data={kinds} value={draft.kind} onChange={(v) => onKind(v as Kind)} aria-label="Kind of picture" />
+          <DownloadMenu href={(format) => `/exports/report?${new URLSearchParams({ report: JSON.stringify(input), format })}`} />
+        </Group>
       </Group>
       {failure && <ProblemNote problem={failure} onRetry={onRetry} mb="md" />}
       {!failure && (picture ?? <Skeleton h={320} />)}

@@ -3,7 +3,8 @@ import { useCallback, useMemo, useState } from 'react';
 
 import { figure } from '../format/number';
 import { Chart, type Line } from '../ui/Chart';
-import { colorOf, drawn, type Frame } from './frame';
+import { isAdditive } from './draft';
+import { colorOf, drawn, type Frame, stackOf } from './frame';
 import type { ReadReport } from './operations';
 import classes from './ReportsPage.module.css';
 import { aggregateWords, bucketWord, keyWord, tickWord } from './words';
@@ -22,12 +23,13 @@ export function ReportChart({ report, frame, kind, zone, height }: Props) {
   const { step } = report;
   const columns = useMemo(() => drawn(frame.columns), [frame]);
   const times = useMemo(() => frame.times.map((at) => Date.parse(at) / 1000), [frame]);
+  const stacked = kind === 'bars' && isAdditive(report.aggregate);
   const lines = useMemo<Line[]>(
     () => [
-      ...columns.map((c, i) => ({ color: colorOf(c.key, i), values: c.values })),
+      ...columns.map((c, i) => ({ color: colorOf(c.key, i), values: stacked ? stackOf(columns.slice(i)) : c.values })),
       ...columns.flatMap((c, i) => (c.compared ? [{ color: colorOf(c.key, i), values: c.compared, dashed: true }] : [])),
     ],
-    [columns],
+    [columns, stacked],
   );
   const spanMs = Date.parse(report.to) - Date.parse(report.from);
   const tick = useCallback((seconds: number) => tickWord(seconds, step, zone, spanMs), [step, zone, spanMs]);
@@ -41,6 +43,7 @@ export function ReportChart({ report, frame, kind, zone, height }: Props) {
         kind={kind}
         times={times}
         lines={lines}
+        stacked={stacked}
         height={height}
         zone={zone}
         tick={tick}

@@ -82,6 +82,11 @@ export function isZeroWhenEmpty(aggregate: Aggregate): boolean {
   return ['COUNT', 'SUM', 'RATE', 'UNIQUE'].includes(aggregate);
 }
 
+/** Whether the numbers of keys add up to that of all. */
+export function isAdditive(aggregate: Aggregate): boolean {
+  return ['COUNT', 'SUM', 'RATE'].includes(aggregate);
+}
+
 /** The report of the draft. A filter without a dimension or a value is not one yet. */
 export function inputOf(draft: Draft): ReportInput {
   const { by, last, zone } = draft;

@@ -40,6 +40,14 @@ export function frameOf(report: ReadReport): Frame {
   return { times, columns };
 }
 
+/** The sum of columns in each bucket: where a bar reaches that stands on the others. */
+export function stackOf(columns: Column[]): (number | null)[] {
+  return (columns[0]?.values ?? []).map((_, i) => {
+    const known = columns.map((c) => c.values[i] ?? null).filter((v) => v !== null);
+    return known.length > 0 ? known.reduce((sum, v) => sum + v, 0) : null;
+  });
+}
+
 /** How many series a chart tells apart by their colours. */
 export const mostLines = 8;
 

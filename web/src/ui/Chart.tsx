@@ -24,6 +24,8 @@ interface Props {
   /** Seconds since 1970, ascending. */
   times: number[];
   lines: Line[];
+  /** Bars stand behind one another, not side by side: each value is the sum of it and those after it. */
+  stacked?: boolean;
   height: number;
   /** Whose days the axis shows, an IANA name; the reader's if left out. */
   zone?: string | undefined;
@@ -36,7 +38,7 @@ interface Props {
 const minute = (seconds: number) => clock(seconds * 1000);
 
 /** Series over time. uPlot draws on a canvas and knows nothing of React: made once for as many series of a kind, then fed. */
-export function Chart({ label, kind, times, lines, height, zone, tick = minute, onHover }: Props) {
+export function Chart({ label, kind, times, lines, stacked = false, height, zone, tick = minute, onHover }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
   const told = useRef({ onHover, tick });
@@ -51,7 +53,7 @@ export function Chart({ label, kind, times, lines, height, zone, tick = minute, 
     const element = host.current;
     if (!element) return;
     const looks = JSON.parse(look) as Look[];
-    const made = new uPlot(options(kind, looks, height, zone, told), [[], ...looks.map(() => [])], element);
+    const made = new uPlot(options({ kind, stacked, height, zone }, looks, told), [[], ...looks.map(() => [])], element);
     plot.current = made;
     const resized = new ResizeObserver(([entry]) => {
       if (entry) made.setSize({ width: Math.floor(entry.contentRect.width), height });
@@ -61,11 +63,11 @@ export function Chart({ label, kind, times, lines, height, zone, tick = minute, 
       resized.disconnect();
       made.destroy();
     };
-  }, [kind, look, height, zone]);
+  }, [kind, look, stacked, height, zone]);
 
   useEffect(() => {
     plot.current?.setData([times, ...lines.map((l) => l.values)]);
-  }, [times, lines, kind, height, zone]);
+  }, [times, lines, kind, stacked, height, zone]);
 
   useEffect(() => {
     // The colours are read while drawing.
@@ -87,7 +89,9 @@ interface Look {
   dashed: boolean;
 }
 
-function options(kind: Props['kind'], looks: Look[], height: number, zone: string | undefined, told: { current: Pick<Required<Props>, 'onHover' | 'tick'> }): uPlot.Options {
+type Shape = Pick<Props, 'kind' | 'stacked' | 'height' | 'zone'>;
+
+function options({ kind, stacked, height, zone }: Shape, looks: Look[], told: { current: Pick<Required<Props>, 'onHover' | 'tick'> }): uPlot.Options {
   const axis: uPlot.Axis = {
     // Read at each drawing: the colours change with the scheme.
     stroke: () => themed('--bb-chart-text'),
@@ -95,7 +99,7 @@ function options(kind: Props['kind'], looks: Look[], height: number, zone: strin
     grid: { stroke: () => themed('--bb-chart-grid'), width: 1 },
     ticks: { show: false },
   };
-  const solid = looks.filter((l) => !l.dashed).length;
+  const beside = stacked ? 1 : looks.filter((l) => !l.dashed).length;
   return {
     width: 0,
     height,
@@ -112,7 +116,7 @@ function options(kind: Props['kind'], looks: Look[], height: number, zone: strin
       { ...axis, space: 72, size: 24, grid: { show: false }, values: (_, at) => at.map((s) => told.current.tick(s)) },
       { ...axis, space: 32, size: 44, values: (_, at) => at.map(compact) },
     ],
-    series: [{}, ...looks.map((look, i) => (kind === 'bars' && !look.dashed ? bar(look, i, solid) : line(look, kind === 'area')))],
+    series: [{}, ...looks.map((look, i) => (kind === 'bars' && !look.dashed ? bar(look, stacked ? 0 : i, beside) : line(look, kind === 'area')))],
     hooks: { setCursor: [(u) => told.current.onHover(u.cursor.idx ?? null)] },
   };
 }
