@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useQuery } from 'urql';
 
 import { useAct } from '../api/useAct';
+import { useChoices } from '../documents/owned';
 import { useSession } from '../session/viewer';
 import { FormDialog } from '../ui/FormDialog';
 import { type Alert, CREATE_ALERT, SENDABLE } from './operations';
@@ -15,6 +16,7 @@ const conditions: { value: Alert['condition']; label: string }[] = [
 
 /** Has a saved report watched. */
 export function AlertForm({ onClose }: { onClose: () => void }) {
+  const choices = useChoices();
   const { user } = useSession().viewer;
   const [{ data }] = useQuery({ query: SENDABLE, requestPolicy: 'cache-and-network' });
   const [report, setReport] = useState<string | null>(null);
@@ -41,7 +43,7 @@ export function AlertForm({ onClose }: { onClose: () => void }) {
         required
         withAsterisk={false}
         nothingFoundMessage="None is saved"
-        data={live.map((d) => ({ value: d.id, label: d.label }))}
+        data={choices(live)}
         value={report}
         onChange={setReport}
       />

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useQuery } from 'urql';
 
 import { useAct } from '../api/useAct';
+import { useChoices } from '../documents/owned';
 import { ownZone, zones } from '../format/zone';
 import { useSession } from '../session/viewer';
 import { FormDialog } from '../ui/FormDialog';
@@ -10,6 +11,7 @@ import { CREATE_SCHEDULE, SENDABLE } from './operations';
 
 /** Has a report or a dashboard sent. */
 export function ScheduleForm({ onClose, onMade }: { onClose: () => void; onMade: () => void }) {
+  const choices = useChoices();
   const { user } = useSession().viewer;
   const [{ data }] = useQuery({ query: SENDABLE, requestPolicy: 'cache-and-network' });
   const [report, setReport] = useState<string | null>(null);
@@ -18,7 +20,6 @@ export function ScheduleForm({ onClose, onMade }: { onClose: () => void; onMade:
   const [csv, setCsv] = useState(false);
   const [recipients, setRecipients] = useState(user.email ? [user.email] : []);
   const { run, busy, failure } = useAct(CREATE_SCHEDULE);
-  const entries = (nodes: { id: string; label: string }[] = []) => nodes.map((d) => ({ value: d.id, label: d.label }));
   const make = async () => {
     if (report && (await run({ input: { report, cron, timeZone: zone, recipients, format: csv ? 'HTML_CSV' : 'HTML' } }))) onMade();
   };
@@ -32,8 +33,8 @@ export function ScheduleForm({ onClose, onMade }: { onClose: () => void; onMade:
         withAsterisk={false}
         nothingFoundMessage="None is saved"
         data={[
-          { group: 'Dashboards', items: entries(data?.dashboards.nodes) },
-          { group: 'Reports', items: entries(data?.reports.nodes) },
+          { group: 'Dashboards', items: choices(data?.dashboards.nodes) },
+          { group: 'Reports', items: choices(data?.reports.nodes) },
         ]}
         value={report}
         onChange={setReport}

@@ -28,8 +28,8 @@ export const SCHEDULES = graphql(
 
 export const SENDABLE = graphql(`
   query Sendable {
-    reports: documents(type: "core.report", first: 100) { nodes { id label data } }
-    dashboards: documents(type: "core.dashboard", first: 100) { nodes { id label } }
+    reports: documents(type: "core.report", first: 100) { nodes { id label data owner { id name } } }
+    dashboards: documents(type: "core.dashboard", first: 100) { nodes { id label owner { id name } } }
   }
 `);
 

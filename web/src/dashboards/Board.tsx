@@ -4,6 +4,7 @@ import { useQuery } from 'urql';
 
 import { type Problem, problemOf } from '../api/problem';
 import { useAct } from '../api/useAct';
+import { useChoices } from '../documents/owned';
 import { UPDATE_DOCUMENT } from '../documents/operations';
 import { useLive } from '../live/useLive';
 import { SAVED_REPORTS } from '../reports/operations';
@@ -107,6 +108,7 @@ export function isLive(report: SavedReport): boolean {
 
 function AddTile({ onAdd }: { onAdd: (report: SavedReport) => void }) {
   const [{ data }] = useQuery({ query: SAVED_REPORTS, requestPolicy: 'cache-and-network' });
+  const choices = useChoices();
   const saved = data?.documents.nodes ?? [];
   const add = (id: string | null) => {
     const found = saved.find((d) => d.id === id);
@@ -115,6 +117,6 @@ function AddTile({ onAdd }: { onAdd: (report: SavedReport) => void }) {
     onAdd({ __typename: 'SavedReport', id: found.id, title: found.label, kind, query });
   };
   return (
-    <Select aria-label="Add a report" placeholder="Add a report" searchable nothingFoundMessage="None is saved" data={saved.map((d) => ({ value: d.id, label: d.label }))} value={null} onChange={add} />
+    <Select aria-label="Add a report" placeholder="Add a report" searchable nothingFoundMessage="None is saved" data={choices(saved)} value={null} onChange={add} />
   );
 }

@@ -79,7 +79,7 @@ interface BodyProps {
 
 function Body({ report, read, failure, rows }: BodyProps) {
   // The title, the numbers below a chart and the edges take their part.
-  const height = Math.max(heightOf(rows) - 130, 60);
+  const height = Math.max(heightOf(rows) - 104, 60);
   if (failure) return <ProblemNote problem={failure} />;
   if (!read) return <Skeleton h={height} />;
   const zone = (report.query as { timeZone?: string }).timeZone ?? 'UTC';

@@ -5,6 +5,7 @@ import { useQuery } from 'urql';
 import { problemOf } from '../api/problem';
 import { useAct } from '../api/useAct';
 import { href, navigate, useSearch } from '../app/router';
+import { useChoices } from '../documents/owned';
 import { useSession } from '../session/viewer';
 import { Empty } from '../ui/Empty';
 import { NoAccess } from '../ui/NoAccess';
@@ -25,6 +26,7 @@ export default function DashboardsPage() {
   const search = useSearch();
   const [{ data, error }, again] = useQuery({ query: DASHBOARDS, pause: !reads, requestPolicy: 'cache-and-network' });
   const [making, setMaking] = useState(false);
+  const choices = useChoices();
   const template = useAct(FROM_TEMPLATE);
   if (!reads) return <NoAccess title="Dashboards are closed to you">Your roles do not let you read documents.</NoAccess>;
   if (error && !data) return <ProblemNote problem={problemOf(error)} onRetry={again} m="lg" />;
@@ -51,7 +53,7 @@ export default function DashboardsPage() {
         </div>
         <Group gap="xs">
           {boards.length > 0 && (
-            <Select aria-label="Dashboard" allowDeselect={false} data={boards.map((b) => ({ value: b.id, label: b.label }))} value={open ?? null} onChange={show} />
+            <Select aria-label="Dashboard" allowDeselect={false} data={choices(boards)} value={open ?? null} onChange={show} />
           )}
           {permissions.includes('registry.document.create') && (
             <Menu position="bottom-end">

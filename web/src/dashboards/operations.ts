@@ -3,7 +3,7 @@ import { REPORT } from '../reports/fragments';
 
 export const DASHBOARDS = graphql(`
   query Dashboards {
-    documents(type: "core.dashboard", first: 100) { nodes { id label } }
+    documents(type: "core.dashboard", first: 100) { nodes { id label owner { id name } } }
   }
 `);
 

@@ -60,25 +60,25 @@ function Builder({ metrics, first, saved }: BuilderProps) {
   const search = useSearch();
   const [fresh] = useState(() => newDraft(first.key, Date.now()));
   const [opened, setOpened] = useState(search.get('saved'));
-  const [draft, setDraft] = useState(() => {
-    const kept = saved?.find((d) => d.id === opened);
-    return parseDraft(search.get('q'), kept ? draftOf(kept.data, fresh) : fresh);
-  });
+  const baseOf = (id: string | null) => {
+    const kept = saved?.find((d) => d.id === id);
+    return kept ? draftOf(kept.data, fresh) : fresh;
+  };
+  const [draft, setDraft] = useState(() => parseDraft(search.get('q'), baseOf(opened)));
   const metric = metrics.find((m) => m.key === draft.metric) ?? first;
   const valid = metric.key === draft.metric ? draft : withMetric(draft, metric);
+  const written = writeDraft(valid, baseOf(opened));
   // While somebody types, each letter would be a question to the server.
   const [settled] = useDebouncedValue(valid, 300);
-  const written = writeDraft(settled, fresh);
   useEffect(() => replace(href('/reports', { saved: opened, q: written === '{}' ? null : written })), [opened, written]);
   const set = (next: Partial<Draft>) => setDraft({ ...valid, ...next });
   const open = (id: string | null) => {
     setOpened(id);
-    const kept = saved?.find((d) => d.id === id);
-    if (kept) setDraft(draftOf(kept.data, fresh));
+    if (saved?.some((d) => d.id === id)) setDraft(baseOf(id));
   };
   return (
     <>
-      {saved && <SavedBar saved={saved} opened={opened} draft={settled} fresh={fresh} onOpen={open} />}
+      {saved && <SavedBar saved={saved} opened={opened} draft={valid} fresh={fresh} onOpen={open} />}
       <div className={classes.builder}>
         <Controls
           draft={valid}

@@ -2,6 +2,7 @@ import { Button, Group, Select, Text } from '@mantine/core';
 import { useState } from 'react';
 
 import { useAct } from '../api/useAct';
+import { useChoices } from '../documents/owned';
 import { UPDATE_DOCUMENT } from '../documents/operations';
 import { patchOf, same } from '../documents/schema';
 import { useSession } from '../session/viewer';
@@ -23,6 +24,7 @@ interface Props {
 
 /** The kept reports: opens one, keeps what is shown, or puts it in the place of the one that was opened. */
 export function SavedBar({ saved, opened, draft, fresh, onOpen }: Props) {
+  const choices = useChoices();
   const { permissions } = useSession().viewer;
   const [saving, setSaving] = useState(false);
   const update = useAct(UPDATE_DOCUMENT);
@@ -38,7 +40,7 @@ export function SavedBar({ saved, opened, draft, fresh, onOpen }: Props) {
           searchable
           clearable
           nothingFoundMessage="None is saved"
-          data={saved.map((d) => ({ value: d.id, label: d.label }))}
+          data={choices(saved)}
           value={opened}
           onChange={onOpen}
         />

@@ -118,7 +118,7 @@ export function parseDraft(text: string | null, fresh: Draft): Draft {
   }
 }
 
-/** Only what differs from a new draft: short addresses. */
+/** Only what differs from another draft: short addresses. */
 export function writeDraft(draft: Draft, fresh: Draft): string {
   const differs = Object.entries(draft).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(fresh[name as keyof Draft]));
   return JSON.stringify(Object.fromEntries(differs));

@@ -24,7 +24,7 @@ export type Filter = NonNullable<ReportInput['where']>[number];
 
 export const SAVED_REPORTS = graphql(`
   query SavedReports {
-    documents(type: "core.report", first: 100) { nodes { id rev label data } }
+    documents(type: "core.report", first: 100) { nodes { id rev label data owner { id name } } }
   }
 `);
 
