@@ -79,7 +79,7 @@ describe('reporting', { timeout: 12 * timeout }, () => {
     await page.getByRole('button', { name: 'Arrange' }).click();
     await choose(page, 'Add a report', 'Where they leave');
     await page.getByRole('button', { name: 'Remove Worst delay in the last hour' }).click();
-    await choose(page, 'Width of Where they leave', '12 of 12 wide');
+    await choose(page, 'Width of Where they leave', '12 of 12');
     await page.getByRole('button', { name: 'Move Mean delay in the last hour forward' }).click();
     await screenshot(page, 'dashboards-arrange', { fullPage: true });
     await page.getByRole('button', { name: 'Save' }).click();

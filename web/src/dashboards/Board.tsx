@@ -33,7 +33,7 @@ function Tiles({ board, reload }: { board: Dashboard; reload: () => void }) {
   const { run, busy } = useAct(UPDATE_DOCUMENT);
   const tiles = arranged ?? inOrder(board.tiles);
   const set = (next: Tile[]) => setArranged(packed(next));
-  const live = useTiles(board.tiles);
+  const live = useTiles(tiles);
   const save = async () => {
     const data = tiles.map(({ x, y, w, h, report }) => ({ x, y, w, h, ...(isSaved(report) && { report: report.id }) }));
     if (!(await run({ input: { id: board.document.id, rev: board.document.rev, patch: { tiles: data } } }, setFailure))) return;
@@ -88,7 +88,7 @@ function Tiles({ board, reload }: { board: Dashboard; reload: () => void }) {
 
 /** Follows the reports of all tiles in one operation. */
 function useTiles(tiles: Tile[]) {
-  const ids = [...new Set(tiles.flatMap(({ report }) => (isSaved(report) && isLive(report) ? [report.id] : [])))];
+  const ids = [...new Set(tiles.flatMap(({ report }) => (isSaved(report) && isLive(report) ? [report.id] : [])))].toSorted(); // whatever their order is
   return useLive(ids.map((id) => ({ key: keyOf(id), savedReport: id })));
 }
 

@@ -47,13 +47,13 @@ export function BoardTile({ tile, channel, arrange }: Props) {
             {title}
           </Text>
         )}
-        {arrange && <Handles title={title} tile={tile} {...arrange} />}
         {!arrange && channel?.at && (
           <Text size="xs" c="dimmed" className="bb-numeric" title="Last change">
             {clockSeconds(channel.at)}
           </Text>
         )}
       </Group>
+      {arrange && <Handles title={title} tile={tile} {...arrange} />}
       {isSaved(report) && (isLive(report) ? <LiveTile report={report} channel={channel} rows={h} /> : <StillTile report={report} rows={h} />)}
     </Paper>
   );
@@ -86,19 +86,19 @@ function Body({ report, read, failure, rows }: BodyProps) {
   return <ReportPicture report={read} kind={kindOf(report.kind) ?? 'line'} zone={zone} height={height} />;
 }
 
-const widths = [3, 4, 6, 8, 12].map((w) => ({ value: String(w), label: `${w} of 12 wide` }));
+const widths = [3, 4, 6, 8, 12].map((w) => ({ value: String(w), label: `${w} of 12` }));
 const heights = [2, 3, 4, 6, 8].map((h) => ({ value: String(h), label: `${h} high` }));
 
 function Handles({ title, tile, onMove, onSize, onRemove }: Arrange & { title: string; tile: Tile }) {
   return (
-    <Group gap={4} wrap="nowrap">
+    <Group gap={4} mb={6}>
       <ActionIcon variant="subtle" color="gray" aria-label={`Move ${title} forward`} onClick={() => onMove(-1)}>
         <Icon name="back" size={16} />
       </ActionIcon>
       <ActionIcon variant="subtle" color="gray" aria-label={`Move ${title} back`} onClick={() => onMove(1)}>
         <Icon name="forward" size={16} />
       </ActionIcon>
-      <Select aria-label={`Width of ${title}`} size="xs" w={110} allowDeselect={false} data={widths} value={String(tile.w)} onChange={(v) => onSize(Number(v), tile.h)} />
+      <Select aria-label={`Width of ${title}`} size="xs" w={92} allowDeselect={false} data={widths} value={String(tile.w)} onChange={(v) => onSize(Number(v), tile.h)} />
       <Select aria-label={`Height of ${title}`} size="xs" w={80} allowDeselect={false} data={heights} value={String(tile.h)} onChange={(v) => onSize(tile.w, Number(v))} />
       <CloseButton size="sm" aria-label={`Remove ${title}`} onClick={onRemove} />
     </Group>

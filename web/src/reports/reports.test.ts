@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { aggregatesOf, inputOf, newDraft, parseDraft, withMetric, writeDraft } from './draft';
 import { colorOf, drawn, frameOf, sumOf } from './frame';
 import type { Metric, ReadReport } from './operations';
+import { draftOf, kindOf, savedOf } from './saved';
 import { bucketWord, change, factsOf, tickWord } from './words';
 
 const now = Date.parse('2026-01-02T03:04:05Z');
@@ -121,4 +122,19 @@ test('times are those of the zone', () => {
   expect(tickWord(now / 1000, 'HOUR', 'UTC', 3_600_000)).toBe('03:04');
   expect(tickWord(now / 1000, 'DAY', 'UTC', 30 * 86_400_000)).toBe('2 Jan');
   expect(tickWord(now / 1000, 'MONTH', 'UTC', 0)).toBe('Jan 26');
+});
+
+describe('a kept report', () => {
+  test('becomes the draft it came from', () => {
+    const draft = { ...fresh, by: 'origin', other: true, average: 7, kind: 'area' as const, where: [{ dimension: 'origin', in: ['SFO'], not: true }] };
+    expect(savedOf(draft)).toMatchObject({ kind: 'AREA', query: { last: 60, movingAverage: 7, timeZone: 'Europe/Berlin' } });
+    expect(draftOf(savedOf(draft), fresh)).toMatchObject({ ...draft, fill: 'ZERO' });
+  });
+
+  test('of given days has the days of its zone', () => {
+    const draft = { ...fresh, last: null, from: '2026-03-28', to: '2026-03-29' };
+    expect(draftOf(savedOf(draft), newDraft('other', now))).toMatchObject({ last: null, from: '2026-03-28', to: '2026-03-29', zone: 'Europe/Berlin' });
+  });
+
+  test('of a journey is none of these', () => expect(kindOf('FUNNEL')).toBeUndefined());
 });
