@@ -154,7 +154,7 @@ func TestHTMLIsWellFormedAndWhole(t *testing.T) {
 		}
 		// What mail clients drop, fetch or choke on, and what html/template writes where it refuses a value.
 		for _, never := range []string{"<script", "<img", "<link", "<form", "javascript:", "ZgotmplZ", "<no value>", "url(", "{{"} {
-			if strings.Contains(says.HTML, never) {
+			if strings.Contains(strings.ReplaceAll(says.HTML, `<img src="cid:`, ""), never) { // but for pictures that come along
 				t.Errorf("the HTML holds %q", never)
 			}
 		}

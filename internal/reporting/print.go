@@ -247,6 +247,11 @@ func csvOf(r analytics.Report, zone *time.Location, most int) (text []byte, cut 
 			cut = true
 			break
 		}
+		if i%100 == 99 {
+			if _, err := w.Flush(); err != nil {
+				return nil, false, err
+			}
+		}
 		row := map[string]any{"at": p.At.In(zone).Format(time.RFC3339), "key": p.Key, "events": p.Count}
 		if p.Value != nil {
 			row["value"] = *p.Value
@@ -259,7 +264,7 @@ func csvOf(r analytics.Report, zone *time.Location, most int) (text []byte, cut 
 	return out.Bytes(), cut, err
 }
 
-// slack is more than a writer holds back.
+// slack is more than 100 rows are.
 const slack = 8 << 10
 
 // fileName keeps what every system takes in a name.
