@@ -22,10 +22,10 @@ import (
 	"github.com/backendbook/backendbook/internal/table"
 )
 
-// What a mail holds at most: each recipient has a copy in the outbox.
+// What a mail holds at most: each recipient has a copy in the outbox, and Gmail cuts what is longer than 102 KB of HTML.
 const (
-	maxSections = 20      // reports of a dashboard
-	maxRows     = 20      // of the table of totals
+	maxSections = 12      // reports of a dashboard
+	maxRows     = 10      // of the table of totals
 	maxLines    = 5_000   // of an attached table
 	maxBytes    = 1 << 20 // of all files
 	chartWidth  = 500
