@@ -41,6 +41,22 @@ export const pages: Page[] = [
     component: lazy(() => import('../reports/ReportsPage')),
   },
   {
+    path: '/dashboards',
+    label: 'Dashboards',
+    icon: 'dashboard',
+    section: 'Analytics',
+    wants: ['registry.document.read'],
+    component: lazy(() => import('../dashboards/DashboardsPage')),
+  },
+  {
+    path: '/alerts',
+    label: 'Alerts',
+    icon: 'alert',
+    section: 'Analytics',
+    wants: ['reporting.alert.write', 'reporting.schedule.write', 'reporting.manage'],
+    component: lazy(() => import('../alerts/AlertsPage')),
+  },
+  {
     path: '/journeys',
     label: 'Journeys',
     icon: 'journeys',

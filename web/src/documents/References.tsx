@@ -35,6 +35,8 @@ export function TargetLink({ target, path }: { target: Target; path?: string }) 
     case 'Tag':
     case 'Attachment':
     case 'Bookmark':
+    case 'SavedReport':
+    case 'Dashboard':
       return <DocumentLink document={target.document} path={path} />;
     case 'Tombstone':
       return <Other text={target.label} hint={`Deleted on ${date(target.deletedAt)}`} struck />;

@@ -15,6 +15,8 @@ const TARGET = graphql(
       ... on Tag { id document { ...Linked } }
       ... on Attachment { id document { ...Linked } }
       ... on Bookmark { id document { ...Linked } }
+      ... on SavedReport { id document { ...Linked } }
+      ... on Dashboard { id document { ...Linked } }
       ... on User { id name }
       ... on Role { id name }
       ... on Plan { id name }

@@ -55,7 +55,7 @@ function replaced(channel: Channel, message: LiveMessage): Folded {
 }
 
 // Families each message of which brings all there is.
-const whole = ['Funnel', 'Retention', 'Paths', 'SessionList', 'EntitlementList', 'UsageList'];
+const whole = ['Funnel', 'Retention', 'Paths', 'AlertList', 'SessionList', 'EntitlementList', 'UsageList'];
 const states = ['Report', 'DocumentList', 'SecurityEventList', 'EventTail', ...whole];
 
 /** How many events of a tail are kept: as many as a channel may begin with. */

@@ -66,6 +66,8 @@ export function follow(client: Pick<Client, 'subscribe'>, channels: ChannelInput
   };
 
   const start = () => {
+    // Of nothing there is nothing to follow, and the server would refuse it.
+    if (channels.length === 0) return;
     let ours = true;
     const drop = client.subscribe<{ live: LiveMessage }>(
       { query, variables: { channels }, operationName: 'Live' },

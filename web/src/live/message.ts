@@ -1,4 +1,5 @@
 import { graphql, type ResultOf, type VariablesOf } from '../gql/graphql';
+import { ALERT } from '../alerts/fragments';
 import { EVENT, FUNNEL, PATHS, RETENTION } from '../journeys/fragments';
 import { ENTITLEMENT, MEMBERSHIP } from '../plan/fragments';
 import { REPORT } from '../reports/fragments';
@@ -30,6 +31,7 @@ export const LIVE = graphql(
           ... on Funnel { ...FunnelFields }
           ... on Retention { ...RetentionFields }
           ... on Paths { ...PathsFields }
+          ... on AlertList { alerts { ...AlertFields } }
           ... on EventTail { events { ...EventFields } skipped }
           ... on DocumentList { documents { id rev label data createdAt updatedAt } }
           ... on DocumentListDelta { changes { op id index from document { id rev label data createdAt updatedAt } } }
@@ -41,7 +43,7 @@ export const LIVE = graphql(
       }
     }
   `,
-  [REPORT, FUNNEL, RETENTION, PATHS, EVENT, SESSION, SECURITY_EVENT, MEMBERSHIP, ENTITLEMENT],
+  [REPORT, ALERT, FUNNEL, RETENTION, PATHS, EVENT, SESSION, SECURITY_EVENT, MEMBERSHIP, ENTITLEMENT],
 );
 
 export type ChannelInput = VariablesOf<typeof LIVE>['channels'][number];
@@ -56,6 +58,7 @@ export type ReportTotal = Report['totals'][number];
 export type Funnel = Extract<Data, { __typename: 'Funnel' }>;
 export type Retention = Extract<Data, { __typename: 'Retention' }>;
 export type Paths = Extract<Data, { __typename: 'Paths' }>;
+export type AlertList = Extract<Data, { __typename: 'AlertList' }>;
 export type EventTail = Extract<Data, { __typename: 'EventTail' }>;
 export type DocumentList = Extract<Data, { __typename: 'DocumentList' }>;
 export type DocumentListDelta = Extract<Data, { __typename: 'DocumentListDelta' }>;
@@ -65,4 +68,15 @@ export type EntitlementList = Extract<Data, { __typename: 'EntitlementList' }>;
 export type UsageList = Extract<Data, { __typename: 'UsageList' }>;
 
 /** The whole state of a channel, of whatever family. */
-export type State = Report | Funnel | Retention | Paths | EventTail | DocumentList | SessionList | SecurityEventList | EntitlementList | UsageList;
+export type State =
+  | Report
+  | Funnel
+  | Retention
+  | Paths
+  | EventTail
+  | AlertList
+  | DocumentList
+  | SessionList
+  | SecurityEventList
+  | EntitlementList
+  | UsageList;

@@ -4,7 +4,7 @@ import { useCallback, useMemo, useState } from 'react';
 import { figure } from '../format/number';
 import { Chart, type Line } from '../ui/Chart';
 import { isAdditive } from './draft';
-import { colorOf, drawn, type Frame, stackOf } from './frame';
+import { colorOf, type Column, drawn, type Frame, sumOf } from './frame';
 import type { ReadReport } from './operations';
 import classes from './ReportsPage.module.css';
 import { aggregateWords, bucketWord, keyWord, tickWord } from './words';
@@ -23,11 +23,12 @@ export function ReportChart({ report, frame, kind, zone, height }: Props) {
   const { step } = report;
   const columns = useMemo(() => drawn(frame.columns), [frame]);
   const times = useMemo(() => frame.times.map((at) => Date.parse(at) / 1000), [frame]);
-  const stacked = kind === 'bars' && isAdditive(report.aggregate);
+  // Of a stack the whole is what can be compared.
+  const stacked = kind !== 'line' && columns.length > 1 && isAdditive(report.aggregate);
   const lines = useMemo<Line[]>(
     () => [
-      ...columns.map((c, i) => ({ color: colorOf(c.key, i), values: stacked ? stackOf(columns.slice(i)) : c.values })),
-      ...columns.flatMap((c, i) => (c.compared ? [{ color: colorOf(c.key, i), values: c.compared, dashed: true }] : [])),
+      ...columns.map((c, i) => ({ color: colorOf(c.key, i), values: stacked ? sumOf(columns.slice(i).map((o) => o.values)) : c.values })),
+      ...dashed(columns, stacked),
     ],
     [columns, stacked],
   );
@@ -78,4 +79,12 @@ export function ReportChart({ report, frame, kind, zone, height }: Props) {
       </ul>
     </div>
   );
+}
+
+/** What is compared with: a line for each column, or of a stack one for all. */
+function dashed(columns: Column[], stacked: boolean): Line[] {
+  const compared = columns.map((c) => c.compared ?? []);
+  if (compared[0]?.length === 0) return [];
+  if (stacked) return [{ color: '--bb-chart-text', values: sumOf(compared), dashed: true }];
+  return compared.map((values, i) => ({ color: colorOf(columns[i]?.key ?? '', i), values, dashed: true }));
 }

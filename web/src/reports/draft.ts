@@ -99,7 +99,7 @@ export function inputOf(draft: Draft): ReportInput {
     weekStart: draft.weekStart,
     ...(last ? { last } : { from: dayBegin(draft.from, zone), to: dayBegin(draft.to, zone, 1) }),
     ...(by && { by, top: draft.top, other: draft.other }),
-    where: draft.where.filter((f) => f.dimension && f.in.length > 0),
+    where: draft.where.filter((f) => f.dimension && f.in.length > 0).map((f) => ({ dimension: f.dimension, in: f.in, not: f.not ?? false })),
     fill: draft.fill ?? (isZeroWhenEmpty(draft.aggregate) ? 'ZERO' : 'NULL'),
     compare: draft.compare,
     ...(draft.average && !draft.cumulative && { movingAverage: draft.average }),

@@ -40,10 +40,10 @@ export function frameOf(report: ReadReport): Frame {
   return { times, columns };
 }
 
-/** The sum of columns in each bucket: where a bar reaches that stands on the others. */
-export function stackOf(columns: Column[]): (number | null)[] {
-  return (columns[0]?.values ?? []).map((_, i) => {
-    const known = columns.map((c) => c.values[i] ?? null).filter((v) => v !== null);
+/** The sum of series in each bucket; null where none has a value. */
+export function sumOf(series: (number | null)[][]): (number | null)[] {
+  return (series[0] ?? []).map((_, i) => {
+    const known = series.map((values) => values[i] ?? null).filter((v) => v !== null);
     return known.length > 0 ? known.reduce((sum, v) => sum + v, 0) : null;
   });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { aggregatesOf, inputOf, newDraft, parseDraft, withMetric, writeDraft } from './draft';
-import { colorOf, drawn, frameOf, stackOf } from './frame';
+import { colorOf, drawn, frameOf, sumOf } from './frame';
 import type { Metric, ReadReport } from './operations';
 import { bucketWord, change, factsOf, tickWord } from './words';
 
@@ -92,8 +92,7 @@ test('a frame has a column for each key, in the order of the totals, and a gap w
 });
 
 test('a bar reaches as high as it and those it stands on', () => {
-  const column = (...values: (number | null)[]) => ({ key: '', values, compared: null });
-  expect(stackOf([column(1, null, 2), column(3, null, null)])).toEqual([4, null, 2]);
+  expect(sumOf([[1, null, 2], [3, null, null]])).toEqual([4, null, 2]);
 });
 
 test('a chart draws the first eight and the others', () => {

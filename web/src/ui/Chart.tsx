@@ -24,7 +24,7 @@ interface Props {
   /** Seconds since 1970, ascending. */
   times: number[];
   lines: Line[];
-  /** Bars stand behind one another, not side by side: each value is the sum of it and those after it. */
+  /** Bars and areas stand behind one another: each value is the sum of it and those after it. */
   stacked?: boolean;
   height: number;
   /** Whose days the axis shows, an IANA name; the reader's if left out. */
@@ -116,15 +116,16 @@ function options({ kind, stacked, height, zone }: Shape, looks: Look[], told: { 
       { ...axis, space: 72, size: 24, grid: { show: false }, values: (_, at) => at.map((s) => told.current.tick(s)) },
       { ...axis, space: 32, size: 44, values: (_, at) => at.map(compact) },
     ],
-    series: [{}, ...looks.map((look, i) => (kind === 'bars' && !look.dashed ? bar(look, stacked ? 0 : i, beside) : line(look, kind === 'area')))],
+    series: [{}, ...looks.map((look, i) => (kind === 'bars' && !look.dashed ? bar(look, stacked ? 0 : i, beside) : line(look, kind === 'area' ? (stacked ? 'd0' : '1f') : null)))],
     hooks: { setCursor: [(u) => told.current.onHover(u.cursor.idx ?? null)] },
   };
 }
 
-function line({ color, dashed }: Look, filled: boolean): uPlot.Series {
+/** alpha: of what is under the line, two hexadecimal digits; null for nothing. */
+function line({ color, dashed }: Look, alpha: string | null): uPlot.Series {
   const stroke = () => themed(color);
   if (dashed) return { stroke, width: 1.5, dash: [5, 5], points: { show: false } };
-  return { stroke, width: 2, points: { size: 5 }, ...(filled && { fill: () => `${themed(color)}1f` }) };
+  return { stroke, width: 2, points: { size: 5 }, ...(alpha && { fill: () => `${themed(color)}${alpha}` }) };
 }
 
 /** The i-th of so many bars of each bucket, side by side. */
