@@ -1,6 +1,6 @@
 # The tasks of Backend Book. Each is a script that can be run by itself; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench web build generate fmt lint clean
+.PHONY: help run test bench soak web build generate fmt lint clean
 MAKEFLAGS += --no-print-directory
 export GOTOOLCHAIN := local
 # A checkout that belongs to somebody else, as in many pipelines, has no version to stamp.
@@ -17,6 +17,9 @@ test: ## Run every check: format, generated files, vet, lint, tests, console, br
 
 bench: ## Run the paired benchmarks and print ratios
 	@scripts/bench
+
+soak: ## Ingest at full rate for ten minutes and look whether memory grows
+	@SOAK=10m go test -run '^TestSoak$' -timeout 30m -v ./internal/analytics
 
 web: ## Build the console if it is not fresh
 	@scripts/web

@@ -1358,14 +1358,14 @@ type Job implements Node {
   on: ID
   "How far it is."
   state: JobState!
-  "How much of ` + "`" + `total` + "`" + ` is done, in what the kind counts: bytes of an import, documents of a migration."
+  "How much of ` + "`" + `total` + "`" + ` is done, in what the kind counts: bytes of an import, documents of a migration, rows of an export."
   done: Int!
   "How much there is to do; 0 when nobody knows."
   total: Int!
   """
   What came of it so far, as an object: ` + "`" + `counts` + "`" + ` by what is counted; ` + "`" + `refused` + "`" + `, the code of what has ended it early; ` + "`" + `problems` + "`" + `, the
-  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `. Null before anything came of it, and in
-  the lists of ` + "`" + `jobs` + "`" + `: ask ` + "`" + `job` + "`" + ` for one.
+  rows of an import that are no documents, each with ` + "`" + `row` + "`" + `, ` + "`" + `code` + "`" + `, ` + "`" + `pointer` + "`" + ` and ` + "`" + `message` + "`" + `; of an export that is done ` + "`" + `file` + "`" + `, the path to
+  download it from, and ` + "`" + `until` + "`" + ` when that is there. Null before anything came of it, and in the lists of ` + "`" + `jobs` + "`" + `: ask ` + "`" + `job` + "`" + ` for one.
   """
   result: JSON
   "Code of what went wrong at the last try; null when nothing did."

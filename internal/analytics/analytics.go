@@ -91,9 +91,9 @@ const Other = "$other"
 
 // DimFilter selects events by one dimension: the value is one of In or, with Not, none of them or not there.
 type DimFilter struct {
-	Dim string   `bson:"dim" json:"dimension"`
-	In  []string `bson:"in"`
-	Not bool     `bson:"not,omitempty"`
+	Dim string   `bson:"dim"           json:"dimension"`
+	In  []string `bson:"in"            json:"in"`
+	Not bool     `bson:"not,omitempty" json:"not"`
 }
 
 // Aggregate is how the events of a bucket become one number.

@@ -33,6 +33,12 @@ func BenchmarkTile(b *testing.B) {
 	root.Token = in.SignIn.Result.Token
 	root.Must(`mutation { a: defineMetric(input: {key: "tile", event: "tile", dimensions: ["page"]}) { metric { key } }
 	  b: defineMetric(input: {key: "noise", event: "noise", dimensions: ["page"]}) { metric { key } } }`, nil)
+	for elsewhere := root.At(there); ; { // until the other node knows them
+		var got struct{ Metrics []struct{ Key string } }
+		if elsewhere.Read(&got, `{ metrics { key } }`, nil); len(got.Metrics) >= 2 {
+			break
+		}
+	}
 	ws := connect(b, there, root.Token)
 	seen := make(chan int64, 10_000)
 	if err := ws.WriteMessage(websocket.TextMessage, []byte(`{"id":"1","type":"subscribe","payload":{"query":"subscription { live(channels: [{key: \"t\", report: {metric: \"tile\", step: DAY, last: 2}}]) { data { ... on Report { totals { count } } ... on ReportDelta { totals { count } } } } }"}}`)); err != nil {

@@ -154,7 +154,8 @@ func TestHTMLIsWellFormedAndWhole(t *testing.T) {
 		}
 		// What mail clients drop, fetch or choke on, and what html/template writes where it refuses a value.
 		for _, never := range []string{"<script", "<img", "<link", "<form", "javascript:", "ZgotmplZ", "<no value>", "url(", "{{"} {
-			if strings.Contains(says.HTML, never) {
+			// A picture that goes along is fetched from nowhere.
+			if strings.Contains(strings.ReplaceAll(says.HTML, `<img src="cid:`, ""), never) {
 				t.Errorf("the HTML holds %q", never)
 			}
 		}

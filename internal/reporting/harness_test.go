@@ -216,7 +216,7 @@ func newWorld(t *testing.T) *world {
 	w.docs = registry.New(db, events, c.Now, w.authz, plenty{}, registry.Config{})
 	w.Service = New(Deps{
 		DB: db, Events: events, Authz: w.authz, Documents: w.docs, Reports: w.numbers, Users: w.people, Mail: w.mailbox, Now: c.Now, Log: log,
-	}, Config{Poll: 5 * time.Millisecond, Evaluate: time.Minute, LeaseTTL: 2 * time.Second})
+	}, Config{Poll: 5 * time.Millisecond, Evaluate: time.Minute})
 	return w
 }
 

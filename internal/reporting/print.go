@@ -22,10 +22,10 @@ import (
 	"github.com/backendbook/backendbook/internal/table"
 )
 
-// What a mail holds at most: each recipient has a copy in the outbox.
+// What a mail holds at most: each recipient has a copy in the outbox, and Gmail cuts what is longer than 102 KB of HTML.
 const (
-	maxSections = 20      // reports of a dashboard
-	maxRows     = 20      // of the table of totals
+	maxSections = 12      // reports of a dashboard
+	maxRows     = 10      // of the table of totals
 	maxLines    = 5_000   // of an attached table
 	maxBytes    = 1 << 20 // of all files
 	chartWidth  = 500
@@ -247,6 +247,11 @@ func csvOf(r analytics.Report, zone *time.Location, most int) (text []byte, cut 
 			cut = true
 			break
 		}
+		if i%100 == 99 {
+			if _, err := w.Flush(); err != nil {
+				return nil, false, err
+			}
+		}
 		row := map[string]any{"at": p.At.In(zone).Format(time.RFC3339), "key": p.Key, "events": p.Count}
 		if p.Value != nil {
 			row["value"] = *p.Value
@@ -259,7 +264,7 @@ func csvOf(r analytics.Report, zone *time.Location, most int) (text []byte, cut 
 	return out.Bytes(), cut, err
 }
 
-// slack is more than a writer holds back.
+// slack is more than 100 rows are.
 const slack = 8 << 10
 
 // fileName keeps what every system takes in a name.

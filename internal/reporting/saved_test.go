@@ -21,7 +21,7 @@ func TestQueryOf(t *testing.T) {
 	whole := map[string]any{
 		"metric": "flights.delay", "aggregate": "QUANTILE", "quantile": 0.95, "step": "DAY", "timeZone": "Europe/Berlin", "weekStart": "SUNDAY",
 		"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "by": "origin", "top": int64(5), "other": true,
-		"where": []any{map[string]any{"dim": "origin", "in": []any{"LAX"}, "not": true}}, "fill": "ZERO", "compare": "PREVIOUS_YEAR",
+		"where": []any{map[string]any{"dimension": "origin", "in": []any{"LAX"}, "not": true}}, "fill": "ZERO", "compare": "PREVIOUS_YEAR",
 		"movingAverage": int64(7), "cumulative": false,
 	}
 	want := analytics.Query{

@@ -142,7 +142,7 @@ func TestWorkersDoWhatIsDue(t *testing.T) {
 	}
 	for slots := 1; slots <= 3; slots++ {
 		w.clock.Advance(10 * time.Minute)
-		storetest.Eventually(t, 20*time.Second, func() bool { return len(w.mails()) >= slots }, "the slot is sent")
+		storetest.Eventually(t, time.Minute, func() bool { return len(w.mails()) >= slots }, "the slot is sent")
 	}
 	cancel()
 	wg.Wait()
