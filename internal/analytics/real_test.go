@@ -210,7 +210,7 @@ func TestFlightsOf2001(t *testing.T) {
 	for i, q := range everyAggregate {
 		q.Metric, q.From, q.To, q.Step = "flights", first, last.Add(time.Second), Month
 		w.sameAs(t, q, facts, Rollup1d)
-		if i%2 == 0 { // half of them, for the time it takes
+		if i%4 == 3 { // MIN, UNIQUE and the last quantile: for the time it takes
 			q.Step, q.By, q.Top, q.Other = Week, "origin", 50, true
 			w.sameAs(t, q, facts, Rollup1d)
 		}
@@ -269,10 +269,11 @@ func TestBirdStrikes(t *testing.T) {
 	w.settle(t)
 	slices.SortFunc(facts, func(a, b fact) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
 	first, last := facts[0].at, facts[len(facts)-1].at
-	for _, q := range everyAggregate {
+	for i, q := range everyAggregate {
 		q.Metric, q.From, q.To, q.Step = m.Key, first, last.Add(time.Second), Year
-		w.sameAs(t, q, facts, Rollup1d)
-		q.By, q.Top = "size", 50
+		if i%4 == 3 {
+			q.By, q.Top = "size", 50
+		}
 		w.sameAs(t, q, facts, Rollup1d)
 	}
 	// Values beyond the cap have one number together: no event is lost, and no total is wrong.
