@@ -79,7 +79,7 @@ func imported(t *testing.T, s *apptest.Server, c *apptest.Client, query url.Valu
 func endOf(t *testing.T, c *apptest.Client, job string) importOutcome {
 	t.Helper()
 	var out struct{ Job importOutcome }
-	within(t, time.Minute, "the import ends", func() bool {
+	within(t, 4*time.Minute, "the import ends", func() bool {
 		c.Read(&out, `query($id: ID!) { job(id: $id) { state done total result } }`, map[string]any{"id": job})
 		return out.Job.State == "DONE" || out.Job.State == "FAILED"
 	})
@@ -179,7 +179,7 @@ func TestImportKilled(t *testing.T) {
 		t.Skip("waits until the claim of the killed server has run out")
 	}
 	t.Parallel()
-	const rows, everyBad = 20_000, 1_000
+	const rows, everyBad = 12_000, 1_000
 	var csv bytes.Buffer
 	csv.WriteString("n,word\n")
 	for n := 1; n <= rows; n++ {
