@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
 )
 
 // Collection declares what a domain keeps in MongoDB. The declarations of all domains together are the schema that
@@ -53,6 +54,7 @@ const (
 	migrationsCollection = "migrations"
 	migrationLeaseTTL    = 30 * time.Second
 	migrationPoll        = 100 * time.Millisecond
+	atOnce               = 8 // collections that are made at once: each waits for the disks of a majority
 )
 
 // Migrate brings the database to plan: collections, then indexes, then the migrations not yet recorded, in order. One
@@ -94,20 +96,33 @@ func (d *DB) reconcile(ctx context.Context, plan Plan, dryRun bool) (Report, err
 	if err != nil {
 		return r, fmt.Errorf("list collections: %w", Translate(err))
 	}
-	for _, c := range plan.Collections {
-		if !slices.Contains(names, c.Name) {
-			r.Created = append(r.Created, c.Name)
-			if !dryRun {
-				if err := d.db.CreateCollection(ctx, c.Name); err != nil && code(err) != codeNamespaceExists {
-					return r, fmt.Errorf("create collection %s: %w", c.Name, Translate(err))
-				}
-			}
-		}
-		if err := d.reconcileIndexes(ctx, c, slices.Contains(names, c.Name), dryRun, &r); err != nil {
-			return r, err
-		}
+	parts := make([]Report, len(plan.Collections))
+	makers, making := errgroup.WithContext(ctx)
+	makers.SetLimit(atOnce)
+	for i, c := range plan.Collections {
+		makers.Go(func() error { return d.reconcileCollection(making, c, slices.Contains(names, c.Name), dryRun, &parts[i]) })
+	}
+	err = makers.Wait()
+	for _, p := range parts {
+		r.Created, r.Warnings = append(r.Created, p.Created...), append(r.Warnings, p.Warnings...)
+	}
+	if err != nil {
+		return r, err
 	}
 	return r, d.runMigrations(ctx, plan.Migrations, dryRun, &r)
+}
+
+// reconcileCollection makes one collection with its indexes. The server makes a collection with its first index.
+func (d *DB) reconcileCollection(ctx context.Context, c Collection, exists, dryRun bool, r *Report) error {
+	if !exists {
+		r.Created = append(r.Created, c.Name)
+		if !dryRun && len(c.Indexes) == 0 {
+			if err := d.db.CreateCollection(ctx, c.Name); err != nil && code(err) != codeNamespaceExists {
+				return fmt.Errorf("create collection %s: %w", c.Name, Translate(err))
+			}
+		}
+	}
+	return d.reconcileIndexes(ctx, c, exists, dryRun, r)
 }
 
 const codeNamespaceExists = 48
