@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -319,12 +318,4 @@ func byTimeThenKey(a, b Point) int {
 		return c
 	}
 	return strings.Compare(a.Key, b.Key)
-}
-
-// keyParts writes parts so that different ones never look the same.
-func keyParts(b *strings.Builder, parts []any) {
-	for _, p := range parts {
-		s := fmt.Sprint(p)
-		fmt.Fprintf(b, "%d:%s", len(s), s)
-	}
 }

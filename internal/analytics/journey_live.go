@@ -13,12 +13,31 @@ import (
 // topicFolded tells that the folder has come further: events were stored.
 const topicFolded = "analytics.folded"
 
-// A live journey is computed anew at most once in journeyEvery, and in journeyShare times as long as it takes: a node
+// What is read from the events is read anew at most once in rereadEvery, and in rereadShare times as long as it takes: a node
 // spends a tenth of its time on each at most.
 const (
-	journeyEvery = time.Second
-	journeyShare = 10
+	rereadEvery = time.Second
+	rereadShare = 10
 )
+
+// reread says when a live answer is to be read from the events again.
+type reread struct {
+	behind bool          // it may be another by now
+	at     time.Time     // when it was read last, or that failed
+	cost   time.Duration // how long that took
+}
+
+// begin notes that it is being read.
+func (p *reread) begin(now time.Time) { p.behind, p.at = false, now }
+
+// end notes that it was read, or that this failed.
+func (p *reread) end(now time.Time, err error) {
+	p.cost, p.at, p.behind = now.Sub(p.at), now, p.behind || err != nil
+}
+
+func (p *reread) due(now time.Time) bool {
+	return p.behind && now.Sub(p.at) >= max(rereadEvery, rereadShare*p.cost)
+}
 
 // folderMoved is the change of topicFolded.
 type folderMoved struct{}
@@ -33,11 +52,9 @@ type JourneySource[T any] struct {
 	same    func(a, b T) bool
 
 	result  T
-	of      [2]time.Time  // asOf of the result
-	at      time.Time     // when it was computed last, or that failed
-	cost    time.Duration // how long that took
-	behind  bool          // events were stored since, or the range has moved
-	current time.Time     // the last tick
+	of      [2]time.Time // asOf of the result
+	reread  reread       // behind: events were stored since, or the range has moved
+	current time.Time    // the last tick
 }
 
 // Load computes the journey.
@@ -50,11 +67,11 @@ func (j *JourneySource[T]) Load(ctx context.Context) error {
 }
 
 func (j *JourneySource[T]) run(ctx context.Context) (T, error) {
-	j.at, j.behind = j.now(), false
-	j.current, j.of = j.at, j.asOf(j.at)
+	now := j.now()
+	j.reread.begin(now)
+	j.current, j.of = now, j.asOf(now)
 	result, err := j.compute(ctx)
-	end := j.now()
-	j.cost, j.at = end.Sub(j.at), end
+	j.reread.end(j.now(), err)
 	return result, err
 }
 
@@ -62,26 +79,23 @@ func (j *JourneySource[T]) run(ctx context.Context) (T, error) {
 func (j *JourneySource[T]) Apply(change any) any {
 	switch c := change.(type) {
 	case folderMoved:
-		j.behind = true
+		j.reread.behind = true
 	case time.Time:
 		if c.After(j.current) {
 			j.current = c
-			j.behind = j.behind || j.asOf(c) != j.of
+			j.reread.behind = j.reread.behind || j.asOf(c) != j.of
 		}
 	}
 	return nil
 }
 
 // Due reports whether the journey is to be computed anew.
-func (j *JourneySource[T]) Due() bool {
-	return j.behind && j.current.Sub(j.at) >= max(journeyEvery, journeyShare*j.cost)
-}
+func (j *JourneySource[T]) Due() bool { return j.reread.due(j.current) }
 
 // Refresh computes the journey anew and gives it, or nil if it is what it was.
 func (j *JourneySource[T]) Refresh(ctx context.Context) (any, error) {
 	result, err := j.run(ctx)
 	if err != nil {
-		j.behind = true
 		return nil, err
 	}
 	known := j.same(j.result, result)

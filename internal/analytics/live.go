@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -47,7 +48,11 @@ func (s *Service) ReportChannel(ctx context.Context, q Query) (
 	if err != nil {
 		return "", nil, nil, nil, err
 	}
-	key = "report:" + string(p.res) + ":" + asked.key() + ":" + filtersKey(alts)
+	form, err := json.Marshal([]any{p.res, asked, alts}) // equal ones have one form: the query is checked
+	if err != nil {
+		return "", nil, nil, nil, err
+	}
+	key = "report:" + string(form)
 	topics = []string{topicMetric(q.Metric), topicTick}
 	if p.res == "" {
 		topics = append(topics, topicFolded)
@@ -61,7 +66,7 @@ func (s *Service) ReportChannel(ctx context.Context, q Query) (
 	}
 	allowed = func(ctx context.Context) error {
 		now, err := s.visible(ctx, q.Metric)
-		if err == nil && filtersKey(now) != filtersKey(seen) {
+		if err == nil && !slices.EqualFunc(now, seen, DimFilter.equal) {
 			err = fault.ErrForbidden // other rows than those shown: who asks anew gets them
 		}
 		return err
@@ -135,20 +140,17 @@ type ReportSource struct {
 	stale   bool
 	ticked  bool // since it was told
 
-	due    bool          // events may have come since
-	cost   time.Duration // of the last reading
-	readAt time.Time
+	reread reread // of what is read from the events
 }
 
 // Load reads the state as of now. Cost: 2 reads; from the events all of those in its range.
 func (r *ReportSource) Load(ctx context.Context) error {
-	begin := r.now()
+	r.reread.begin(r.now())
 	l, err := r.read(ctx)
+	r.reread.end(r.now(), err)
 	if err != nil {
 		return err
 	}
-	r.readAt = r.now()
-	r.cost, r.due = r.readAt.Sub(begin), false
 	r.grid, r.exact, r.through, r.stale, r.ticked = l.grid, l.exact, l.through, false, false
 	if r.told = l.report; r.told != nil {
 		return nil
@@ -179,8 +181,9 @@ func (r *ReportSource) Apply(change any) any {
 	switch c := change.(type) {
 	case time.Time:
 		r.ticked = true
+		r.reread.behind = r.reread.behind || !r.now().Before(r.grid.to())
 	case folderMoved:
-		r.due = true
+		r.reread.behind = true
 	case metricChanged:
 		r.stale = true
 	case RollupChange:
@@ -240,15 +243,8 @@ func (r *ReportSource) tell(next *Report) any {
 // Snapshot is the whole report, as a *[Report].
 func (r *ReportSource) Snapshot() any { return r.told }
 
-const (
-	refreshMin  = time.Second
-	refreshCost = 10 // a reading takes at most this part of the time
-)
-
 // Due reports whether the events are to be read again.
-func (r *ReportSource) Due() bool {
-	return r.of.res == "" && (r.due || !r.now().Before(r.grid.to())) && r.now().Sub(r.readAt) >= max(refreshMin, refreshCost*r.cost)
-}
+func (r *ReportSource) Due() bool { return r.of.res == "" && r.reread.due(r.now()) }
 
 // Refresh reads the events again and gives the *[ReportDelta].
 func (r *ReportSource) Refresh(ctx context.Context) (any, error) {

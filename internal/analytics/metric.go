@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -188,45 +187,6 @@ func (s *Service) Load(ctx context.Context) error {
 	s.metrics.forget()
 	_, err := s.metrics.get(ctx)
 	return err
-}
-
-// metricCache keeps the definitions until it hears that one changed.
-type metricCache struct {
-	read func(ctx context.Context) ([]Metric, error)
-
-	mu    sync.Mutex
-	byKey map[string]Metric // nil: not known; never changed once it is here
-	turn  int64             // counts forgets: a read that began before one must not be kept
-}
-
-func (c *metricCache) get(ctx context.Context) (map[string]Metric, error) {
-	c.mu.Lock()
-	byKey, turn := c.byKey, c.turn
-	c.mu.Unlock()
-	if byKey != nil {
-		return byKey, nil
-	}
-	all, err := c.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	byKey = make(map[string]Metric, len(all))
-	for _, m := range all {
-		byKey[m.Key] = m
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.turn == turn {
-		c.byKey = byKey
-	}
-	return byKey, nil
-}
-
-func (c *metricCache) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.byKey = nil
-	c.turn++
 }
 
 // metric finds one definition.

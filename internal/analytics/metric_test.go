@@ -131,12 +131,12 @@ func TestMetricsAreKeptUntilOneChanges(t *testing.T) {
 // A read that began before a change must not be kept after it.
 func TestMetricsReadDuringAChangeAreNotKept(t *testing.T) {
 	t.Parallel()
-	var c *metricCache
-	answers := [][]Metric{{{Key: "old"}}, {{Key: "new"}}}
-	c = &metricCache{read: func(context.Context) ([]Metric, error) {
+	var c *cached[map[string]Metric]
+	answers := []map[string]Metric{{"old": {Key: "old"}}, {"new": {Key: "new"}}}
+	c = &cached[map[string]Metric]{read: func(context.Context) (map[string]Metric, error) {
 		a := answers[0]
 		answers = answers[1:]
-		if a[0].Key == "old" {
+		if a["old"].Key == "old" {
 			c.forget() // the news comes while the answer is on its way
 		}
 		return a, nil

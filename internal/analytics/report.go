@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/fault"
@@ -110,26 +109,6 @@ func (q Query) checkRange(cal calendar) error {
 		return ErrRange.On("input.from")
 	}
 	return nil
-}
-
-// key names the query: equal ones have equal keys.
-func (q Query) key() string {
-	var b strings.Builder
-	add := func(parts ...any) { keyParts(&b, parts) }
-	add(q.Metric, q.Aggregate, q.Quantile, q.Step, q.TimeZone, q.WeekStart, q.Last, q.From.UnixMilli(), q.To.UnixMilli(),
-		q.By, q.Top, q.Other, q.Fill, q.Compare, q.MovingAverage, q.Cumulative)
-	return b.String() + filtersKey(q.Where)
-}
-
-func filtersKey(filters []DimFilter) string {
-	var b strings.Builder
-	for _, f := range filters {
-		keyParts(&b, []any{f.Dim, f.Not, len(f.In)})
-		for _, v := range f.In {
-			keyParts(&b, []any{v})
-		}
-	}
-	return b.String()
 }
 
 // plan is how a report is made.

@@ -79,7 +79,7 @@ type Service struct {
 	authz   Authorizer
 	cfg     Config
 	store   *mongoStore
-	metrics *metricCache
+	metrics cached[map[string]Metric]
 	keep    func(ctx context.Context) (map[string]int, error) // for how many days the events of a name are kept; for ever if it is not there
 
 	journeys chan struct{} // one for each that is being read
@@ -96,7 +96,7 @@ func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Co
 	cfg = cfg.filled()
 	s := &Service{
 		db: db, events: log, now: now, authz: authz, cfg: cfg,
-		store: st, metrics: &metricCache{read: st.allMetrics},
+		store: st, metrics: cached[map[string]Metric]{read: st.metricsByKey},
 		journeys: make(chan struct{}, cfg.Journeys), tail: newEventTail(),
 		types: cached[map[string]EventType]{read: st.eventTypes}, sources: cached[map[token.Digest]EventSource]{read: st.sourcesByKey},
 		touched: lastTouch{at: map[string]time.Time{}},

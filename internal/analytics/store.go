@@ -102,6 +102,15 @@ func (m *mongoStore) allMetrics(ctx context.Context) ([]Metric, error) {
 	return all, err
 }
 
+func (m *mongoStore) metricsByKey(ctx context.Context) (map[string]Metric, error) {
+	all, err := m.allMetrics(ctx)
+	byKey := make(map[string]Metric, len(all))
+	for _, v := range all {
+		byKey[v.Key] = v
+	}
+	return byKey, err
+}
+
 // putMetric writes a definition over the one before. Two who do it at once meet in a write conflict of their transactions.
 func (m *mongoStore) putMetric(ctx context.Context, v Metric) error {
 	_, err := m.metrics.ReplaceOne(ctx, bson.D{{Key: "_id", Value: v.Key}}, v, options.Replace().SetUpsert(true))

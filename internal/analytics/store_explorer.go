@@ -23,17 +23,7 @@ func (f EventFilter) query(names []string) bson.D {
 	if f.Session != "" {
 		q = append(q, store.Eq("session", f.Session))
 	}
-	var at bson.D
-	if !f.From.IsZero() {
-		at = append(at, bson.E{Key: "$gte", Value: f.From})
-	}
-	if !f.To.IsZero() {
-		at = append(at, bson.E{Key: "$lt", Value: f.To})
-	}
-	if at != nil {
-		q = append(q, bson.E{Key: "at", Value: at})
-	}
-	return q
+	return append(q, during(f.From, f.To)...)
 }
 
 // newest reads the window w of the events, by time and then by id, falling: one more than asked, for [page.Fold]. The

@@ -333,7 +333,11 @@ func (m *mongoStore) eachEvent(ctx context.Context, name string, from, to time.T
 
 // happened matches the events of a name.
 func happened(name string, from, to time.Time, where []DimFilter) bson.D {
-	match := bson.D{store.Eq("name", name)}
+	return slices.Concat(bson.D{store.Eq("name", name)}, during(from, to), filters(where))
+}
+
+// during matches a range of time, from one up to another; zero times are no bound.
+func during(from, to time.Time) bson.D {
 	var at bson.D
 	if !from.IsZero() {
 		at = append(at, bson.E{Key: "$gte", Value: from})
@@ -341,21 +345,10 @@ func happened(name string, from, to time.Time, where []DimFilter) bson.D {
 	if !to.IsZero() {
 		at = append(at, bson.E{Key: "$lt", Value: to})
 	}
-	if at != nil {
-		match = append(match, bson.E{Key: "at", Value: at})
+	if at == nil {
+		return nil
 	}
-	if len(where) == 0 {
-		return match
-	}
-	var all bson.A
-	for _, f := range where {
-		op := "$in"
-		if f.Not {
-			op = "$nin"
-		}
-		all = append(all, bson.D{{Key: "dims." + f.Dim, Value: bson.D{{Key: op, Value: f.In}}}})
-	}
-	return append(match, bson.E{Key: "$and", Value: all})
+	return bson.D{{Key: "at", Value: at}}
 }
 
 // dropEvents deletes the events of a name before a time, up to a number of them, and tells how many it deleted.

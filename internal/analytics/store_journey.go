@@ -21,11 +21,7 @@ func (u Unit) field() string {
 
 // query matches the events of the branch.
 func (b branch) query() bson.D {
-	at := bson.D{{Key: "$lt", Value: b.to}}
-	if !b.from.IsZero() {
-		at = append(at, bson.E{Key: "$gte", Value: b.from})
-	}
-	return append(bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: b.names}}}, {Key: "at", Value: at}}, filters(b.where)...)
+	return slices.Concat(bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: b.names}}}}, during(b.from, b.to), filters(b.where))
 }
 
 // filters are the conditions on dimensions.
