@@ -2,8 +2,11 @@ package graph
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/backendbook/backendbook/graph/model"
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/webauth"
@@ -91,6 +94,45 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 	return given[0], nil
 }
 
+// The rates a channel may ask for, in messages a second.
+const (
+	minRate = 0.01
+	maxRate = 50
+)
+
+// requests is what the inputs ask of the hub.
+//
+// Errors: BAD_CHANNELS.
+func (r *Resolver) requests(channels []model.ChannelInput) ([]live.Request, error) {
+	reqs := make([]live.Request, len(channels))
+	for i, c := range channels {
+		open, err := r.family(c)
+		if err != nil {
+			return nil, err
+		}
+		reqs[i] = live.Request{Label: c.Key, Open: open, Whole: c.Mode == model.LiveModeLatest}
+		if c.After != nil {
+			reqs[i].After = *c.After
+		}
+		if rate := c.MaxRate; rate != nil {
+			if !(*rate >= minRate && *rate <= maxRate) {
+				return nil, live.ErrChannels.Saying("maxRate is between %v and %v messages a second", minRate, maxRate)
+			}
+			reqs[i].Every = time.Duration(float64(time.Second) / *rate)
+		}
+	}
+	return reqs, nil
+}
+
+// withinPlan checks that the caller's plan allows a stream of so many channels.
+func (r *Resolver) withinPlan(ctx context.Context, channels int) error {
+	who := actor.From(ctx)
+	if r.Plans == nil || who.System {
+		return nil
+	}
+	return r.Plans.Within(ctx, who.Ref(), FeatureChannels, int64(channels), nil)
+}
+
 // channel is what a service tells of a channel, as one.
 func channel[S live.Source](key string, topics []string, source func() S, allowed func(context.Context) error, err error) (live.Channel, error) {
 	return live.Channel{Key: key, Topics: topics, New: func() live.Source { return source() }, Allowed: allowed}, err
@@ -111,6 +153,15 @@ func (w worded) Apply(change any) any { return liveData(w.Source.Apply(change)) 
 
 // Snapshot implements live.Source.
 func (w worded) Snapshot() any { return liveData(w.Source.Snapshot()) }
+
+// Merge implements live.Merger: of what a source that is worded tells, only the events are not a whole list.
+func (w worded) Merge(older, newer any) any {
+	a, _ := older.(model.SecurityEventList)
+	if b, ok := newer.(model.SecurityEventList); ok {
+		return model.SecurityEventList{Events: slices.Concat(b.Events, a.Events)}
+	}
+	return newer
+}
 
 // Stale implements live.Staler.
 func (w worded) Stale() bool {

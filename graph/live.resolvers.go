@@ -5,7 +5,6 @@ import (
 
 	"github.com/backendbook/backendbook/graph/generated"
 	"github.com/backendbook/backendbook/graph/model"
-	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -27,22 +26,51 @@ func (r *listedReferenceResolver) FromType(ctx context.Context, obj *registry.Re
 	return new(ref.New(ref.ContentType, obj.FromType)), nil
 }
 
+// LiveSubscribe is the resolver for the liveSubscribe field.
+func (r *mutationResolver) LiveSubscribe(ctx context.Context, input model.LiveSubscribeInput) (*model.LiveSubscribePayload, error) {
+	stream, err := r.Lives.Find(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.withinPlan(ctx, len(stream.Labels())+len(input.Channels)); err != nil {
+		return nil, err
+	}
+	reqs, err := r.requests(input.Channels)
+	if err != nil {
+		return nil, err
+	}
+	followed, err := stream.Add(reqs) //nolint:contextcheck // the channels are opened for as long as the stream lives
+	if err != nil {
+		return nil, err
+	}
+	return &model.LiveSubscribePayload{Channels: followed}, nil
+}
+
+// LiveUnsubscribe is the resolver for the liveUnsubscribe field.
+func (r *mutationResolver) LiveUnsubscribe(ctx context.Context, input model.LiveUnsubscribeInput) (*model.LiveUnsubscribePayload, error) {
+	stream, err := r.Lives.Find(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.LiveUnsubscribePayload{Channels: stream.Remove(input.Channels)}, nil
+}
+
 // Live is the resolver for the live field.
-func (r *subscriptionResolver) Live(ctx context.Context, channels []model.ChannelInput) (<-chan *live.Message, error) {
-	if who := actor.From(ctx); r.Plans != nil && !who.System {
-		if err := r.Plans.Within(ctx, who.Ref(), FeatureChannels, int64(len(channels)), nil); err != nil {
-			return nil, err
+func (r *subscriptionResolver) Live(ctx context.Context, channels []model.ChannelInput, id *string) (<-chan *live.Message, error) {
+	if err := r.withinPlan(ctx, len(channels)); err != nil {
+		return nil, err
+	}
+	reqs, err := r.requests(channels)
+	if err != nil {
+		return nil, err
+	}
+	var own string
+	if id != nil {
+		if own = *id; own == "" || len(own) > 64 {
+			return nil, live.ErrChannels.Saying("the id of a stream has 1 to 64 characters")
 		}
 	}
-	reqs := make([]live.Request, len(channels))
-	for i, c := range channels {
-		open, err := r.family(c)
-		if err != nil {
-			return nil, err
-		}
-		reqs[i] = live.Request{Label: c.Key, Open: open}
-	}
-	return subscribe(ctx, r.Lives, reqs)
+	return subscribe(ctx, r.Lives, own, reqs)
 }
 
 // JobProgress returns generated.JobProgressResolver implementation.

@@ -59,7 +59,7 @@ type testRoot struct {
 
 func (r *testRoot) Subscription() generated.SubscriptionResolver { return r }
 
-func (r *testRoot) Live(ctx context.Context, channels []model.ChannelInput) (<-chan *live.Message, error) {
+func (r *testRoot) Live(ctx context.Context, channels []model.ChannelInput, _ *string) (<-chan *live.Message, error) {
 	reqs := make([]live.Request, len(channels))
 	for i, c := range channels {
 		reqs[i] = live.Request{Label: c.Key, Open: func(context.Context) (live.Channel, error) {
@@ -69,7 +69,7 @@ func (r *testRoot) Live(ctx context.Context, channels []model.ChannelInput) (<-c
 			return live.Channel{Key: c.Key, Topics: []string{c.Key}, New: func() live.Source { return &counter{} }}, nil
 		}}
 	}
-	return subscribe(ctx, r.hub, reqs)
+	return subscribe(ctx, r.hub, "", reqs)
 }
 
 type noRights struct{}

@@ -98,12 +98,12 @@ func (op *operation) run(params *graphql.RawParams) {
 }
 
 // subscribe is called by the resolver of a live field, inside run: it opens the stream whose frames the field will yield.
-func subscribe(ctx context.Context, hub *live.Hub, reqs []live.Request) (<-chan *live.Message, error) {
+func subscribe(ctx context.Context, hub *live.Hub, id string, reqs []live.Request) (<-chan *live.Message, error) {
 	op, ok := ctx.Value(operationKey{}).(*operation)
 	if !ok {
 		return nil, ErrNeedsSocket
 	}
-	stream, err := hub.Open(op.ctx, reqs) //nolint:contextcheck // the stream lives as long as the operation, ctx only while it is dispatched
+	stream, err := hub.Open(op.ctx, id, reqs) //nolint:contextcheck // the stream lives as long as the operation, ctx only while it is dispatched
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,8 @@ type MutationResolver interface {
 	CreateAccessKey(ctx context.Context, input model.CreateAccessKeyInput) (*model.CreateAccessKeyPayload, error)
 	RevokeAccessKey(ctx context.Context, input model.RevokeAccessKeyInput) (*model.RevokeAccessKeyPayload, error)
 	CreateServiceAccount(ctx context.Context, input model.CreateServiceAccountInput) (*model.UserPayload, error)
+	LiveSubscribe(ctx context.Context, input model.LiveSubscribeInput) (*model.LiveSubscribePayload, error)
+	LiveUnsubscribe(ctx context.Context, input model.LiveUnsubscribeInput) (*model.LiveUnsubscribePayload, error)
 	ChangePlan(ctx context.Context, input model.ChangePlanInput) (*model.ChangePlanPayload, error)
 	CancelMembership(ctx context.Context, input model.CancelMembershipInput) (*model.MembershipPayload, error)
 	ResumeMembership(ctx context.Context, input model.ResumeMembershipInput) (*model.MembershipPayload, error)
@@ -228,7 +230,7 @@ type QueryResolver interface {
 	Mailbox(ctx context.Context, first *int, after *string, last *int, before *string) (*model.MailConnection, error)
 }
 type SubscriptionResolver interface {
-	Live(ctx context.Context, channels []model.ChannelInput) (<-chan *live.Message, error)
+	Live(ctx context.Context, channels []model.ChannelInput, id *string) (<-chan *live.Message, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -927,6 +929,34 @@ func field_Mutation_invite_args(ctx context.Context, ec *executionContext, rawAr
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.InviteInput, error) {
 			return unmarshalNInviteInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInviteInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_liveSubscribe_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.LiveSubscribeInput, error) {
+			return unmarshalNLiveSubscribeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveSubscribeInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_liveUnsubscribe_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.LiveUnsubscribeInput, error) {
+			return unmarshalNLiveUnsubscribeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveUnsubscribeInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3178,6 +3208,14 @@ func field_Subscription_live_args(ctx context.Context, ec *executionContext, raw
 		return nil, err
 	}
 	args["channels"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg1
 	return args, nil
 }
 
@@ -4211,6 +4249,94 @@ func fieldContext_Mutation_createServiceAccount(ctx context.Context, ec *executi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_createServiceAccount_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_liveSubscribe(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_liveSubscribe(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().LiveSubscribe(ctx, fc.Args["input"].(model.LiveSubscribeInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LiveSubscribePayload) graphql.Marshaler {
+			return marshalNLiveSubscribePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveSubscribePayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_liveSubscribe(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_LiveSubscribePayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_liveSubscribe_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_liveUnsubscribe(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_liveUnsubscribe(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().LiveUnsubscribe(ctx, fc.Args["input"].(model.LiveUnsubscribeInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LiveUnsubscribePayload) graphql.Marshaler {
+			return marshalNLiveUnsubscribePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveUnsubscribePayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_liveUnsubscribe(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_LiveUnsubscribePayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_liveUnsubscribe_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11286,7 +11412,7 @@ func _Subscription_live(ctx context.Context, ec *executionContext, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Live(ctx, fc.Args["channels"].([]model.ChannelInput))
+			return ec.Resolvers.Subscription().Live(ctx, fc.Args["channels"].([]model.ChannelInput), fc.Args["id"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *live.Message) graphql.Marshaler {
@@ -11675,6 +11801,20 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "createServiceAccount":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_createServiceAccount(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "liveSubscribe":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_liveSubscribe(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "liveUnsubscribe":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_liveUnsubscribe(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

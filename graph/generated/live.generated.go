@@ -833,6 +833,29 @@ func fieldContext_LiveMessage_firstSeq(_ context.Context, ec *executionContext, 
 	return graphql.NewScalarFieldContext("LiveMessage", field, false, false, "Int")
 }
 
+func _LiveMessage_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LiveMessage_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_LiveMessage_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LiveMessage", field, false, false, "String")
+}
+
 func _LiveMessage_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -909,6 +932,52 @@ func fieldContext_LiveMessage_error(_ context.Context, ec *executionContext, fie
 		},
 	}
 	return fc, nil
+}
+
+func _LiveSubscribePayload_channels(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LiveSubscribePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LiveSubscribePayload_channels(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Channels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LiveSubscribePayload_channels(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LiveSubscribePayload", field, false, false, "String")
+}
+
+func _LiveUnsubscribePayload_channels(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LiveUnsubscribePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LiveUnsubscribePayload_channels(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Channels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return marshalNString2ᚕstringᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LiveUnsubscribePayload_channels(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LiveUnsubscribePayload", field, false, false, "String")
 }
 
 func _ReportDelta_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
@@ -1231,7 +1300,11 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"key", "report", "funnel", "retention", "paths", "events", "savedReport", "alerts", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
+	if _, present := asMap["mode"]; !present {
+		asMap["mode"] = "DELTA"
+	}
+
+	fieldsInOrder := [...]string{"key", "after", "maxRate", "mode", "report", "funnel", "retention", "paths", "events", "savedReport", "alerts", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1245,6 +1318,27 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Key = data
+		case "after":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("after"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.After = data
+		case "maxRate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxRate"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxRate = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := unmarshalNLiveMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveMode(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
 		case "report":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("report"))
 			data, err := unmarshalOReportInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐReportInput(ctx, ec, v)
@@ -1540,6 +1634,104 @@ func unmarshalInputEventTailInput(ctx context.Context, ec *executionContext, obj
 func UnmarshalEventTailInput(ctx context.Context, raw any) (model.EventTailInput, error) {
 	var out model.EventTailInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "EventTailInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputLiveSubscribeInput(ctx context.Context, ec *executionContext, obj any) (model.LiveSubscribeInput, error) {
+	var it model.LiveSubscribeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "channels"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "channels":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("channels"))
+			data, err := unmarshalNChannelInput2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐChannelInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Channels = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalLiveSubscribeInput unmarshals raw into the LiveSubscribeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalLiveSubscribeInput(ctx context.Context, raw any) (model.LiveSubscribeInput, error) {
+	var out model.LiveSubscribeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "LiveSubscribeInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputLiveUnsubscribeInput(ctx context.Context, ec *executionContext, obj any) (model.LiveUnsubscribeInput, error) {
+	var it model.LiveUnsubscribeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "channels"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "channels":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("channels"))
+			data, err := unmarshalNString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Channels = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalLiveUnsubscribeInput unmarshals raw into the LiveUnsubscribeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalLiveUnsubscribeInput(ctx context.Context, raw any) (model.LiveUnsubscribeInput, error) {
+	var out model.LiveUnsubscribeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "LiveUnsubscribeInput", raw, &out)
 	return out, err
 }
 
@@ -2190,6 +2382,11 @@ func _LiveMessage(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "cursor":
+			out.Values[i] = _LiveMessage_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "at":
 			out.Values[i] = _LiveMessage_at(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2203,6 +2400,72 @@ func _LiveMessage(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 		case "error":
 			out.Values[i] = _LiveMessage_error(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var liveSubscribePayloadImplementors = []string{"LiveSubscribePayload"}
+
+func _LiveSubscribePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LiveSubscribePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, liveSubscribePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LiveSubscribePayload")
+		case "channels":
+			out.Values[i] = _LiveSubscribePayload_channels(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var liveUnsubscribePayloadImplementors = []string{"LiveUnsubscribePayload"}
+
+func _LiveUnsubscribePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LiveUnsubscribePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, liveUnsubscribePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LiveUnsubscribePayload")
+		case "channels":
+			out.Values[i] = _LiveUnsubscribePayload_channels(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -2455,6 +2718,42 @@ func marshalNLiveMessage2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 		return graphql.Null
 	}
 	return _LiveMessage(ctx, ec, sel, v)
+}
+
+func unmarshalNLiveMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveMode(ctx context.Context, ec *executionContext, v any) (model.LiveMode, error) {
+	var res model.LiveMode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNLiveMode2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveMode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.LiveMode) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNLiveSubscribeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveSubscribeInput(ctx context.Context, ec *executionContext, v any) (model.LiveSubscribeInput, error) {
+	res, err := unmarshalInputLiveSubscribeInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNLiveSubscribePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveSubscribePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.LiveSubscribePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LiveSubscribePayload!")
+		return graphql.Null
+	}
+	return _LiveSubscribePayload(ctx, ec, sel, v)
+}
+
+func unmarshalNLiveUnsubscribeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveUnsubscribeInput(ctx context.Context, ec *executionContext, v any) (model.LiveUnsubscribeInput, error) {
+	res, err := unmarshalInputLiveUnsubscribeInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNLiveUnsubscribePayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLiveUnsubscribePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.LiveUnsubscribePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LiveUnsubscribePayload!")
+		return graphql.Null
+	}
+	return _LiveUnsubscribePayload(ctx, ec, sel, v)
 }
 
 func unmarshalNMessageKind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋliveᚐKind(ctx context.Context, ec *executionContext, v any) (live.Kind, error) {

@@ -164,6 +164,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("GrantRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputGrantRoleInput)),
 			graphql.NewInputUnmarshaler("ImpersonateInput", graphql.BindUnmarshaler(ec, unmarshalInputImpersonateInput)),
 			graphql.NewInputUnmarshaler("InviteInput", graphql.BindUnmarshaler(ec, unmarshalInputInviteInput)),
+			graphql.NewInputUnmarshaler("LiveSubscribeInput", graphql.BindUnmarshaler(ec, unmarshalInputLiveSubscribeInput)),
+			graphql.NewInputUnmarshaler("LiveUnsubscribeInput", graphql.BindUnmarshaler(ec, unmarshalInputLiveUnsubscribeInput)),
 			graphql.NewInputUnmarshaler("MigrateMembersInput", graphql.BindUnmarshaler(ec, unmarshalInputMigrateMembersInput)),
 			graphql.NewInputUnmarshaler("MigrationStepInput", graphql.BindUnmarshaler(ec, unmarshalInputMigrationStepInput)),
 			graphql.NewInputUnmarshaler("OverrideFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputOverrideFeatureInput)),
@@ -1908,6 +1910,15 @@ extend type Mutation {
 input ChannelInput {
   "The caller's own name for the channel, repeated in each of its messages: 1 to 64 letters, digits, dots, dashes and underscores."
   key: String!
+  """
+  Goes on after a message of before: the ` + "`" + `cursor` + "`" + ` of the last one that was folded, of the same channel on whichever node.
+  The channel begins with RESUMED and goes on with exactly what was missed, or with a RESYNC when that is not known any more.
+  """
+  after: String
+  "At most so many messages in a second, 0.01 to 50: what changes between two is folded into one. Null: as they come."
+  maxRate: Float
+  "What is told of changes."
+  mode: LiveMode! = DELTA
   "A report, recomputed as events arrive. It must be given by ` + "`" + `last` + "`" + `."
   report: ReportInput
   "A funnel, for who holds ` + "`" + `analytics.event.read` + "`" + `. Each message brings the whole result."
@@ -1984,10 +1995,20 @@ input BacklinksChannelInput {
   first: Int! = 20
 }
 
+"What is told of changes."
+enum LiveMode {
+  "What changed, to be folded into the state."
+  DELTA
+  "The whole state, in a SNAPSHOT each time: larger, and nothing is to be folded."
+  LATEST
+}
+
 "What a message of a channel is."
 enum MessageKind {
-  "The whole state, at the beginning."
+  "The whole state: at the beginning, and in mode LATEST always."
   SNAPSHOT
+  "The state of ` + "`" + `after` + "`" + ` was found again: what was missed since follows, if anything was. No data."
+  RESUMED
   "What changed since the message before."
   DELTA
   "The whole state anew, because what changed since is not known: forget what was before."
@@ -2004,8 +2025,10 @@ type LiveMessage @shareable {
   kind: MessageKind!
   "Number of the message in its channel: one more than the ` + "`" + `seq` + "`" + ` before, or a RESYNC."
   seq: Int!
-  "First of the numbers folded into this message; equal to ` + "`" + `seq` + "`" + ` unless a slow client had several folded into one."
+  "First of the numbers folded into this message; equal to ` + "`" + `seq` + "`" + ` unless ` + "`" + `maxRate` + "`" + ` or a slow client had several folded into one."
   firstSeq: Int!
+  "Where the channel stands after this message, for ` + "`" + `ChannelInput.after` + "`" + `; null for a NOTICE."
+  cursor: String
   "When the state was like this, by the clock of the server."
   at: Time!
   "The state or the change; null for a NOTICE."
@@ -2164,9 +2187,55 @@ type DocumentListDelta @shareable {
 extend type Subscription {
   """
   Follow many channels at once, 1 to 50. Each begins with a SNAPSHOT and goes on with DELTAs. A channel that is refused
-  sends a NOTICE; the others go on. Errors: BAD_USER_INPUT, UNAUTHENTICATED.
+  sends a NOTICE; the others go on. Errors: BAD_CHANNELS, UNAUTHENTICATED, PLAN_LIMIT, and LIVE_ID_TAKEN.
   """
-  live(channels: [ChannelInput!]!): LiveMessage! @access(rule: USER)
+  live(
+    "The channels at the beginning."
+    channels: [ChannelInput!]!
+    "The caller's own name for the stream, for ` + "`" + `liveSubscribe` + "`" + `: 1 to 64 characters, one of each in a session. Null: none."
+    id: String
+  ): LiveMessage! @access(rule: USER)
+}
+
+"Channels to be added to a stream."
+input LiveSubscribeInput {
+  "The ` + "`" + `id` + "`" + ` that was given to ` + "`" + `live` + "`" + `."
+  id: String!
+  "The channels. Each key is another than those the stream follows."
+  channels: [ChannelInput!]!
+}
+
+"What channels were added."
+type LiveSubscribePayload {
+  "The keys of all channels that the stream follows now, those refused not among them: of them a NOTICE is sent."
+  channels: [String!]!
+}
+
+"Channels to be taken from a stream."
+input LiveUnsubscribeInput {
+  "The ` + "`" + `id` + "`" + ` that was given to ` + "`" + `live` + "`" + `."
+  id: String!
+  "The keys of the channels. One that is not followed is no error."
+  channels: [String!]!
+}
+
+"What channels were taken away."
+type LiveUnsubscribePayload {
+  "The keys of the channels that the stream still follows."
+  channels: [String!]!
+}
+
+extend type Mutation {
+  """
+  Adds channels to a running ` + "`" + `live` + "`" + ` of the caller's session, over its socket or any other way to the same node. Errors:
+  LIVE_UNKNOWN, BAD_CHANNELS, PLAN_LIMIT.
+  """
+  liveSubscribe(input: LiveSubscribeInput!): LiveSubscribePayload! @access(rule: USER)
+  """
+  Takes channels from a running ` + "`" + `live` + "`" + ` of the caller's session. Nothing of them is sent after the answer but what was on its
+  way. The stream goes on, also without any channel. Errors: LIVE_UNKNOWN.
+  """
+  liveUnsubscribe(input: LiveUnsubscribeInput!): LiveUnsubscribePayload! @access(rule: USER)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/plan.graphqls", Input: `"""
@@ -7924,6 +7993,8 @@ func childFields_LiveMessage(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_LiveMessage_seq(ctx, ec, field)
 	case "firstSeq":
 		return fieldContext_LiveMessage_firstSeq(ctx, ec, field)
+	case "cursor":
+		return fieldContext_LiveMessage_cursor(ctx, ec, field)
 	case "at":
 		return fieldContext_LiveMessage_at(ctx, ec, field)
 	case "data":
@@ -7932,6 +8003,22 @@ func childFields_LiveMessage(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_LiveMessage_error(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LiveMessage", field.Name)
+}
+
+func childFields_LiveSubscribePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "channels":
+		return fieldContext_LiveSubscribePayload_channels(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LiveSubscribePayload", field.Name)
+}
+
+func childFields_LiveUnsubscribePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "channels":
+		return fieldContext_LiveUnsubscribePayload_channels(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LiveUnsubscribePayload", field.Name)
 }
 
 func childFields_Mail(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -326,6 +326,13 @@ type ChangePlanPayload struct {
 type ChannelInput struct {
 	// The caller's own name for the channel, repeated in each of its messages: 1 to 64 letters, digits, dots, dashes and underscores.
 	Key string `json:"key"`
+	// Goes on after a message of before: the `cursor` of the last one that was folded, of the same channel on whichever node.
+	// The channel begins with RESUMED and goes on with exactly what was missed, or with a RESYNC when that is not known any more.
+	After *string `json:"after,omitempty"`
+	// At most so many messages in a second, 0.01 to 50: what changes between two is folded into one. Null: as they come.
+	MaxRate *float64 `json:"maxRate,omitempty"`
+	// What is told of changes.
+	Mode LiveMode `json:"mode"`
 	// A report, recomputed as events arrive. It must be given by `last`.
 	Report *ReportInput `json:"report,omitempty"`
 	// A funnel, for who holds `analytics.event.read`. Each message brings the whole result.
@@ -1208,6 +1215,34 @@ type LedgerEdge struct {
 	Node plan.Entry `json:"node"`
 	// Its position.
 	Cursor string `json:"cursor"`
+}
+
+// Channels to be added to a stream.
+type LiveSubscribeInput struct {
+	// The `id` that was given to `live`.
+	ID string `json:"id"`
+	// The channels. Each key is another than those the stream follows.
+	Channels []ChannelInput `json:"channels"`
+}
+
+// What channels were added.
+type LiveSubscribePayload struct {
+	// The keys of all channels that the stream follows now, those refused not among them: of them a NOTICE is sent.
+	Channels []string `json:"channels"`
+}
+
+// Channels to be taken from a stream.
+type LiveUnsubscribeInput struct {
+	// The `id` that was given to `live`.
+	ID string `json:"id"`
+	// The keys of the channels. One that is not followed is no error.
+	Channels []string `json:"channels"`
+}
+
+// What channels were taken away.
+type LiveUnsubscribePayload struct {
+	// The keys of the channels that the stream still follows.
+	Channels []string `json:"channels"`
 }
 
 // One page of mails.
@@ -2662,6 +2697,64 @@ func (e *FactorKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e FactorKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What is told of changes.
+type LiveMode string
+
+const (
+	// What changed, to be folded into the state.
+	LiveModeDelta LiveMode = "DELTA"
+	// The whole state, in a SNAPSHOT each time: larger, and nothing is to be folded.
+	LiveModeLatest LiveMode = "LATEST"
+)
+
+var AllLiveMode = []LiveMode{
+	LiveModeDelta,
+	LiveModeLatest,
+}
+
+func (e LiveMode) IsValid() bool {
+	switch e {
+	case LiveModeDelta, LiveModeLatest:
+		return true
+	}
+	return false
+}
+
+func (e LiveMode) String() string {
+	return string(e)
+}
+
+func (e *LiveMode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = LiveMode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid LiveMode", str)
+	}
+	return nil
+}
+
+func (e LiveMode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *LiveMode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e LiveMode) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -89,6 +89,9 @@ func (j *JourneySource[T]) Apply(change any) any {
 	return nil
 }
 
+// Merge gives the newer of two results.
+func (j *JourneySource[T]) Merge(_, newer any) any { return newer }
+
 // Due reports whether the journey is to be computed anew.
 func (j *JourneySource[T]) Due() bool { return j.reread.due(j.current) }
 

@@ -240,6 +240,36 @@ func (r *ReportSource) tell(next *Report) any {
 	return nil
 }
 
+// Merge gives one *[ReportDelta] with the effect of two.
+func (r *ReportSource) Merge(older, newer any) any {
+	a, okA := older.(*ReportDelta)
+	b, okB := newer.(*ReportDelta)
+	if !okA || !okB {
+		return newer // cannot be: the hub gives what Flush and Refresh gave
+	}
+	m := *b
+	m.Points, m.Compared = b.over(a.Points, b.Points), b.over(a.Compared, b.Compared)
+	m.Dropped = slices.Compact(slices.Sorted(slices.Values(slices.Concat(a.Dropped, b.Dropped))))
+	if m.Totals == nil {
+		m.Totals = a.Totals
+	}
+	return &m
+}
+
+// over gives the points before that the delta leaves, with the new ones in their places.
+func (d *ReportDelta) over(before, news []Point) []Point {
+	all := make([]Point, 0, len(before)+len(news))
+	for _, p := range before {
+		_, again := slices.BinarySearchFunc(news, p, byTimeThenKey)
+		if !again && !p.At.Before(d.From) && !slices.Contains(d.Dropped, p.Key) {
+			all = append(all, p)
+		}
+	}
+	all = append(all, news...)
+	slices.SortFunc(all, byTimeThenKey)
+	return all
+}
+
 // Snapshot is the whole report, as a *[Report].
 func (r *ReportSource) Snapshot() any { return r.told }
 

@@ -16,7 +16,7 @@ const TopicTick = "tick"
 
 // Config tunes the hub. Zero values mean the defaults written beside them.
 type Config struct {
-	Linger  time.Duration // a source without followers is kept this long, for those who reconnect; default 5 s
+	Linger  time.Duration // a source without followers is kept this long, for those who reconnect; default 10 s
 	Backlog int           // changes that may wait for one source before it is loaded anew instead; default 10,000
 	LoadIn  time.Duration // bound on one Source.Load; default 10 s
 }
@@ -31,13 +31,14 @@ type Hub struct {
 	sources map[string]*source              // by Channel.Key
 	topics  map[string]map[*source]struct{} // who hears of what
 	streams map[*Stream]struct{}
-	ctx     context.Context //nolint:containedctx // the life of the hub: sources live as long, not as any subscriber
+	named   map[name]*Stream // those that have an id
+	ctx     context.Context  //nolint:containedctx // the life of the hub: sources live as long, not as any subscriber
 	closed  bool
 	running sync.WaitGroup
 
 	recheck chan []string // users whose rights changed; nil for everybody
 
-	frames, lagged atomic.Int64
+	frames, lagged, merged, resyncs, resumed atomic.Int64
 }
 
 // Stats counts what a hub does, for metrics.
@@ -45,12 +46,15 @@ type Stats struct {
 	Sources, Streams int   // now
 	Frames           int64 // made since the start
 	Lagged           int64 // times a subscriber could not take a message
+	Merged           int64 // messages that told several changes as one
+	Resumed          int64 // channels that went on where they had been
+	Resyncs          int64 // times a subscriber had to begin again
 }
 
 // New makes a hub whose sources live until ctx ends. Call [Hub.Run] to keep it going.
 func New(ctx context.Context, now clock.Clock, log *slog.Logger, cfg Config) *Hub {
 	if cfg.Linger == 0 {
-		cfg.Linger = 5 * time.Second
+		cfg.Linger = 10 * time.Second
 	}
 	if cfg.Backlog == 0 {
 		cfg.Backlog = 10_000
@@ -60,7 +64,7 @@ func New(ctx context.Context, now clock.Clock, log *slog.Logger, cfg Config) *Hu
 	}
 	return &Hub{
 		log: log, now: now, cfg: cfg, ctx: ctx,
-		sources: map[string]*source{}, topics: map[string]map[*source]struct{}{}, streams: map[*Stream]struct{}{},
+		sources: map[string]*source{}, topics: map[string]map[*source]struct{}{}, streams: map[*Stream]struct{}{}, named: map[name]*Stream{},
 		recheck: make(chan []string, 64),
 	}
 }
@@ -131,7 +135,10 @@ func (h *Hub) ask(users []string) {
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return Stats{Sources: len(h.sources), Streams: len(h.streams), Frames: h.frames.Load(), Lagged: h.lagged.Load()}
+	return Stats{
+		Sources: len(h.sources), Streams: len(h.streams), Frames: h.frames.Load(), Lagged: h.lagged.Load(),
+		Merged: h.merged.Load(), Resumed: h.resumed.Load(), Resyncs: h.resyncs.Load(),
+	}
 }
 
 // following are the streams of these users, or all for nil.
@@ -147,12 +154,13 @@ func (h *Hub) following(users []string) []*Stream {
 	return found
 }
 
-// join adds a follower to the source of its channel, starting the source if nobody follows it yet.
-func (h *Hub) join(f *follower, c Channel) {
+// join adds a follower to the source of its channel, starting the source if nobody follows it yet. It reports false when the
+// hub has ended.
+func (h *Hub) join(f *follower, c Channel) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || h.ctx.Err() != nil {
-		return
+		return false
 	}
 	s := h.sources[c.Key]
 	if s == nil {
@@ -171,7 +179,8 @@ func (h *Hub) join(f *follower, c Channel) {
 		}()
 	}
 	f.source = s
-	s.join(f)
+	s.put(order{join: f})
+	return true
 }
 
 // retire forgets a source that nobody follows. It reports false when somebody joined meanwhile: joins happen under the

@@ -10,6 +10,8 @@ import (
 // Errors of channels.
 var (
 	ErrChannels = fault.Define(fault.Invalid, "BAD_CHANNELS", "a stream follows 1 to 50 channels, each with its own key and exactly one family")
+	ErrUnknown  = fault.Define(fault.NotFound, "LIVE_UNKNOWN", "the session has no such stream on this node; begin it anew")
+	ErrTaken    = fault.Define(fault.Conflict, "LIVE_ID_TAKEN", "the session has a stream of this id")
 	ErrEnded    = fault.Define(fault.Forbidden, "CHANNEL_ENDED", "the right to follow this channel has ended")
 )
 
@@ -19,6 +21,7 @@ type Kind string
 // The kinds.
 const (
 	Snapshot Kind = "SNAPSHOT"
+	Resumed  Kind = "RESUMED"
 	Delta    Kind = "DELTA"
 	Resync   Kind = "RESYNC"
 	Notice   Kind = "NOTICE"
@@ -39,6 +42,8 @@ type Channel struct {
 	// Allowed says whether this subscriber may still follow; it is asked again when the policy changes, and once a second
 	// for rights that end by the clock, so it must look into memory only. An error ends the channel with a NOTICE.
 	Allowed func(ctx context.Context) error
+	// Enter, if there is one, is called when this subscriber begins to follow, and what it gave when they end.
+	Enter func() (leave func())
 }
 
 // Source computes one channel. The hub calls it from one goroutine, never concurrently.
@@ -73,6 +78,12 @@ type Refresher interface {
 	Refresh(ctx context.Context) (delta any, err error)
 }
 
+// Merger is a source that can tell several changes as one, for who is told more rarely than it changes.
+type Merger interface {
+	// Merge gives one delta with the effect of the older and then the newer. Both are shared and must not change.
+	Merge(older, newer any) any
+}
+
 // Closer is a source that holds something beyond memory: Close is called once, when nobody follows it any more.
 type Closer interface{ Close() }
 
@@ -88,6 +99,9 @@ type Sink interface {
 type Request struct {
 	Label string // the subscriber's own name for it
 	Open  func(ctx context.Context) (Channel, error)
+	After string        // the cursor of the message to go on after; empty to begin
+	Every time.Duration // the least time between two messages; 0 for none
+	Whole bool          // each message is to bring the whole state
 }
 
 // Data is what a channel tells: a state or a change of it, of a type of its family.
@@ -100,6 +114,7 @@ type Frame struct {
 	At            time.Time
 	Data          Data         // what Source.Snapshot or Source.Apply gave
 	Err           *fault.Error // of a Notice
+	Cursor        *string      // where the channel stands after it, for Request.After; nil for a Notice
 	encoded       map[string][]byte
 }
 

@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,16 +15,21 @@ import (
 type follower struct {
 	label  string
 	sink   Sink
+	after  string        // the cursor it brought
+	every  time.Duration // the least time between two messages
+	always bool          // each message brings the whole state
 	source *source
 	// owned by the source's goroutine
-	begun  bool // has taken the whole state once
-	lagged bool // a message was refused
-	gone   bool // left
+	seq    int64 // of the last message it took; 0 before the whole state
+	begun  bool  // has taken a state before, from this source or another
+	lagged bool  // a message was refused
+	gone   bool  // left
 }
 
 // order is what others ask of a source's goroutine.
 type order struct {
 	join, leave, ready *follower
+	rested             *pace
 	err                *fault.Error // with leave: why, told to the follower
 }
 
@@ -39,17 +46,24 @@ type source struct {
 	wake    chan struct{}
 
 	// owned by the goroutine of run
-	followers map[*follower]struct{}
+	followers map[*follower]struct{} // those that are told at once
+	paces     map[time.Duration]*pace
+	log       ring
 	seq       int64
 	loaded    bool
-	snapshot  *Frame // of the state as it is, made when first asked for
-	resync    *Frame
+	made      map[form]*Frame // of the state as it is, made when first asked for
+}
+
+// form is what somebody is told of the state as it is.
+type form struct {
+	kind  Kind
+	first int64 // the first of the numbers that are folded into it
 }
 
 func newSource(h *Hub, c Channel) *source {
 	return &source{
 		hub: h, channel: c, src: c.New(), wake: make(chan struct{}, 1), anew: true,
-		followers: map[*follower]struct{}{},
+		followers: map[*follower]struct{}{}, paces: map[time.Duration]*pace{}, log: newRing(), made: map[form]*Frame{},
 	}
 }
 
@@ -85,8 +99,6 @@ func (s *source) put(o order) {
 	s.mu.Unlock()
 	s.nudge()
 }
-
-func (s *source) join(f *follower) { s.put(order{join: f}) }
 
 func (s *source) hasJoins() bool {
 	s.mu.Lock()
@@ -124,16 +136,16 @@ func (s *source) run(ctx context.Context) {
 			s.hub.retire(s, true)
 			return
 		case <-idle.C:
-			if len(s.followers) == 0 && s.hub.retire(s, false) {
+			if !s.followed() && s.hub.retire(s, false) {
 				return
 			}
 		case <-s.wake:
 		}
-		had := len(s.followers) > 0
+		had := s.followed()
 		if !s.step(ctx) {
 			return
 		}
-		if had && len(s.followers) == 0 {
+		if had && !s.followed() {
 			idle.Reset(s.hub.cfg.Linger)
 		}
 	}
@@ -186,11 +198,10 @@ func (s *source) load(ctx context.Context) error {
 		return err
 	}
 	s.seq++
-	s.snapshot, s.resync = nil, nil
+	s.log.clear(s.seq)
+	clear(s.made)
 	if s.loaded {
-		for f := range s.followers {
-			s.deliverWhole(f)
-		}
+		s.tell()
 	}
 	s.loaded = true
 	return nil
@@ -215,7 +226,7 @@ func (s *source) apply(changes []any) {
 // refresh lets a source that is due compute its state anew. Who has just joined need not wait for it.
 func (s *source) refresh(ctx context.Context) {
 	r, ok := s.src.(Refresher)
-	if !ok || len(s.followers) == 0 || !r.Due() {
+	if !ok || !s.followed() || !r.Due() {
 		return
 	}
 	call, cancel := context.WithTimeout(ctx, s.hub.cfg.LoadIn)
@@ -233,65 +244,152 @@ func (s *source) send(delta any) {
 		return
 	}
 	s.seq++
-	s.snapshot, s.resync = nil, nil
-	f := &Frame{Kind: Delta, Seq: s.seq, FirstSeq: s.seq, At: s.hub.now(), Data: delta}
+	clear(s.made)
+	s.log.add(s.frame(Delta, s.seq, s.seq, delta))
+	s.tell()
+}
+
+// tell lets everybody catch up whose time it is.
+func (s *source) tell() {
+	for f := range s.followers {
+		s.catchUp(f)
+	}
+	for _, p := range s.paces {
+		s.pace(p)
+	}
+}
+
+func (s *source) frame(kind Kind, first, seq int64, data any) *Frame {
 	s.hub.frames.Add(1)
-	for fo := range s.followers {
-		s.deliver(fo, f)
+	return &Frame{Kind: kind, Seq: seq, FirstSeq: first, At: s.hub.now(), Data: data, Cursor: new(s.log.cursor(seq))}
+}
+
+// as gives the state as it is in a form; made once for each state, however many ask.
+func (s *source) as(kind Kind, first int64) *Frame {
+	f := form{kind, first}
+	if s.made[f] == nil {
+		s.made[f] = s.frame(kind, first, s.seq, s.src.Snapshot())
+	}
+	return s.made[f]
+}
+
+// catchUp tells a follower what it has not been told: the messages it missed, one with the effect of all of them if the
+// source can, or the whole state. One that lags is left alone until it is ready.
+func (s *source) catchUp(f *follower) {
+	switch missed, known := s.log.since(f.seq); {
+	case f.lagged || f.seq == s.seq:
+	case f.seq == 0 || !known:
+		kind := Snapshot
+		if f.begun && !f.always {
+			kind = Resync
+		}
+		s.deliver(f, s.as(kind, s.seq))
+	case f.always:
+		s.deliver(f, s.as(Snapshot, f.seq+1))
+	case len(missed) > 1:
+		s.deliverMerged(f, missed)
+	default:
+		s.deliver(f, missed[0])
 	}
 }
 
-// whole is the state as a SNAPSHOT or a RESYNC; made once for each state, however many ask.
-func (s *source) whole(again bool) *Frame {
-	f := &s.snapshot
-	kind := Snapshot
-	if again {
-		f, kind = &s.resync, Resync
-	}
-	if *f == nil {
-		*f = &Frame{Kind: kind, Seq: s.seq, FirstSeq: s.seq, At: s.hub.now(), Data: s.src.Snapshot()}
-		s.hub.frames.Add(1)
-	}
-	return *f
-}
-
-// deliver hands a frame to a follower. One that lags gets nothing but the whole state.
-func (s *source) deliver(f *follower, frame *Frame) {
-	if f.lagged && frame.Kind == Delta {
+// deliverMerged tells what several messages told. It is made once for all who missed the same.
+func (s *source) deliverMerged(f *follower, missed []*Frame) {
+	m, ok := s.src.(Merger)
+	if !ok {
+		for _, frame := range missed {
+			if s.deliver(f, frame); f.lagged {
+				return
+			}
+		}
 		return
 	}
-	if f.lagged = !f.sink.Deliver(f.label, frame); f.lagged {
-		s.hub.lagged.Add(1)
+	key := form{Delta, f.seq + 1}
+	if s.made[key] == nil {
+		data := missed[0].Data
+		for _, frame := range missed[1:] {
+			data = m.Merge(data, frame.Data)
+		}
+		s.made[key] = s.frame(Delta, key.first, s.seq, data)
 	}
+	s.hub.merged.Add(1)
+	s.deliver(f, s.made[key])
 }
 
-// deliverWhole begins, or begins anew.
-func (s *source) deliverWhole(f *follower) {
-	s.deliver(f, s.whole(f.begun))
-	f.begun = f.begun || !f.lagged
+// deliver hands a frame to a follower.
+func (s *source) deliver(f *follower, frame *Frame) {
+	if f.lagged = !f.sink.Deliver(f.label, frame); f.lagged {
+		s.hub.lagged.Add(1)
+		return
+	}
+	f.seq, f.begun = frame.Seq, true
+	if frame.Kind == Resync {
+		s.hub.resyncs.Add(1)
+	}
 }
 
 func (s *source) obey(o order) {
 	switch {
 	case o.join != nil:
 		if !o.join.gone {
-			s.followers[o.join] = struct{}{}
-			s.deliverWhole(o.join)
+			s.enter(o.join)
 		}
 	case o.ready != nil:
 		if o.ready.lagged && !o.ready.gone {
-			s.deliverWhole(o.ready)
+			o.ready.lagged = false
+			s.catchUp(o.ready)
 		}
+	case o.rested != nil:
+		o.rested.rests = false
+		s.pace(o.rested)
 	case o.leave != nil:
 		if o.leave.gone {
 			return
 		}
-		o.leave.gone = true
-		delete(s.followers, o.leave)
+		s.leave(o.leave)
 		if o.err != nil {
 			o.leave.sink.Deliver(o.leave.label, s.notice(o.err))
 		}
 	}
+}
+
+// enter begins with a follower, where it has been before if that is known.
+func (s *source) enter(f *follower) {
+	if f.every == 0 {
+		s.followers[f] = struct{}{}
+	} else {
+		s.paced(f)
+	}
+	if f.begun = f.after != ""; f.begun {
+		if seq, ok := s.log.position(f.after); ok {
+			s.hub.resumed.Add(1)
+			s.deliver(f, &Frame{Kind: Resumed, Seq: seq, FirstSeq: seq, At: s.hub.now(), Cursor: &f.after})
+		}
+	}
+	s.catchUp(f)
+}
+
+func (s *source) leave(f *follower) {
+	f.gone = true
+	delete(s.followers, f)
+	if p := s.paces[f.every]; p != nil {
+		delete(p.followers, f)
+		if len(p.followers) == 0 {
+			p.timer.Stop()
+			delete(s.paces, f.every)
+		}
+	}
+}
+
+func (s *source) followed() bool { return len(s.followers)+len(s.paces) > 0 }
+
+// all are the followers of every pace.
+func (s *source) all() []*follower {
+	list := slices.Collect(maps.Keys(s.followers))
+	for _, p := range s.paces {
+		list = slices.AppendSeq(list, maps.Keys(p.followers))
+	}
+	return list
 }
 
 func (s *source) notice(err *fault.Error) *Frame {
@@ -307,13 +405,14 @@ func (s *source) fail(ctx context.Context, orders []order, err error) {
 	f := fault.From(err)
 	s.hub.log.ErrorContext(ctx, "live_source_failed", "channel", s.channel.Key, "code", f.Code, "error", err.Error())
 	_, late, _ := s.take() // no more can come: the hub has forgotten this source
+	followers := s.all()
 	for _, o := range append(orders, late...) {
 		if o.join != nil {
-			s.followers[o.join] = struct{}{}
+			followers = append(followers, o.join)
 		}
 	}
-	for fo := range s.followers {
-		fo.gone = true
+	for _, fo := range followers {
+		s.leave(fo)
 		fo.sink.Deliver(fo.label, s.notice(f))
 	}
 }

@@ -103,6 +103,13 @@ func (p *PolicySource) Apply(change any) any {
 	return news
 }
 
+// Merge gives the changes of two [PolicyNews] as one.
+func (p *PolicySource) Merge(older, newer any) any {
+	a, _ := older.(PolicyNews)
+	b, _ := newer.(PolicyNews)
+	return PolicyNews{Rev: b.Rev, Changes: slices.Concat(a.Changes, b.Changes)}
+}
+
 // PermissionsChannel tells how the caller can follow what they may do, in the session and with the role and scope they have: the
 // key under which one source serves all who see the same, what it listens to, how to make it, and who may follow. Cost: none.
 //
@@ -136,6 +143,9 @@ func (p *PermissionsSource) Load(context.Context) error {
 func (p *PermissionsSource) look() {
 	p.now = PermissionList{Permissions: p.s.permissionsOf(p.who), Rev: p.s.Rev()}
 }
+
+// Merge gives the newer of two lists.
+func (p *PermissionsSource) Merge(_, newer any) any { return newer }
 
 // Snapshot is the [PermissionList] as of now.
 func (p *PermissionsSource) Snapshot() any { return p.now }

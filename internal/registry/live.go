@@ -224,6 +224,13 @@ func (l *ListSource) Apply(change any) any {
 	return delta
 }
 
+// Merge gives the changes of two ListDeltas as one.
+func (l *ListSource) Merge(older, newer any) any {
+	a, _ := older.(ListDelta)
+	b, _ := newer.(ListDelta)
+	return ListDelta{Changes: slices.Concat(a.Changes, b.Changes)}
+}
+
 func (l *ListSource) shown() []Document { return slices.Clone(l.docs[:min(len(l.docs), l.first)]) }
 
 func (l *ListSource) fold(c DocumentChange) {

@@ -98,6 +98,9 @@ func (l *DocumentSource) Load(ctx context.Context) error {
 // Snapshot is the [DocumentState] as of now.
 func (l *DocumentSource) Snapshot() any { return l.state }
 
+// Merge gives the newer of two states.
+func (l *DocumentSource) Merge(_, newer any) any { return newer }
+
 // Apply folds a [DocumentChange] and gives the new [DocumentState], or nil for what was known.
 func (l *DocumentSource) Apply(change any) any {
 	c, ok := change.(DocumentChange)

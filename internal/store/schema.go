@@ -100,7 +100,9 @@ func (d *DB) reconcile(ctx context.Context, plan Plan, dryRun bool) (Report, err
 	makers, making := errgroup.WithContext(ctx)
 	makers.SetLimit(atOnce)
 	for i, c := range plan.Collections {
-		makers.Go(func() error { return d.reconcileCollection(making, c, slices.Contains(names, c.Name), dryRun, &parts[i]) })
+		makers.Go(func() error {
+			return d.reconcileCollection(making, c, slices.Contains(names, c.Name), dryRun, &parts[i])
+		})
 	}
 	err = makers.Wait()
 	for _, p := range parts {
