@@ -206,7 +206,7 @@ func rawBroadcast() http.Handler {
 		for i := 1; ; i++ {
 			time.Sleep(time.Second / broadcastRate)
 			body := fmt.Sprintf(`{"data":{"live":{"channel":"a","kind":"DELTA","seq":%d,"firstSeq":%d,"data":{"__typename":"ReportDelta","points":[{"key":"","count":%d}]},"error":null}}}`, i, i, i)
-			f := appendFrame(nil, chunk{opcode: websocket.TextMessage, prefix: `{"id":"1","type":"next","payload":`, body: []byte(body)})
+			f := webSocket{}.frame(nil, chunk{opcode: websocket.TextMessage, prefix: `{"id":"1","type":"next","payload":`, body: []byte(body)})
 			mu.Lock()
 			for c := range conns {
 				put(c, f)
@@ -232,7 +232,7 @@ func rawBroadcast() http.Handler {
 				}
 				switch m.Type {
 				case "connection_init":
-					put(c, appendFrame(nil, chunk{opcode: websocket.TextMessage, body: []byte(`{"type":"connection_ack"}`)}))
+					put(c, webSocket{}.frame(nil, chunk{opcode: websocket.TextMessage, body: []byte(`{"type":"connection_ack"}`)}))
 				case "subscribe":
 					mu.Lock()
 					conns[c] = struct{}{}

@@ -19,20 +19,28 @@ import (
 // "1.5s". What is over the server's own bound counts as the bound.
 const DeadlineHeader = "X-Request-Timeout"
 
-// ServeHTTP answers POST and GET as the GraphQL-over-HTTP specification has it; a WebSocket upgrade goes to the handler of
-// [Server.HandleSockets]. The session, the request id and the rest of the actor are expected in the request's context.
+// ServeHTTP answers POST and GET as the GraphQL-over-HTTP specification has it; a WebSocket upgrade, and a request for
+// server-sent events, goes to what [Server.HandleStreams] was given. The session, the request id and the rest of the actor are expected in the request's context.
 //
 // A well-formed request is answered with 200 as application/json, whatever is wrong with its document; as
 // application/graphql-response+json an operation that was not executed is 400 and has no data. A request that is not
 // well-formed is 400, 405, 406, 413 or 415 either way. Only application/json is taken by POST, which no page of another
 // origin can send without asking first, and only queries by GET: that is the defence against cross-site requests.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.sockets != nil && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		s.sockets.ServeHTTP(w, r)
+	if s.streams != nil && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		s.streams.ServeHTTP(w, r)
 		return
 	}
 	ctx := r.Context()
 	a := answer{w: w, typ: typeJSON, buffers: &s.buffers}
+	if s.streams != nil && wantsEvents(r) {
+		if params, status, err := s.read(w, r); err != nil {
+			s.refuse(ctx, a, status, err)
+		} else {
+			s.streams.ServeEvents(w, r, params)
+		}
+		return
+	}
 	typ, ok := negotiate(r.Header.Values("Accept"))
 	if !ok {
 		s.refuse(ctx, a, http.StatusNotAcceptable, ErrNotAcceptable)

@@ -350,13 +350,18 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
+// teapot stands where the sockets do.
+type teapot struct{ Streams }
+
+func (teapot) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusTeapot)
+	_, _ = w.Write([]byte("{}"))
+}
+
 func TestUpgradeGoesToTheSockets(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &stubs{plans: onePlan}, Config{})
-	r.srv.HandleSockets(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusTeapot)
-		_, _ = w.Write([]byte("{}"))
-	}))
+	r.srv.HandleStreams(teapot{})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -28,7 +29,7 @@ type Server struct {
 	sources   loader.Sources
 	gates     Gates // nil where there are no plans
 	rates     *rates
-	sockets   http.Handler
+	streams   Streams
 	buffers   buffers
 }
 
@@ -67,8 +68,14 @@ func (s *Server) gate(plans Gates, now clock.Clock) {
 	s.gates, s.rates = plans, newRates(now)
 }
 
-// HandleSockets sends WebSocket upgrades to h. Only before serving.
-func (s *Server) HandleSockets(h http.Handler) { s.sockets = h }
+// Streams serves what lasts longer than a request: [Sockets].
+type Streams interface {
+	http.Handler // of WebSocket upgrades
+	ServeEvents(w http.ResponseWriter, r *http.Request, params *graphql.RawParams)
+}
+
+// HandleStreams sends WebSocket upgrades and requests for server-sent events to h. Only before serving.
+func (s *Server) HandleStreams(h Streams) { s.streams = h }
 
 // Schema is the schema that is served.
 func (s *Server) Schema() *ast.Schema { return s.schema }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -154,12 +153,7 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "origin not allowed", http.StatusForbidden)
 		return
 	}
-	s.mu.Lock()
-	full := s.draining || len(s.open) >= s.cfg.Sockets
-	s.mu.Unlock()
-	if full {
-		w.Header().Set("Retry-After", "2")
-		http.Error(w, "no more sockets now", http.StatusServiceUnavailable)
+	if s.full(w) {
 		return
 	}
 	address := throttle.Network(actor.RequestFrom(r.Context()).IP)
@@ -173,7 +167,8 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.pending.give(address)
 		return // Upgrade has answered
 	}
-	c := newSocket(context.WithoutCancel(r.Context()), s, ws)
+	c := newSocket(context.WithoutCancel(r.Context()), s, webSocket{ws})
+	c.ws = ws
 	c.address = address
 	c.token, _ = token.Bearer(r.Header.Get("Authorization"))
 	if !s.add(c) {
@@ -187,6 +182,18 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.close(closeBadSubprotocol, subprotocolRejection)
 	}
 	go s.run(c) //nolint:contextcheck // a socket outlives the context of the request that opened it
+}
+
+// full reports whether there can be no more sockets now, and answers so.
+func (s *Sockets) full(w http.ResponseWriter) bool {
+	s.mu.Lock()
+	full := s.draining || len(s.open) >= s.cfg.Sockets
+	s.mu.Unlock()
+	if full {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "no more sockets now", http.StatusServiceUnavailable)
+	}
+	return full
 }
 
 // run is the life of a socket. It has a context of its own: that of the request ends with the upgrade.
@@ -251,18 +258,9 @@ func (s *Sockets) Drain(ctx context.Context) {
 	case <-ctx.Done():
 		s.mu.Lock()
 		for c := range s.open {
-			_ = c.ws.Close()
+			_ = c.wire.Close()
 		}
 		s.mu.Unlock()
 		<-gone
 	}
-}
-
-// peer is the address of the other end, for the log.
-func peer(c net.Conn) string {
-	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
-	if err != nil {
-		return ""
-	}
-	return host
 }

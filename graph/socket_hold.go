@@ -106,7 +106,7 @@ func (c *socket) lastWords(ops []*operation) []string {
 	errs, _ := json.Marshal(gqlerror.List{Present(c.ctx, session.ErrEnded)})
 	words := make([]string, len(ops))
 	for i, op := range ops {
-		words[i] = op.failed(errs)
+		words[i] = c.wire.failed(op.quoted, errs)
 	}
 	return words
 }

@@ -24,7 +24,8 @@ import (
 // socket is one connection. Its reader goroutine owns the protocol state, its writer goroutine the writing.
 type socket struct {
 	srv    *Sockets
-	ws     *websocket.Conn
+	wire   wire
+	ws     *websocket.Conn // nil for a stream of events
 	ctx    context.Context //nolint:containedctx // the life of the connection: everything on it ends with it
 	cancel context.CancelFunc
 
@@ -48,9 +49,9 @@ type socket struct {
 	ping *time.Timer
 }
 
-func newSocket(ctx context.Context, s *Sockets, ws *websocket.Conn) *socket {
+func newSocket(ctx context.Context, s *Sockets, to wire) *socket {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &socket{srv: s, ws: ws, ctx: ctx, cancel: cancel, as: ctx, ops: map[string]*operation{}}
+	c := &socket{srv: s, wire: to, ctx: ctx, cancel: cancel, as: ctx, ops: map[string]*operation{}}
 	c.out.ready = sync.NewCond(&c.out.mu)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,13 +71,26 @@ func (c *socket) sendPing() {
 
 // serve runs the connection to its end: it returns when both of its goroutines are done.
 func (c *socket) serve() {
+	written := c.writing()
+	c.read()
+	c.end()
+	_ = c.wire.Close()
+	<-written
+}
+
+// writing starts the writer, and tells when it has ended.
+func (c *socket) writing() (ended <-chan struct{}) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
 		defer c.out.stop() // nobody needs to wait for what is not written any more
 		c.write()
 	}()
-	c.read()
+	return written
+}
+
+// end lets go of all that the socket holds; the writer then ends.
+func (c *socket) end() {
 	c.cancel()
 	c.mu.Lock()
 	c.over = true
@@ -93,8 +107,6 @@ func (c *socket) serve() {
 		op.end()
 	}
 	c.out.stop()
-	_ = c.ws.Close()
-	<-written
 }
 
 // message is what a client sends.
@@ -162,7 +174,7 @@ func (c *socket) stay(d time.Duration) {
 func (c *socket) leave(write, read time.Duration) {
 	by := deadline(read)
 	c.leaveBy.Store(&by)
-	_ = c.ws.SetReadDeadline(by)
+	c.wire.hangUp(by)
 	c.hurry(write)
 }
 
@@ -298,7 +310,7 @@ func (c *socket) finish(id string, tell bool) {
 	op := c.ops[id]
 	delete(c.ops, id)
 	if op != nil && tell { // under the lock: the end of the session finds it either running or told
-		c.out.text(`{"id":` + op.quoted + `,"type":"complete"}`)
+		c.out.text(c.wire.completed(op.quoted))
 	}
 	c.mu.Unlock()
 	if op != nil { // else over already: both ends may say complete at the same time
@@ -311,7 +323,7 @@ func (c *socket) fail(op *operation, errs []byte) {
 	c.mu.Lock()
 	if c.ops[op.id] == op {
 		delete(c.ops, op.id)
-		c.out.text(op.failed(errs))
+		c.out.text(c.wire.failed(op.quoted, errs))
 	}
 	c.mu.Unlock()
 	op.end()
@@ -329,5 +341,5 @@ func (c *socket) close(code int, reason string) {
 }
 
 func (c *socket) logClose(code int, reason string) {
-	c.srv.log.DebugContext(c.ctx, "socket_closing", "close_code", code, "reason", reason, "peer", peer(c.ws.NetConn()))
+	c.srv.log.DebugContext(c.ctx, "socket_closing", "close_code", code, "reason", reason, "peer", c.wire.peer())
 }

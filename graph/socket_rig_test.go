@@ -125,7 +125,7 @@ func newSocketRig(t testing.TB, cfg SocketConfig) *socketRig {
 	r.sockets = NewSockets(r.exec, r.authenticate, r.sessions, r.clock.Now, log, cfg)
 	hubDone := make(chan struct{})
 	go func() { defer close(hubDone); r.hub.Run() }()
-	srv.HandleSockets(r.sockets)
+	srv.HandleStreams(r.sockets)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ctx := actor.WithRequest(req.Context(), actor.Request{IP: req.Header.Get("X-Test-Ip"), UserAgent: req.UserAgent()})
 		if g, ok := r.grants[req.Header.Get("X-Test-Cookie")]; ok {

@@ -180,12 +180,11 @@ func (c *socket) writeAll(chunks []chunk) bool {
 	buf := (*bp)[:0]
 	closing := false
 	for _, k := range chunks {
-		buf = appendFrame(buf, k)
+		buf = c.wire.frame(buf, k)
 		closing = closing || k.opcode == websocket.CloseMessage
 	}
 	c.limit(closing)
-	conn := c.ws.NetConn()
-	_, err := conn.Write(buf)
+	_, err := c.wire.Write(buf)
 	if cap(buf) <= maxPooledWire {
 		*bp = buf
 		wireBuffers.Put(bp)
@@ -193,10 +192,10 @@ func (c *socket) writeAll(chunks []chunk) bool {
 	if err != nil {
 		if isTimeout(err) && !c.out.isClosing() {
 			c.srv.slow.Add(1)
-			c.srv.log.InfoContext(c.ctx, "socket_slow", "close_code", closeSlow, "peer", peer(conn))
+			c.srv.log.InfoContext(c.ctx, "socket_slow", "close_code", closeSlow, "peer", c.wire.peer())
 		}
 		c.cancel()
-		_ = c.ws.Close() // wakes the reader
+		_ = c.wire.Close() // wakes the reader
 		return false
 	}
 	return true
@@ -214,7 +213,7 @@ func (c *socket) limit(closing bool) {
 		return
 	}
 	c.writeBy = by
-	_ = c.ws.NetConn().SetWriteDeadline(by)
+	_ = c.wire.SetWriteDeadline(by)
 	// Asked after the deadline was set, as hurry tells it before: one of the two sets the short one last.
 	if d := c.haste.Load(); d > 0 {
 		c.hurry(time.Duration(d))
@@ -224,30 +223,7 @@ func (c *socket) limit(closing bool) {
 // hurry leaves a write that is stuck little time, and those that come: the socket is to end.
 func (c *socket) hurry(d time.Duration) {
 	c.haste.Store(int64(d))
-	_ = c.ws.NetConn().SetWriteDeadline(deadline(d))
-}
-
-// appendFrame appends one unmasked frame (RFC 6455, section 5.2), as a server sends them.
-func appendFrame(b []byte, k chunk) []byte {
-	n := k.size()
-	if k.prefix != "" {
-		n++ // the closing brace
-	}
-	b = append(b, 0x80|k.opcode)
-	switch {
-	case n < 126:
-		b = append(b, byte(n)) //nolint:gosec // below 126
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
-	}
-	b = append(b, k.prefix...)
-	b = append(b, k.body...)
-	if k.prefix != "" {
-		b = append(b, '}')
-	}
-	return b
+	_ = c.wire.SetWriteDeadline(deadline(d))
 }
 
 // ready tells the subscriptions that had messages refused that there is room again.

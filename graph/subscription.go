@@ -11,14 +11,15 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/live"
 )
 
-// ErrNeedsSocket refuses a subscription that did not come over a WebSocket.
-var ErrNeedsSocket = fault.Define(fault.Invalid, "SUBSCRIPTION_NEEDS_SOCKET", "subscriptions are served over WebSocket (graphql-transport-ws) only")
+// ErrNeedsSocket refuses a subscription that came as an ordinary request.
+var ErrNeedsSocket = fault.Define(fault.Invalid, "SUBSCRIPTION_NEEDS_SOCKET", "subscriptions are served over WebSocket (graphql-transport-ws), or as text/event-stream")
 
 // operation is one operation on a socket: a query or mutation that answers once, or a subscription.
 //
@@ -32,6 +33,8 @@ type operation struct {
 	prefix string // of each next message
 	ctx    context.Context
 	cancel context.CancelFunc
+
+	queriesOnly bool // it must not change anything: it came as a link does
 
 	mu        sync.Mutex
 	stream    *live.Stream
@@ -55,15 +58,13 @@ func newOperation(c *socket, id string) *operation {
 	return op
 }
 
-// failed is the message that ends the operation with errors, a JSON list.
-func (op *operation) failed(errs []byte) string {
-	return `{"id":` + op.quoted + `,"type":"error","payload":` + string(errs) + `}`
-}
-
 // run executes the operation. For a subscription it returns as soon as that is under way.
 func (op *operation) run(params *graphql.RawParams) {
 	ctx := graphql.StartOperationTrace(op.ctx)
 	oc, errs := op.sock.srv.exec.Prepare(ctx, params)
+	if len(errs) == 0 && op.queriesOnly && oc.Operation.Operation == ast.Mutation {
+		errs = gqlerror.List{Present(ctx, ErrMethod)}
+	}
 	if len(errs) > 0 {
 		list, _ := json.Marshal(errs)
 		op.sock.fail(op, list)

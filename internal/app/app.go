@@ -149,7 +149,7 @@ func (a *App) serveGraph() error {
 	sockets.SocketsOf = a.socketsOf
 	a.sockets = graph.NewSockets(server, a.auth.Authenticate, a.sessions, a.now, a.log, sockets)
 	a.sessions.OnRole(a.sockets.Turn)
-	server.HandleSockets(a.sockets)
+	server.HandleStreams(a.sockets)
 	console, err := fs.Sub(web.Dist, "dist")
 	if err != nil {
 		return err
