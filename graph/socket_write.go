@@ -27,24 +27,30 @@ type outbox struct {
 	ready   *sync.Cond
 	queue   []chunk
 	bytes   int
-	refused bool // a message was refused since the queue was last empty
-	closing bool // a close frame is the last thing in the queue
+	turn    uint64 // counts how often the writer took all
+	refused bool   // a message was refused since the queue was last empty
+	closing bool   // a close frame is the last thing in the queue
 	stopped bool
 	idle    bool // the writer waits: everything has been handed to the kernel
 }
 
-// offer queues a message of a subscription unless more than limit bytes wait already. An empty queue takes a message of
-// any size, or a large state could never be sent.
-func (o *outbox) offer(prefix string, body []byte, limit int) bool {
+// offer queues a message of a subscription unless more than limit bytes wait already, or half as many of its lane: one
+// channel that says much leaves room for the others. An empty queue, or lane while there is room, takes a message of any
+// size, or a large state could never be sent.
+func (o *outbox) offer(l *lane, prefix string, body []byte, limit int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closing || o.stopped {
 		return true // nobody is there to miss it
 	}
-	if o.bytes > 0 && o.bytes+len(body) > limit {
+	if l.turn != o.turn {
+		l.turn, l.waiting = o.turn, 0
+	}
+	if o.bytes > 0 && o.bytes+len(body) > limit || l.waiting > 0 && l.waiting+len(body) > limit/2 {
 		o.refused = true
 		return false
 	}
+	l.waiting += len(body)
 	o.push(chunk{opcode: websocket.TextMessage, prefix: prefix, body: body})
 	return true
 }
@@ -146,6 +152,7 @@ func (o *outbox) take(reuse []chunk) (chunks []chunk, drained, ok bool) {
 		return nil, false, false
 	}
 	chunks, o.queue, o.bytes = o.queue, reuse[:0], 0
+	o.turn++
 	return chunks, false, true
 }
 

@@ -41,7 +41,14 @@ type operation struct {
 	responses graphql.ResponseHandler
 	feed      chan *live.Message // one frame on its way into the executor
 	form      string             // subscribers of equal form get equal bytes
-	forms     map[string]string  // form and label, joined once
+	lanes     map[string]*lane   // by the label of the channel
+}
+
+// lane is one channel of an operation on its way to the client.
+type lane struct {
+	form    string // of the operation, and the label
+	turn    uint64 // of the outbox, in which bytes were counted; owned by the outbox, as is the next
+	waiting int    // bytes that waited then
 }
 
 type operationKey struct{}
@@ -51,7 +58,7 @@ func newOperation(c *socket, id string) *operation {
 	quoted, _ := json.Marshal(id)
 	op := &operation{
 		sock: c, id: id, quoted: string(quoted), prefix: `{"id":` + string(quoted) + `,"type":"next","payload":`,
-		feed: make(chan *live.Message, 1), forms: map[string]string{},
+		feed: make(chan *live.Message, 1), lanes: map[string]*lane{},
 	}
 	op.ctx, op.cancel = context.WithCancel(c.as)
 	op.ctx = context.WithValue(op.ctx, operationKey{}, op)
@@ -73,7 +80,7 @@ func (op *operation) run(params *graphql.RawParams) {
 	responses := op.sock.srv.exec.Execute(ctx, oc)
 	if oc.Operation.Operation != ast.Subscription {
 		if r := responses(ctx); r != nil {
-			op.sock.out.offer(op.prefix, encodeResponse(r), 1<<30)
+			op.sock.out.offer(&lane{}, op.prefix, encodeResponse(r), 1<<30)
 			if op.sock.out.overfull(op.sock.srv.cfg.QueueBytes) {
 				op.sock.close(closeSlow, "The answers are not being read")
 			}
@@ -117,18 +124,18 @@ func subscribe(ctx context.Context, hub *live.Hub, id string, reqs []live.Reques
 // Deliver implements live.Sink.
 func (op *operation) Deliver(label string, f *live.Frame) bool {
 	op.mu.Lock()
-	key := op.forms[label]
-	if key == "" {
-		key = op.form + "\x00" + label
-		op.forms[label] = key
+	to := op.lanes[label]
+	if to == nil {
+		to = &lane{form: op.form + "\x00" + label}
+		op.lanes[label] = to
 	}
 	op.mu.Unlock()
-	body := f.Encoded(key, func() []byte { return op.render(&live.Message{Channel: label, Frame: f}) })
+	body := f.Encoded(to.form, func() []byte { return op.render(&live.Message{Channel: label, Frame: f}) })
 	if body == nil {
 		return true // the operation has ended
 	}
 	srv := op.sock.srv
-	if !op.sock.out.offer(op.prefix, body, srv.cfg.QueueBytes) {
+	if !op.sock.out.offer(to, op.prefix, body, srv.cfg.QueueBytes) {
 		srv.refused.Add(1)
 		return false
 	}
