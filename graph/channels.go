@@ -8,6 +8,7 @@ import (
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
@@ -88,6 +89,15 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 			return channel(r.Plans.UsageChannel(ctx, orMe(ctx, u.User), u.Features))
 		})
 	}
+	if p := in.Topic; p != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Topics.Channel(ctx, p.Key, p.Last)) })
+	}
+	if p := in.Presence; p != nil {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return r.presence(ctx, p.ID) })
+	}
+	if h := in.Health; h != nil && *h {
+		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Presence.HealthChannel(ctx)) })
+	}
 	if len(given) != 1 || !isChannelKey(in.Key) {
 		return nil, live.ErrChannels
 	}
@@ -131,6 +141,18 @@ func (r *Resolver) withinPlan(ctx context.Context, channels int) error {
 		return nil
 	}
 	return r.Plans.Within(ctx, who.Ref(), FeatureChannels, int64(channels), nil)
+}
+
+// presence is the channel of who watches a document, for who may follow the document itself.
+func (r *Resolver) presence(ctx context.Context, document ref.Ref) (live.Channel, error) {
+	_, _, _, allowed, err := r.Documents.DocumentChannel(ctx, document)
+	if err != nil {
+		return live.Channel{}, err
+	}
+	key, topics, source, enter, err := r.Presence.Channel(ctx, document, allowed)
+	c, err := channel(key, topics, source, allowed, err)
+	c.Enter = enter
+	return c, err
 }
 
 // channel is what a service tells of a channel, as one.

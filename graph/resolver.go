@@ -12,10 +12,12 @@ import (
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/place"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/topic"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -36,4 +38,6 @@ type Resolver struct {
 	Attachments *attachment.Service
 	Exports     *export.Service
 	Reporting   *reporting.Service
+	Topics      *topic.Service
+	Presence    *presence.Service
 }

@@ -13,16 +13,21 @@ import (
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/reporting"
+	"github.com/backendbook/backendbook/internal/topic"
 )
 
 // Every root field states who may use it, and every permission it names exists.
 func TestAccessOfTheSchema(t *testing.T) {
 	t.Parallel()
 	catalogue := map[string]string{}
-	for _, of := range []map[string]string{account.Permissions(), analytics.Permissions(), plan.Permissions(), rbac.Permissions(), registry.Permissions(), reporting.Permissions()} {
+	for _, of := range []map[string]string{
+		account.Permissions(), analytics.Permissions(), plan.Permissions(), rbac.Permissions(), registry.Permissions(), reporting.Permissions(),
+		topic.Permissions(), presence.Permissions(),
+	} {
 		maps.Copy(catalogue, of)
 	}
 	if err := CheckAccess(plainServer(t, Config{}).Schema(), rbac.Keys(catalogue)); err != nil {

@@ -23,12 +23,14 @@ import (
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
+	"github.com/backendbook/backendbook/internal/topic"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -143,6 +145,9 @@ type MutationResolver interface {
 	EndOtherSessions(ctx context.Context) (*model.EndOtherSessionsPayload, error)
 	RenameSession(ctx context.Context, input model.RenameSessionInput) (*model.RenameSessionPayload, error)
 	ForgetDevice(ctx context.Context, input model.ForgetDeviceInput) (*model.ForgetDevicePayload, error)
+	DefineTopic(ctx context.Context, input model.DefineTopicInput) (*model.DefineTopicPayload, error)
+	DeleteTopic(ctx context.Context, input model.DeleteTopicInput) (*model.DeleteTopicPayload, error)
+	Publish(ctx context.Context, input model.PublishInput) (*model.PublishPayload, error)
 	Register(ctx context.Context, input model.RegisterInput) (*model.SignInPayload, error)
 	VerifyEmail(ctx context.Context, input model.VerifyEmailInput) (*model.SignInPayload, error)
 	ResendVerification(ctx context.Context, input model.ResendVerificationInput) (*model.MailSent, error)
@@ -194,6 +199,7 @@ type QueryResolver interface {
 	OverQuota(ctx context.Context, plan *ref.Ref, user *ref.Ref) ([]plan.OverItem, error)
 	PreviewChange(ctx context.Context, input model.PreviewChangeInput) (*plan.Preview, error)
 	Ledger(ctx context.Context, user *ref.Ref, first *int, after *string, last *int, before *string) (*model.LedgerConnection, error)
+	SystemHealth(ctx context.Context) ([]presence.Node, error)
 	Can(ctx context.Context, checks []model.CheckInput, user *ref.Ref, atLeastRev *int) ([]rbac.Decision, error)
 	Explain(ctx context.Context, user ref.Ref, check model.CheckInput, atLeastRev *int) (*model.Explanation, error)
 	WhoCan(ctx context.Context, check model.CheckInput, limit int, after *string) (*model.Holders, error)
@@ -226,6 +232,7 @@ type QueryResolver interface {
 	UserSessions(ctx context.Context, user ref.Ref, first *int, after *string, last *int, before *string) (*model.SessionConnection, error)
 	MyDevices(ctx context.Context) ([]session.Device, error)
 	MySecurityEvents(ctx context.Context, first *int, after *string, last *int, before *string) (*model.SecurityEventConnection, error)
+	Topics(ctx context.Context) ([]topic.Topic, error)
 	AuthSettings(ctx context.Context) (*model.AuthSettings, error)
 	Mailbox(ctx context.Context, first *int, after *string, last *int, before *string) (*model.MailConnection, error)
 }
@@ -657,6 +664,20 @@ func field_Mutation_defineMetric_args(ctx context.Context, ec *executionContext,
 	return args, nil
 }
 
+func field_Mutation_defineTopic_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DefineTopicInput, error) {
+			return unmarshalNDefineTopicInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDefineTopicInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func field_Mutation_deleteAlert_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -761,6 +782,20 @@ func field_Mutation_deleteSchedule_args(ctx context.Context, ec *executionContex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.DeleteScheduleInput, error) {
 			return unmarshalNDeleteScheduleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteScheduleInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_deleteTopic_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteTopicInput, error) {
+			return unmarshalNDeleteTopicInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteTopicInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1027,6 +1062,20 @@ func field_Mutation_pauseSchedule_args(ctx context.Context, ec *executionContext
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.PauseScheduleInput, error) {
 			return unmarshalNPauseScheduleInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPauseScheduleInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_publish_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.PublishInput, error) {
+			return unmarshalNPublishInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPublishInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7855,6 +7904,138 @@ func fieldContext_Mutation_forgetDevice(ctx context.Context, ec *executionContex
 	return fc, nil
 }
 
+func _Mutation_defineTopic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_defineTopic(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DefineTopic(ctx, fc.Args["input"].(model.DefineTopicInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DefineTopicPayload) graphql.Marshaler {
+			return marshalNDefineTopicPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDefineTopicPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_defineTopic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DefineTopicPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_defineTopic_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_deleteTopic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_deleteTopic(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteTopic(ctx, fc.Args["input"].(model.DeleteTopicInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteTopicPayload) graphql.Marshaler {
+			return marshalNDeleteTopicPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteTopicPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_deleteTopic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DeleteTopicPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_deleteTopic_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_publish(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_publish(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Publish(ctx, fc.Args["input"].(model.PublishInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PublishPayload) graphql.Marshaler {
+			return marshalNPublishPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPublishPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_publish(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PublishPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_publish_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Mutation_register(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9950,6 +10131,38 @@ func fieldContext_Query_ledger(ctx context.Context, ec *executionContext, field 
 	return fc, nil
 }
 
+func _Query_systemHealth(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_systemHealth(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().SystemHealth(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []presence.Node) graphql.Marshaler {
+			return marshalNServerNode2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpresenceᚐNodeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_systemHealth(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ServerNode(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Query_can(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11250,6 +11463,38 @@ func fieldContext_Query_mySecurityEvents(ctx context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _Query_topics(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_topics(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Topics(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []topic.Topic) graphql.Marshaler {
+			return marshalNTopic2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋtopicᚐTopicᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_topics(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Topic(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Query_authSettings(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12393,6 +12638,27 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "defineTopic":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_defineTopic(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteTopic":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_deleteTopic(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "publish":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_publish(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "register":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_register(ctx, ec, field)
@@ -12786,6 +13052,12 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_ledger(ctx, ec, field)
 				})
+		case "systemHealth":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_systemHealth(ctx, ec, field)
+				})
 		case "can":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, true,
@@ -12977,6 +13249,12 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_mySecurityEvents(ctx, ec, field)
+				})
+		case "topics":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_topics(ctx, ec, field)
 				})
 		case "authSettings":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

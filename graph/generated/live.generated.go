@@ -17,11 +17,13 @@ import (
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/reporting"
 	"github.com/backendbook/backendbook/internal/session"
+	"github.com/backendbook/backendbook/internal/topic"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -1304,7 +1306,7 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 		asMap["mode"] = "DELTA"
 	}
 
-	fieldsInOrder := [...]string{"key", "after", "maxRate", "mode", "report", "funnel", "retention", "paths", "events", "savedReport", "alerts", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage"}
+	fieldsInOrder := [...]string{"key", "after", "maxRate", "mode", "report", "funnel", "retention", "paths", "events", "savedReport", "alerts", "documents", "document", "backlinks", "job", "mySessions", "mySecurityEvents", "myPermissions", "policyChanges", "entitlements", "usage", "topic", "presence", "health"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1458,6 +1460,27 @@ func unmarshalInputChannelInput(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Usage = data
+		case "topic":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("topic"))
+			data, err := unmarshalOTopicChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTopicChannelInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Topic = data
+		case "presence":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("presence"))
+			data, err := unmarshalOPresenceChannelInput2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPresenceChannelInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Presence = data
+		case "health":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("health"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Health = data
 		}
 	}
 	return it, nil
@@ -1789,6 +1812,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case presence.WatcherList:
+		return _WatcherList(ctx, ec, sel, &obj)
+	case *presence.WatcherList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _WatcherList(ctx, ec, sel, obj)
 	case plan.UsageList:
 		return _UsageList(ctx, ec, sel, &obj)
 	case *plan.UsageList:
@@ -1796,6 +1826,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _UsageList(ctx, ec, sel, obj)
+	case topic.MessageList:
+		return _TopicMessageList(ctx, ec, sel, &obj)
+	case *topic.MessageList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _TopicMessageList(ctx, ec, sel, obj)
 	case model.SessionList:
 		return _SessionList(ctx, ec, sel, &obj)
 	case *model.SessionList:
@@ -1852,6 +1889,13 @@ func _LiveData(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			return graphql.Null
 		}
 		return _Paths(ctx, ec, sel, obj)
+	case presence.NodeList:
+		return _NodeList(ctx, ec, sel, &obj)
+	case *presence.NodeList:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _NodeList(ctx, ec, sel, obj)
 	case job.Progress:
 		return _JobProgress(ctx, ec, sel, &obj)
 	case *job.Progress:

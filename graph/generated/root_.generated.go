@@ -133,6 +133,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineContentTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineContentTypeInput)),
 			graphql.NewInputUnmarshaler("DefineEventTypeInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineEventTypeInput)),
 			graphql.NewInputUnmarshaler("DefineMetricInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineMetricInput)),
+			graphql.NewInputUnmarshaler("DefineTopicInput", graphql.BindUnmarshaler(ec, unmarshalInputDefineTopicInput)),
 			graphql.NewInputUnmarshaler("DeleteAlertInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteAlertInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentInput)),
 			graphql.NewInputUnmarshaler("DeleteDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentsInput)),
@@ -141,6 +142,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
 			graphql.NewInputUnmarshaler("DeleteScheduleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteScheduleInput)),
+			graphql.NewInputUnmarshaler("DeleteTopicInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteTopicInput)),
 			graphql.NewInputUnmarshaler("DimensionFilterInput", graphql.BindUnmarshaler(ec, unmarshalInputDimensionFilterInput)),
 			graphql.NewInputUnmarshaler("DisableUserInput", graphql.BindUnmarshaler(ec, unmarshalInputDisableUserInput)),
 			graphql.NewInputUnmarshaler("DocumentChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputDocumentChannelInput)),
@@ -176,8 +178,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("PauseScheduleInput", graphql.BindUnmarshaler(ec, unmarshalInputPauseScheduleInput)),
 			graphql.NewInputUnmarshaler("PlanFeatureInput", graphql.BindUnmarshaler(ec, unmarshalInputPlanFeatureInput)),
 			graphql.NewInputUnmarshaler("PolicyChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPolicyChangeInput)),
+			graphql.NewInputUnmarshaler("PresenceChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputPresenceChannelInput)),
 			graphql.NewInputUnmarshaler("PreviewChangeInput", graphql.BindUnmarshaler(ec, unmarshalInputPreviewChangeInput)),
 			graphql.NewInputUnmarshaler("ProofInput", graphql.BindUnmarshaler(ec, unmarshalInputProofInput)),
+			graphql.NewInputUnmarshaler("PublishInput", graphql.BindUnmarshaler(ec, unmarshalInputPublishInput)),
 			graphql.NewInputUnmarshaler("PurgeDocumentInput", graphql.BindUnmarshaler(ec, unmarshalInputPurgeDocumentInput)),
 			graphql.NewInputUnmarshaler("PutOnPlanInput", graphql.BindUnmarshaler(ec, unmarshalInputPutOnPlanInput)),
 			graphql.NewInputUnmarshaler("ReauthenticateInput", graphql.BindUnmarshaler(ec, unmarshalInputReauthenticateInput)),
@@ -223,6 +227,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SignInWithPasskeyInput", graphql.BindUnmarshaler(ec, unmarshalInputSignInWithPasskeyInput)),
 			graphql.NewInputUnmarshaler("SignOutUserInput", graphql.BindUnmarshaler(ec, unmarshalInputSignOutUserInput)),
 			graphql.NewInputUnmarshaler("StartPasswordResetInput", graphql.BindUnmarshaler(ec, unmarshalInputStartPasswordResetInput)),
+			graphql.NewInputUnmarshaler("TopicChannelInput", graphql.BindUnmarshaler(ec, unmarshalInputTopicChannelInput)),
 			graphql.NewInputUnmarshaler("TrackInput", graphql.BindUnmarshaler(ec, unmarshalInputTrackInput)),
 			graphql.NewInputUnmarshaler("UnlinkIdentityInput", graphql.BindUnmarshaler(ec, unmarshalInputUnlinkIdentityInput)),
 			graphql.NewInputUnmarshaler("UnpauseMembershipInput", graphql.BindUnmarshaler(ec, unmarshalInputUnpauseMembershipInput)),
@@ -1953,6 +1958,12 @@ input ChannelInput {
   entitlements: EntitlementsChannelInput
   "What a user uses of some features, with each use."
   usage: UsageChannelInput
+  "The messages of a topic, for who holds ` + "`" + `live.topic.follow` + "`" + ` for it."
+  topic: TopicChannelInput
+  "Who watches a document. As long as this is followed the caller is seen to."
+  presence: PresenceChannelInput
+  "The health of all nodes, for who holds ` + "`" + `system.health.read` + "`" + `: true to follow it."
+  health: Boolean
 }
 
 "Which events are to be followed."
@@ -2046,7 +2057,7 @@ type LiveError @shareable {
 }
 
 "What a channel tells."
-union LiveData = Report | ReportDelta | DocumentState | BacklinkList | JobProgress | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList | Funnel | Retention | Paths | EventTail | AlertList
+union LiveData = Report | ReportDelta | DocumentState | BacklinkList | JobProgress | DocumentList | DocumentListDelta | SessionList | SecurityEventList | PermissionList | PolicyNews | EntitlementList | UsageList | Funnel | Retention | Paths | EventTail | AlertList | TopicMessageList | WatcherList | NodeList
 
 """
 The last events. A SNAPSHOT brings those that happened last; a DELTA those that were stored since the message before,
@@ -2187,12 +2198,12 @@ type DocumentListDelta @shareable {
 extend type Subscription {
   """
   Follow many channels at once, 1 to 50. Each begins with a SNAPSHOT and goes on with DELTAs. A channel that is refused
-  sends a NOTICE; the others go on. Errors: BAD_CHANNELS, UNAUTHENTICATED, PLAN_LIMIT, and LIVE_ID_TAKEN.
+  sends a NOTICE; the others go on. Errors: BAD_CHANNELS, UNAUTHENTICATED, QUOTA_EXCEEDED.
   """
   live(
     "The channels at the beginning."
     channels: [ChannelInput!]!
-    "The caller's own name for the stream, for ` + "`" + `liveSubscribe` + "`" + `: 1 to 64 characters, one of each in a session. Null: none."
+    "The caller's own name for the stream, for ` + "`" + `liveSubscribe` + "`" + `: 1 to 64 characters. In a session it is that of the last one so named. Null: none."
     id: String
   ): LiveMessage! @access(rule: USER)
 }
@@ -2228,7 +2239,7 @@ type LiveUnsubscribePayload {
 extend type Mutation {
   """
   Adds channels to a running ` + "`" + `live` + "`" + ` of the caller's session, over its socket or any other way to the same node. Errors:
-  LIVE_UNKNOWN, BAD_CHANNELS, PLAN_LIMIT.
+  LIVE_UNKNOWN, BAD_CHANNELS, QUOTA_EXCEEDED.
   """
   liveSubscribe(input: LiveSubscribeInput!): LiveSubscribePayload! @access(rule: USER)
   """
@@ -3252,6 +3263,85 @@ extend type Mutation {
   setPaymentBehavior(input: SetPaymentBehaviorInput!): SetPaymentBehaviorPayload! @access(rule: USER)
   "Pay at the test provider, or refuse to, in development. Errors: NOT_FOUND."
   completeTestPayment(input: CompleteTestPaymentInput!): CompleteTestPaymentPayload! @access(rule: USER)
+}
+`, BuiltIn: false},
+	{Name: "../../schema/presence.graphqls", Input: `"A process that serves. What is counted is counted since its start."
+type ServerNode @shareable {
+  "Its id, another for each start."
+  id: String!
+  "When it started."
+  startedAt: Time!
+  "When it last said that it lives; one that is silent for 15 s is taken for dead."
+  at: Time!
+  "What it does."
+  stats: NodeStats!
+}
+
+"What a node does, its live streams above all."
+type NodeStats @shareable {
+  "Version of the server."
+  version: String!
+  "Goroutines that run."
+  goroutines: Int!
+  "Bytes of the heap in use."
+  heapBytes: Int!
+  "Milliseconds since the change stream last answered."
+  streamLagMs: Int!
+  "Sockets and event streams that are open."
+  sockets: Int!
+  "Live operations."
+  streams: Int!
+  "Computations that they share."
+  sources: Int!
+  "Messages that the sources made."
+  frames: Int!
+  "Messages that were queued for clients."
+  delivered: Int!
+  "Messages that a full queue did not take: their clients are told later, by one message or a RESYNC."
+  refused: Int!
+  "Messages that told several changes as one."
+  merged: Int!
+  "Channels that went on where they had been."
+  resumed: Int!
+  "Times a channel began again with a RESYNC."
+  resyncs: Int!
+  "Clients that were cut because they did not read."
+  slowClosed: Int!
+  "Times the history of the change stream was lost, so that all channels began again."
+  changesMissed: Int!
+}
+
+"All nodes that live. Each message brings the whole list."
+type NodeList @shareable {
+  "The nodes, by id."
+  nodes: [ServerNode!]!
+}
+
+"Somebody who watches an object."
+type Watcher @shareable {
+  "Global id of the user."
+  user: ID!
+  "Since when."
+  since: Time!
+  "How many of their channels show it."
+  channels: Int!
+}
+
+"Everybody who watches an object. Each message brings the whole list."
+type WatcherList @shareable {
+  "The users, by id."
+  watchers: [Watcher!]!
+}
+
+"Of what it is to be known who watches it."
+input PresenceChannelInput {
+  "Global id of a document that the caller may read."
+  id: ID!
+}
+
+extend type Query {
+  "The nodes that live and what they do. Errors: FORBIDDEN."
+  systemHealth: [ServerNode!]! @access(rule: PERMISSION, permission: "system.health.read")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/rbac.graphqls", Input: `"A right the code asks for. The catalogue comes with the code and can't be edited."
@@ -5777,6 +5867,108 @@ extend type Mutation {
   forgetDevice(input: ForgetDeviceInput!): ForgetDevicePayload! @access(rule: SESSION)
 }
 `, BuiltIn: false},
+	{Name: "../../schema/topic.graphqls", Input: `"Where messages are broadcast."
+type Topic {
+  "Its key."
+  key: String!
+  "How many messages are kept at most."
+  history: Int!
+  "For how long each message is kept, in seconds."
+  lifetimeSeconds: Int!
+  "Number of the last message; 0 before the first."
+  last: Int!
+  "When it was defined."
+  createdAt: Time!
+}
+
+"A message of a topic."
+type TopicMessage @shareable {
+  "Its number: 1, 2, 3 and so on in its topic."
+  number: Int!
+  "When it was published."
+  at: Time!
+  "Global id of the user who published it; null for the server."
+  author: ID
+  "What was published."
+  data: JSON!
+}
+
+"Messages of a topic, the oldest first. A SNAPSHOT brings the last ones, a DELTA those that are new."
+type TopicMessageList @shareable {
+  "The messages."
+  messages: [TopicMessage!]!
+}
+
+"Which topic is to be followed."
+input TopicChannelInput {
+  "Key of the topic."
+  key: String!
+  "How many of the messages that are kept come first, 0 to 1,000."
+  last: Int! = 20
+}
+
+"How a topic is to be."
+input DefineTopicInput {
+  "Its key: 1 to 64 small letters, digits, dots, dashes and underscores."
+  key: String!
+  "How many messages are kept, 0 to 1,000."
+  history: Int! = 100
+  "For how long each message is kept, in seconds: up to 30 days."
+  lifetimeSeconds: Int! = 86400
+}
+
+"The topic."
+type DefineTopicPayload {
+  "The topic as it is now."
+  topic: Topic!
+}
+
+"Which topic is to go."
+input DeleteTopicInput {
+  "Its key."
+  key: String!
+}
+
+"The topic that is gone."
+type DeleteTopicPayload {
+  "Its key."
+  key: String!
+}
+
+"What is to be told to whom."
+input PublishInput {
+  "Key of the topic."
+  topic: String!
+  "The message: a JSON object of at most 16 KiB."
+  data: JSON!
+}
+
+"The message that was published."
+type PublishPayload {
+  "The message with its number."
+  message: TopicMessage!
+}
+
+extend type Query {
+  "All topics, by their keys. Errors: FORBIDDEN."
+  topics: [Topic!]! @access(rule: PERMISSION, permission: "live.topic.define")
+}
+
+extend type Mutation {
+  """
+  Defines a topic, or changes how much one keeps, from its next message on. Errors: FORBIDDEN, TOPIC_INVALID.
+  """
+  defineTopic(input: DefineTopicInput!): DefineTopicPayload! @access(rule: PERMISSION, permission: "live.topic.define")
+  """
+  Deletes a topic and its messages; who follows it gets a NOTICE. Errors: FORBIDDEN, TOPIC_UNKNOWN.
+  """
+  deleteTopic(input: DeleteTopicInput!): DeleteTopicPayload! @access(rule: PERMISSION, permission: "live.topic.define")
+  """
+  Publishes a message to all who follow the topic, on whatever node. Errors: FORBIDDEN, TOPIC_UNKNOWN, MESSAGE_INVALID.
+  """
+  publish(input: PublishInput!): PublishPayload! @access(rule: PERMISSION, permission: "live.topic.publish")
+}
+`, BuiltIn: false},
 	{Name: "../../schema/webauth.graphqls", Input: `"What one may do here before signing in, for pages to show the right buttons."
 type AuthSettings @shareable {
   "Who may register."
@@ -6989,6 +7181,14 @@ func childFields_DefineMetricPayload(ctx context.Context, ec *executionContext, 
 	return nil, fmt.Errorf("no field named %q was found under type DefineMetricPayload", field.Name)
 }
 
+func childFields_DefineTopicPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "topic":
+		return fieldContext_DefineTopicPayload_topic(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineTopicPayload", field.Name)
+}
+
 func childFields_DeleteAlertPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -7083,6 +7283,14 @@ func childFields_DeleteSchedulePayload(ctx context.Context, ec *executionContext
 		return fieldContext_DeleteSchedulePayload_id(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteSchedulePayload", field.Name)
+}
+
+func childFields_DeleteTopicPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_DeleteTopicPayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteTopicPayload", field.Name)
 }
 
 func childFields_Device(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8197,6 +8405,42 @@ func childFields_MovedMember(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type MovedMember", field.Name)
 }
 
+func childFields_NodeStats(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return fieldContext_NodeStats_version(ctx, ec, field)
+	case "goroutines":
+		return fieldContext_NodeStats_goroutines(ctx, ec, field)
+	case "heapBytes":
+		return fieldContext_NodeStats_heapBytes(ctx, ec, field)
+	case "streamLagMs":
+		return fieldContext_NodeStats_streamLagMs(ctx, ec, field)
+	case "sockets":
+		return fieldContext_NodeStats_sockets(ctx, ec, field)
+	case "streams":
+		return fieldContext_NodeStats_streams(ctx, ec, field)
+	case "sources":
+		return fieldContext_NodeStats_sources(ctx, ec, field)
+	case "frames":
+		return fieldContext_NodeStats_frames(ctx, ec, field)
+	case "delivered":
+		return fieldContext_NodeStats_delivered(ctx, ec, field)
+	case "refused":
+		return fieldContext_NodeStats_refused(ctx, ec, field)
+	case "merged":
+		return fieldContext_NodeStats_merged(ctx, ec, field)
+	case "resumed":
+		return fieldContext_NodeStats_resumed(ctx, ec, field)
+	case "resyncs":
+		return fieldContext_NodeStats_resyncs(ctx, ec, field)
+	case "slowClosed":
+		return fieldContext_NodeStats_slowClosed(ctx, ec, field)
+	case "changesMissed":
+		return fieldContext_NodeStats_changesMissed(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NodeStats", field.Name)
+}
+
 func childFields_ObjectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8495,6 +8739,14 @@ func childFields_Price(ctx context.Context, ec *executionContext, field graphql.
 		return fieldContext_Price_overages(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Price", field.Name)
+}
+
+func childFields_PublishPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "message":
+		return fieldContext_PublishPayload_message(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PublishPayload", field.Name)
 }
 
 func childFields_PurgeDocumentPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9125,6 +9377,20 @@ func childFields_SecurityEventEdge(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type SecurityEventEdge", field.Name)
 }
 
+func childFields_ServerNode(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_ServerNode_id(ctx, ec, field)
+	case "startedAt":
+		return fieldContext_ServerNode_startedAt(ctx, ec, field)
+	case "at":
+		return fieldContext_ServerNode_at(ctx, ec, field)
+	case "stats":
+		return fieldContext_ServerNode_stats(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServerNode", field.Name)
+}
+
 func childFields_Session(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -9357,6 +9623,36 @@ func childFields_TakeFlashMessagesPayload(ctx context.Context, ec *executionCont
 	return nil, fmt.Errorf("no field named %q was found under type TakeFlashMessagesPayload", field.Name)
 }
 
+func childFields_Topic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_Topic_key(ctx, ec, field)
+	case "history":
+		return fieldContext_Topic_history(ctx, ec, field)
+	case "lifetimeSeconds":
+		return fieldContext_Topic_lifetimeSeconds(ctx, ec, field)
+	case "last":
+		return fieldContext_Topic_last(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Topic_createdAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Topic", field.Name)
+}
+
+func childFields_TopicMessage(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return fieldContext_TopicMessage_number(ctx, ec, field)
+	case "at":
+		return fieldContext_TopicMessage_at(ctx, ec, field)
+	case "author":
+		return fieldContext_TopicMessage_author(ctx, ec, field)
+	case "data":
+		return fieldContext_TopicMessage_data(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TopicMessage", field.Name)
+}
+
 func childFields_TrackPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "accepted":
@@ -9571,6 +9867,18 @@ func childFields_Viewer(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Viewer_entitlements(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
+}
+
+func childFields_Watcher(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return fieldContext_Watcher_user(ctx, ec, field)
+	case "since":
+		return fieldContext_Watcher_since(ctx, ec, field)
+	case "channels":
+		return fieldContext_Watcher_channels(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Watcher", field.Name)
 }
 
 func childFields___Directive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -23,6 +23,7 @@ import (
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/table"
+	"github.com/backendbook/backendbook/internal/topic"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -367,6 +368,12 @@ type ChannelInput struct {
 	Entitlements *EntitlementsChannelInput `json:"entitlements,omitempty"`
 	// What a user uses of some features, with each use.
 	Usage *UsageChannelInput `json:"usage,omitempty"`
+	// The messages of a topic, for who holds `live.topic.follow` for it.
+	Topic *TopicChannelInput `json:"topic,omitempty"`
+	// Who watches a document. As long as this is followed the caller is seen to.
+	Presence *PresenceChannelInput `json:"presence,omitempty"`
+	// The health of all nodes, for who holds `system.health.read`: true to follow it.
+	Health *bool `json:"health,omitempty"`
 }
 
 // A question for `can`.
@@ -656,6 +663,22 @@ type DefineMetricPayload struct {
 	Metric analytics.Metric `json:"metric"`
 }
 
+// How a topic is to be.
+type DefineTopicInput struct {
+	// Its key: 1 to 64 small letters, digits, dots, dashes and underscores.
+	Key string `json:"key"`
+	// How many messages are kept, 0 to 1,000.
+	History int `json:"history"`
+	// For how long each message is kept, in seconds: up to 30 days.
+	LifetimeSeconds int `json:"lifetimeSeconds"`
+}
+
+// The topic.
+type DefineTopicPayload struct {
+	// The topic as it is now.
+	Topic topic.Topic `json:"topic"`
+}
+
 // Input of `deleteAlert`.
 type DeleteAlertInput struct {
 	// Global id of the alert.
@@ -754,6 +777,18 @@ type DeleteScheduleInput struct {
 type DeleteSchedulePayload struct {
 	// Global id of the schedule that is gone.
 	ID ref.Ref `json:"id"`
+}
+
+// Which topic is to go.
+type DeleteTopicInput struct {
+	// Its key.
+	Key string `json:"key"`
+}
+
+// The topic that is gone.
+type DeleteTopicPayload struct {
+	// Its key.
+	Key string `json:"key"`
 }
 
 // Input of `disableUser`.
@@ -1431,6 +1466,12 @@ type PredicateVerdict struct {
 	Outcome PredicateOutcome `json:"outcome"`
 }
 
+// Of what it is to be known who watches it.
+type PresenceChannelInput struct {
+	// Global id of a document that the caller may read.
+	ID ref.Ref `json:"id"`
+}
+
 // Input of `previewChange`: a plan, or an add-on.
 type PreviewChangeInput struct {
 	// Global id of the plan; null for an add-on.
@@ -1463,6 +1504,20 @@ type ProofInput struct {
 	RecoveryCode *string `json:"recoveryCode,omitempty"`
 	// The code of the mail that `challenge` sent.
 	EmailCode *string `json:"emailCode,omitempty"`
+}
+
+// What is to be told to whom.
+type PublishInput struct {
+	// Key of the topic.
+	Topic string `json:"topic"`
+	// The message: a JSON object of at most 16 KiB.
+	Data map[string]any `json:"data"`
+}
+
+// The message that was published.
+type PublishPayload struct {
+	// The message with its number.
+	Message topic.Message `json:"message"`
 }
 
 // Input of `purgeDocument`.
@@ -2231,6 +2286,14 @@ type Subscription struct {
 type TakeFlashMessagesPayload struct {
 	// The messages, the oldest first. They are gone now.
 	Messages []bag.Message `json:"messages"`
+}
+
+// Which topic is to be followed.
+type TopicChannelInput struct {
+	// Key of the topic.
+	Key string `json:"key"`
+	// How many of the messages that are kept come first, 0 to 1,000.
+	Last int `json:"last"`
 }
 
 // Input of `track`.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
+	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/web"
@@ -27,10 +29,11 @@ import (
 // App is the whole server, built and with its background work running. Listen and Run serve it; Close ends it.
 type App struct {
 	*core
-	hub     *live.Hub
-	sockets *graph.Sockets
-	health  *httpapi.Health
-	http    *httpapi.Server
+	hub      *live.Hub
+	presence *presence.Service
+	sockets  *graph.Sockets
+	health   *httpapi.Health
+	http     *httpapi.Server
 
 	public, internal net.Listener
 
@@ -57,6 +60,7 @@ func Build(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Optio
 		facts:      &facts{db: c.db, events: c.events, analytics: c.analytics, log: log},
 		operations: newOperations(c.analytics, c.now, log),
 	}
+	a.presence = presence.New(c.db, c.now, log, c.roles, a.stats)
 	if err := a.start(ctx, life); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -101,7 +105,11 @@ func (a *App) start(ctx, life context.Context) error {
 	if a.cfg.Demo.Enabled {
 		a.workers.Go(func() { a.demo.Replay(life) })
 	}
-	return a.serveGraph()
+	if err := a.serveGraph(); err != nil {
+		return err
+	}
+	a.workers.Go(func() { a.presence.Run(life) })
+	return nil
 }
 
 // follow lets the caches and the live channels hear of every committed change.
@@ -123,6 +131,9 @@ func (a *App) follow() {
 		a.tail.Follow(a.facts.follower())
 	}
 	a.tail.Follow(a.reporting.Follower(a.hub.Publish))
+	for _, f := range slices.Concat(a.topics.Followers(a.hub.Publish), presence.Followers(a.hub.Publish)) {
+		a.tail.Follow(f)
+	}
 	a.tail.Follow(a.resync())
 	a.roles.OnChange(a.hub.Recheck)
 	a.roles.OnChange(a.auth.RightsChanged)
@@ -134,7 +145,7 @@ func (a *App) serveGraph() error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
 		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Exports: a.exports, Attachments: a.attachments,
-		Reporting: a.reporting,
+		Reporting: a.reporting, Topics: a.topics, Presence: a.presence,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now

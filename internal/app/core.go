@@ -29,6 +29,7 @@ import (
 	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/place"
 	"github.com/backendbook/backendbook/internal/plan"
+	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
@@ -39,6 +40,7 @@ import (
 	"github.com/backendbook/backendbook/internal/store/mongod"
 	"github.com/backendbook/backendbook/internal/throttle"
 	"github.com/backendbook/backendbook/internal/ticket"
+	"github.com/backendbook/backendbook/internal/topic"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -79,6 +81,7 @@ type core struct {
 	exports     *export.Service
 	attachments *attachment.Service
 	reporting   *reporting.Service
+	topics      *topic.Service
 	blobs       io.Closer // nil where nothing is to be closed
 }
 
@@ -137,7 +140,7 @@ func schema() store.Plan {
 	for _, of := range []func() []store.Collection{
 		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections, bag.Collections,
 		factor.Collections, social.Collections, rbac.Collections, plan.Collections, payment.Collections, registry.Collections, analytics.Collections,
-		blob.Collections, attachment.Collections, job.Collections, reporting.Collections,
+		blob.Collections, attachment.Collections, job.Collections, reporting.Collections, topic.Collections, presence.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
@@ -150,6 +153,7 @@ func permissions() map[string]string {
 	all := map[string]string{}
 	for _, of := range []func() map[string]string{
 		account.Permissions, rbac.Permissions, plan.Permissions, registry.Permissions, analytics.Permissions, job.Permissions, reporting.Permissions,
+		topic.Permissions, presence.Permissions,
 	} {
 		maps.Copy(all, of())
 	}
@@ -176,6 +180,7 @@ func (c *core) assemble(opts Options) error {
 	limits.Limit = func(user string) session.Policy { return policies.OfRoles(user, c.roles.Obliges) }
 	c.sessions = session.New(c.db, c.events, c.now, c.log, limits)
 	c.bag = bag.New(c.db, c.now)
+	c.topics = topic.New(c.db, c.now, c.roles)
 	c.jobs = job.New(c.db, c.now, c.log, c.roles)
 	if err := c.assemblePlans(); err != nil {
 		return err

@@ -29,11 +29,13 @@ type message struct {
 	Channel string
 	Kind    string
 	Seq     int
+	First   int `json:"firstSeq"`
+	Cursor  string
 	Data    map[string]any
 	Error   struct{ Code string }
 }
 
-const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c) { channel kind seq error { code }
+const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c, id: "test") { channel kind seq firstSeq cursor error { code }
   data { __typename
     ... on Report { points { key count } through }
     ... on ReportDelta { points { key count } }
@@ -48,6 +50,9 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c) { cha
     ... on Paths { sessions levels { level links { from to sessions } } }
     ... on EventTail { events { name actor session dims values user } skipped }
     ... on UsageList { usage { feature used remaining } }
+    ... on TopicMessageList { messages { number author data } }
+    ... on WatcherList { watchers { user channels } }
+    ... on NodeList { nodes { id stats { sockets streams goroutines } } }
     ... on AlertList { alerts { id state value recipients { name } } } } } }`
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {

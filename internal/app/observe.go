@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/presence"
 )
 
 // checks are what the server needs to be of use.
@@ -75,10 +77,26 @@ func (a *App) measure() {
 	a.metrics.Gauge("live_streams", "Subscribers.", func() float64 { return float64(a.hub.Stats().Streams) })
 	a.metrics.Counter("live_frames_total", "Messages made, each for all who follow.", func() float64 { return float64(a.hub.Stats().Frames) })
 	a.metrics.Counter("live_lagged_total", "Times a subscriber could not take a message.", func() float64 { return float64(a.hub.Stats().Lagged) })
+	a.metrics.Counter("live_merged_total", "Messages that told several changes as one.", func() float64 { return float64(a.hub.Stats().Merged) })
+	a.metrics.Counter("live_resumed_total", "Channels that went on where they had been.", func() float64 { return float64(a.hub.Stats().Resumed) })
+	a.metrics.Counter("live_resyncs_total", "Times a subscriber had to begin again.", func() float64 { return float64(a.hub.Stats().Resyncs) })
 	a.metrics.Gauge("sockets_open", "WebSockets.", func() float64 { return float64(a.sockets.Stats().Open) })
 	a.metrics.Counter("sockets_delivered_total", "Messages queued for WebSockets.", func() float64 { return float64(a.sockets.Stats().Delivered) })
 	a.metrics.Counter("sockets_refused_total", "Messages a full queue refused.", func() float64 { return float64(a.sockets.Stats().Refused) })
 	a.metrics.Counter("sockets_slow_total", "WebSockets cut for not reading.", func() float64 { return float64(a.sockets.Stats().Slow) })
+}
+
+// stats is what this node tells the others of itself.
+func (a *App) stats() presence.Stats {
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	hub, sockets := a.hub.Stats(), a.sockets.Stats()
+	return presence.Stats{
+		Version: Version(), Goroutines: runtime.NumGoroutine(), HeapBytes: int64(mem.HeapAlloc), //nolint:gosec // far below 1<<63
+		StreamLagMs: a.tail.Lag().Milliseconds(), ChangesMissed: a.tail.Lost(),
+		Sockets: sockets.Open, Delivered: sockets.Delivered, Refused: sockets.Refused, SlowClosed: sockets.Slow,
+		Streams: hub.Streams, Sources: hub.Sources, Frames: hub.Frames, Merged: hub.Merged, Resumed: hub.Resumed, Resyncs: hub.Resyncs,
+	}
 }
 
 // resync has every live client begin anew when changes were missed.

@@ -85,6 +85,8 @@ var rows = map[string]row{
 	"internal/social":    domain,
 	"internal/throttle":  domain,
 	"internal/bag":       domain,
+	"internal/topic":     domain,
+	"internal/presence":  domain,
 
 	"internal/webauth":    {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/demo":       {tier: 4, uses: []int{0, 1, 2, 3}},

@@ -11,7 +11,6 @@ import (
 var (
 	ErrChannels = fault.Define(fault.Invalid, "BAD_CHANNELS", "a stream follows 1 to 50 channels, each with its own key and exactly one family")
 	ErrUnknown  = fault.Define(fault.NotFound, "LIVE_UNKNOWN", "the session has no such stream on this node; begin it anew")
-	ErrTaken    = fault.Define(fault.Conflict, "LIVE_ID_TAKEN", "the session has a stream of this id")
 	ErrEnded    = fault.Define(fault.Forbidden, "CHANNEL_ENDED", "the right to follow this channel has ended")
 )
 

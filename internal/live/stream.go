@@ -37,8 +37,9 @@ type member struct {
 
 // Open checks each request for the actor of ctx. A refused one does not fail the stream: its channel will say so in a
 // NOTICE. ctx must live as long as the stream. By the id, unless it is empty, the session can find the stream; see [Hub.Find].
+// It takes the id from one before, which may be of a connection that is lost and not known to be.
 //
-// Errors: BAD_CHANNELS, LIVE_ID_TAKEN.
+// Errors: BAD_CHANNELS.
 func (h *Hub) Open(ctx context.Context, id string, reqs []Request) (*Stream, error) {
 	if len(reqs) == 0 {
 		return nil, ErrChannels
@@ -55,9 +56,6 @@ func (h *Hub) Open(ctx context.Context, id string, reqs []Request) (*Stream, err
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s.name != (name{}) {
-		if h.named[s.name] != nil {
-			return nil, ErrTaken
-		}
 		h.named[s.name] = s
 	}
 	return s, nil

@@ -44,6 +44,7 @@ const (
 	Metric      = "metric"
 	EventSource = "event_source" // an ingest key
 	EventType   = "event_type"   // its id is the name of the events
+	Topic       = "topic"        // of broadcast; its id is its key
 	Job         = "job"
 	Schedule    = "schedule" // of a report or a dashboard by mail
 	Alert       = "alert"    // on a report

@@ -84,7 +84,7 @@ func TestReq63FollowedByMany(t *testing.T) {
 	for i := range who {
 		who[i] = w.in(w.SignInAnonymously(from(t.Context(), fmt.Sprintf("192.0.2.%d", i+1)), bearer))
 		screens[i] = &screen{}
-		stream, err := hub.Open(w.as(who[i].Token), []live.Request{
+		stream, err := hub.Open(w.as(who[i].Token), "", []live.Request{
 			opened("sessions", node.MySessionsChannel), opened("events", node.MySecurityEventsChannel),
 		})
 		w.must(err)
