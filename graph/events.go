@@ -16,8 +16,8 @@ import (
 
 const typeEvents = "text/event-stream"
 
-// wantsEvents reports whether the request is to be answered with server-sent events.
-func wantsEvents(r *http.Request) bool {
+// acceptsEvents reports whether the request may be answered with server-sent events.
+func acceptsEvents(r *http.Request) bool {
 	for _, header := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(header, ",") {
 			if typ, _, err := mime.ParseMediaType(part); err == nil && typ == typeEvents {

@@ -120,6 +120,18 @@ func TestEventsOfAQueryComplete(t *testing.T) {
 	r.gone()
 }
 
+// TestEventsBesideJSON: a client that names both gets events for a subscription alone.
+func TestEventsBesideJSON(t *testing.T) {
+	t.Parallel()
+	r := newSocketRig(t, SocketConfig{})
+	both := []string{"Accept", "application/graphql-response+json, application/json, text/event-stream, multipart/mixed", "Authorization", "Bearer u1"}
+	if l := r.listen(t.Context(), t, http.MethodPost, "{__typename}", nil, both...); strings.HasPrefix(l.resp.Header.Get("Content-Type"), typeEvents) {
+		t.Error("a query is answered with events")
+	}
+	l := r.listen(t.Context(), t, http.MethodPost, liveReport, liveOn("a"), both...)
+	l.is("next", "SNAPSHOT")
+}
+
 func TestEventsAreRefused(t *testing.T) {
 	t.Parallel()
 	r := newSocketRig(t, SocketConfig{UserSockets: 1})

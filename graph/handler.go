@@ -33,23 +33,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := r.Context()
 	a := answer{w: w, typ: typeJSON, buffers: &s.buffers}
-	if s.streams != nil && wantsEvents(r) {
-		if params, status, err := s.read(w, r); err != nil {
-			s.refuse(ctx, a, status, err)
-		} else {
-			s.streams.ServeEvents(w, r, params)
-		}
-		return
-	}
 	typ, ok := negotiate(r.Header.Values("Accept"))
-	if !ok {
+	events := s.streams != nil && acceptsEvents(r)
+	if !ok && !events {
 		s.refuse(ctx, a, http.StatusNotAcceptable, ErrNotAcceptable)
 		return
 	}
-	a.typ = typ
+	if ok {
+		a.typ = typ
+	}
 	params, status, err := s.read(w, r)
 	if err != nil {
 		s.refuse(ctx, a, status, err)
+		return
+	}
+	if events && (!ok || s.isSubscription(params)) { // many clients name events besides JSON, whatever they ask for
+		s.streams.ServeEvents(w, r, params)
 		return
 	}
 	wait, err := s.deadline(r.Header.Get(DeadlineHeader))
@@ -77,6 +76,16 @@ func (s *Server) run(ctx context.Context, a answer, method string, params *graph
 	default:
 		a.write(http.StatusOK, s.Execute(ctx, op)(ctx))
 	}
+}
+
+// isSubscription reports whether the operation is one. What is wrong with it is told when it is executed.
+func (s *Server) isSubscription(params *graphql.RawParams) bool {
+	doc, errs := s.document(params.Query)
+	if len(errs) > 0 {
+		return false
+	}
+	op := doc.ast.Operations.ForName(params.OperationName)
+	return op != nil && op.Operation == ast.Subscription
 }
 
 // refuse answers a request that is no GraphQL request.

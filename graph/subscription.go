@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -39,13 +40,15 @@ type operation struct {
 	mu        sync.Mutex
 	stream    *live.Stream
 	responses graphql.ResponseHandler
-	feed      chan *live.Message // one frame on its way into the executor
-	form      string             // subscribers of equal form get equal bytes
-	lanes     map[string]*lane   // by the label of the channel
+	feed      chan *live.Message   // one frame on its way into the executor
+	form      string               // subscribers of equal form get equal bytes
+	lanes     map[string]*lane     // by the label of the channel
+	last      atomic.Pointer[lane] // the one of the last message: most operations have no other
 }
 
 // lane is one channel of an operation on its way to the client.
 type lane struct {
+	label   string
 	form    string // of the operation, and the label
 	turn    uint64 // of the outbox, in which bytes were counted; owned by the outbox, as is the next
 	waiting int    // bytes that waited then
@@ -123,14 +126,18 @@ func subscribe(ctx context.Context, hub *live.Hub, id string, reqs []live.Reques
 
 // Deliver implements live.Sink.
 func (op *operation) Deliver(label string, f *live.Frame) bool {
-	op.mu.Lock()
-	to := op.lanes[label]
-	if to == nil {
-		to = &lane{form: op.form + "\x00" + label}
-		op.lanes[label] = to
+	if op.ctx.Err() != nil {
+		return true
 	}
-	op.mu.Unlock()
-	body := f.Encoded(to.form, func() []byte { return op.render(&live.Message{Channel: label, Frame: f}) })
+	to := op.lane(label)
+	var own []byte
+	body := f.Encoded(to.form, func() (shared []byte) {
+		shared, own = op.render(&live.Message{Channel: label, Frame: f})
+		return shared
+	})
+	if body == nil {
+		body = own
+	}
 	if body == nil {
 		return true // the operation has ended
 	}
@@ -143,23 +150,47 @@ func (op *operation) Deliver(label string, f *live.Frame) bool {
 	return true
 }
 
-// render executes the operation's selection for one message. Channels of one operation may come at the same time.
-func (op *operation) render(m *live.Message) []byte {
+// lane is that of a channel.
+func (op *operation) lane(label string) *lane {
+	if to := op.last.Load(); to != nil && to.label == label {
+		return to
+	}
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	to := op.lanes[label]
+	if to == nil {
+		to = &lane{label: label, form: op.form + "\x00" + label}
+		op.lanes[label] = to
+	}
+	op.last.Store(to)
+	return to
+}
+
+// render executes the operation's selection for one message, for all of its form to share; or, when something went wrong, for
+// itself alone. Channels of one operation may come at the same time. It gives nothing once the operation has ended: what is
+// executed meanwhile may lack parts.
+func (op *operation) render(m *live.Message) (shared, own []byte) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	if op.ctx.Err() != nil {
-		return nil
+		return nil, nil
 	}
 	op.feed <- m
 	r := op.responses(op.ctx)
-	if r == nil { // the context ended meanwhile
+	switch {
+	case r == nil: // the context ended meanwhile
 		select {
 		case <-op.feed:
 		default:
 		}
-		return nil
+		return nil, nil
+	case op.ctx.Err() != nil:
+		return nil, nil
+	case len(r.Errors) > 0:
+		return nil, encodeResponse(r)
+	default:
+		return encodeResponse(r), nil
 	}
-	return encodeResponse(r)
 }
 
 // ready tells the hub that the socket takes messages again.

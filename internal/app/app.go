@@ -56,7 +56,10 @@ func Build(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Optio
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a := &App{
-		core: c, stop: stop, hub: live.New(life, c.now, log, live.Config{}),
+		core: c, stop: stop, hub: live.New(life, c.now, log, live.Config{Position: c.tail.Position, Present: func(ctx context.Context) (uint64, error) {
+			at, err := c.db.ClusterTime(ctx)
+			return event.Moment(at), err
+		}}),
 		facts:      &facts{db: c.db, events: c.events, analytics: c.analytics, log: log},
 		operations: newOperations(c.analytics, c.now, log),
 	}

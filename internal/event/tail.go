@@ -2,6 +2,8 @@ package event
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,6 +52,8 @@ type Tail struct {
 	followers []Follower
 	alive     atomic.Int64 // unix ms of the last answer of the stream
 	lost      atomic.Int64 // how often the history was lost
+
+	told, telling atomic.Uint64 // see Position
 }
 
 const (
@@ -79,6 +83,25 @@ func (t *Tail) Lag() time.Duration {
 
 // Lost is how often the stream's history was lost since the start.
 func (t *Tail) Lost() int64 { return t.lost.Load() }
+
+// Position is how far the tail is, in cluster time as one number: followers were told every change up to told, and none after
+// telling. The same numbers mean the same on every node. Zero is before the first.
+func (t *Tail) Position() (told, telling uint64) { return t.told.Load(), t.telling.Load() }
+
+// Moment is a cluster time as one number, of which the later is the larger.
+func Moment(at bson.Timestamp) uint64 { return uint64(at.T)<<32 | uint64(at.I) }
+
+// momentOf reads the cluster time out of the token to resume after. Its data begin with the type of a timestamp in a KeyString
+// and the timestamp itself (MongoDB, src/mongo/db/pipeline/resume_token.h). Zero when it is of another form.
+func momentOf(token bson.Raw) uint64 {
+	text, _ := token.Lookup("_data").StringValueOK()
+	const timestamp = 0x82
+	b, err := hex.DecodeString(text[:min(len(text), 18)])
+	if err != nil || len(b) < 9 || b[0] != timestamp {
+		return 0
+	}
+	return binary.BigEndian.Uint64(b[1:])
+}
 
 // Start opens the stream and then follows it in the background until ctx ends; done is closed when it has ended. What
 // commits after Start returns is delivered; so load caches after Start, and let followers apply changes they have seen.
@@ -178,8 +201,12 @@ func (t *Tail) drain(ctx context.Context, stream *mongo.ChangeStream, goal bson.
 		if got {
 			at := t.deliver(ctx, stream.Current)
 			behind = behind && at.Before(goal)
+			t.told.Store(Moment(at) - 1) // more of the same transaction may come
 		} else {
 			behind = false
+		}
+		if stream.RemainingBatchLength() == 0 {
+			t.told.Store(max(t.told.Load(), momentOf(stream.ResumeToken())))
 		}
 		if !behind {
 			t.beat()
@@ -212,6 +239,7 @@ func (t *Tail) deliver(ctx context.Context, doc bson.Raw) (at bson.Timestamp) {
 		t.log.ErrorContext(ctx, "change_unreadable", "error", err.Error())
 		return at
 	}
+	t.telling.Store(Moment(r.At))
 	if r.NS.Coll != collection {
 		// The driver reuses the buffer behind doc; followers may keep what they get.
 		c := Change{Op: r.Op, Key: clone(r.Key.ID), Doc: slices.Clone(r.Doc), Updated: slices.Clone(r.Update.Fields), At: r.At}

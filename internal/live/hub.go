@@ -19,6 +19,12 @@ type Config struct {
 	Linger  time.Duration // a source without followers is kept this long, for those who reconnect; default 10 s
 	Backlog int           // changes that may wait for one source before it is loaded anew instead; default 10,000
 	LoadIn  time.Duration // bound on one Source.Load; default 10 s
+
+	// Position is how far the publisher is: every change up to told was published, and none after telling. The numbers mean
+	// the same on every node. Nil when there is one node alone.
+	Position func() (told, telling uint64)
+	// Present is a position that no change is after which a Load before it can have seen.
+	Present func(ctx context.Context) (uint64, error)
 }
 
 // Hub runs the sources of this node and brings subscribers and sources together.
@@ -62,6 +68,12 @@ func New(ctx context.Context, now clock.Clock, log *slog.Logger, cfg Config) *Hu
 	if cfg.LoadIn == 0 {
 		cfg.LoadIn = 10 * time.Second
 	}
+	if cfg.Position == nil {
+		cfg.Position = func() (told, telling uint64) { return 0, 0 }
+	}
+	if cfg.Present == nil {
+		cfg.Present = func(context.Context) (uint64, error) { return 0, nil }
+	}
 	return &Hub{
 		log: log, now: now, cfg: cfg, ctx: ctx,
 		sources: map[string]*source{}, topics: map[string]map[*source]struct{}{}, streams: map[*Stream]struct{}{}, named: map[name]*Stream{},
@@ -71,10 +83,11 @@ func New(ctx context.Context, now clock.Clock, log *slog.Logger, cfg Config) *Hu
 
 // Publish offers a committed change to every source that listens to the topic. It never waits.
 func (h *Hub) Publish(topic string, change any) {
+	_, at := h.cfg.Position()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.topics[topic] {
-		s.offer(change)
+		s.offer(change, at)
 	}
 }
 

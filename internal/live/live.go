@@ -111,10 +111,12 @@ type Frame struct {
 	Kind          Kind
 	Seq, FirstSeq int64
 	At            time.Time
-	Data          Data         // what Source.Snapshot or Source.Apply gave
-	Err           *fault.Error // of a Notice
-	Cursor        *string      // where the channel stands after it, for Request.After; nil for a Notice
-	encoded       map[string][]byte
+	Data          Data              // what Source.Snapshot or Source.Apply gave
+	Err           *fault.Error      // of a Notice
+	Cursor        *string           // where the channel stands after it, for Request.After; nil for a Notice
+	form          string            // the form that was asked for first: most frames meet no other
+	body          []byte            // of that form
+	encoded       map[string][]byte // of others
 }
 
 // maxEncoded bounds the encodings a frame keeps: a snapshot may stay for long, and meet many users.
@@ -124,11 +126,18 @@ const maxEncoded = 64
 // must give equal bytes. An encode that gives nil is not kept. Only a [Sink] may call it, inside Deliver: calls for one
 // frame are never concurrent.
 func (f *Frame) Encoded(form string, encode func() []byte) []byte {
+	if f.body != nil && f.form == form {
+		return f.body
+	}
 	if b, ok := f.encoded[form]; ok {
 		return b
 	}
 	b := encode()
-	if b != nil && len(f.encoded) < maxEncoded {
+	switch {
+	case b == nil:
+	case f.body == nil:
+		f.form, f.body = form, b
+	case len(f.encoded) < maxEncoded:
 		if f.encoded == nil {
 			f.encoded = map[string][]byte{}
 		}

@@ -104,8 +104,8 @@ func TestResumeOfWhatIsNotKnown(t *testing.T) {
 	eventually(t, "snapshots", func() bool { return there.has(Snapshot)() && here.has(Snapshot)() })
 	s := h.sources["board"]
 	for name, cursor := range map[string]string{
-		"of another node": there.cursor, "of the future": s.log.cursor(99), "of nothing": "?", "cut": here.cursor[:8],
-		"of before the beginning": s.log.cursor(0),
+		"of another node": there.cursor, "of the future": s.log.cursor(99, 0), "of nothing": "?", "cut": here.cursor[:8],
+		"of before the beginning": s.log.cursor(0, 0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

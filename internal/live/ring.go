@@ -47,22 +47,43 @@ func (r *ring) since(seq int64) (missed []*Frame, known bool) {
 	return r.frames[seq-r.base:], true
 }
 
-// cursor names the place after a message.
-func (r *ring) cursor(seq int64) string {
-	b := binary.BigEndian.AppendUint64(nil, r.life)
+// cursor names the place after a message, of a state that holds no change after high: the life of the source and high in
+// eight bytes each, and the number.
+func (r *ring) cursor(seq int64, high uint64) string {
+	b := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, r.life), high)
 	return base64.RawURLEncoding.EncodeToString(binary.AppendUvarint(b, uint64(seq))) //nolint:gosec // counts from 1
+}
+
+const cursorHead = 16
+
+// parse takes a cursor of whatever source apart.
+func parse(cursor string) (life, high uint64, seq int64, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(b) <= cursorHead {
+		return 0, 0, 0, false
+	}
+	n, read := binary.Uvarint(b[cursorHead:])
+	if read != len(b)-cursorHead || n == 0 || n > 1<<62 {
+		return 0, 0, 0, false
+	}
+	return binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), int64(n), true //nolint:gosec // below 1<<62
 }
 
 // position finds the place that a cursor names, if what came after it is known.
 func (r *ring) position(cursor string) (seq int64, ok bool) {
-	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(b) < 9 || binary.BigEndian.Uint64(b) != r.life {
+	life, _, seq, ok := parse(cursor)
+	if !ok || life != r.life {
 		return 0, false
 	}
-	n, read := binary.Uvarint(b[8:])
-	if read != len(b)-8 || n == 0 || n > 1<<62 {
-		return 0, false
+	_, ok = r.since(seq)
+	return seq, ok
+}
+
+// seen is up to where somebody with the cursor of another source may have seen changes; zero for one of this source.
+func (r *ring) seen(cursor string) uint64 {
+	life, high, _, ok := parse(cursor)
+	if !ok || life == r.life {
+		return 0
 	}
-	_, ok = r.since(int64(n)) //nolint:gosec // below 1<<62
-	return int64(n), ok       //nolint:gosec // below 1<<62
+	return high
 }

@@ -16,6 +16,7 @@ type follower struct {
 	label  string
 	sink   Sink
 	after  string        // the cursor it brought
+	parks  int           // how often it waited for this node to hear of what it has seen
 	every  time.Duration // the least time between two messages
 	always bool          // each message brings the whole state
 	source *source
@@ -41,14 +42,17 @@ type source struct {
 
 	mu      sync.Mutex
 	changes []any
+	reach   uint64 // the furthest position of a change
 	orders  []order
 	anew    bool // load anew: changes were missed
 	wake    chan struct{}
 
 	// owned by the goroutine of run
 	followers map[*follower]struct{} // those that are told at once
+	parked    map[*follower]struct{} // those who have seen what this node has not heard of yet
 	paces     map[time.Duration]*pace
 	log       ring
+	low, high uint64 // every change up to low is in the state, and none after high
 	seq       int64
 	loaded    bool
 	made      map[form]*Frame // of the state as it is, made when first asked for
@@ -63,7 +67,7 @@ type form struct {
 func newSource(h *Hub, c Channel) *source {
 	return &source{
 		hub: h, channel: c, src: c.New(), wake: make(chan struct{}, 1), anew: true,
-		followers: map[*follower]struct{}{}, paces: map[time.Duration]*pace{}, log: newRing(), made: map[form]*Frame{},
+		followers: map[*follower]struct{}{}, parked: map[*follower]struct{}{}, paces: map[time.Duration]*pace{}, log: newRing(), made: map[form]*Frame{},
 	}
 }
 
@@ -75,12 +79,13 @@ func (s *source) nudge() {
 }
 
 // offer queues a change. Past the bound the queue is dropped for one reload.
-func (s *source) offer(change any) {
+func (s *source) offer(change any, at uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.changes) >= s.hub.cfg.Backlog {
 		s.changes, s.anew = nil, true
 	}
+	s.reach = max(s.reach, at)
 	if s.changes = append(s.changes, change); len(s.changes) == 1 {
 		s.nudge()
 	}
@@ -119,6 +124,7 @@ func (s *source) take() (changes []any, orders []order, anew bool) {
 	s.orders, s.anew = nil, false
 	if !anew {
 		changes, s.changes = s.changes, nil
+		s.high = max(s.high, s.reach)
 	}
 	return changes, orders, anew
 }
@@ -130,12 +136,13 @@ func (s *source) run(ctx context.Context) {
 	if c, ok := s.src.(Closer); ok {
 		defer c.Close()
 	}
-	for {
+	for armed := true; ; {
 		select {
 		case <-ctx.Done():
 			s.hub.retire(s, true)
 			return
 		case <-idle.C:
+			armed = false
 			if !s.followed() && s.hub.retire(s, false) {
 				return
 			}
@@ -145,14 +152,16 @@ func (s *source) run(ctx context.Context) {
 		if !s.step(ctx) {
 			return
 		}
-		if had && !s.followed() {
+		if !s.followed() && (had || !armed) { // also for who came and went while the source was about to end
 			idle.Reset(s.hub.cfg.Linger)
+			armed = true
 		}
 	}
 }
 
 // step does all that waits in the inbox. It reports false when the source has given up.
 func (s *source) step(ctx context.Context) bool {
+	told, _ := s.hub.cfg.Position() // before what was published is taken: so it holds all of that
 	changes, orders, anew := s.take()
 	if anew {
 		if err := s.load(ctx); err != nil {
@@ -161,9 +170,11 @@ func (s *source) step(ctx context.Context) bool {
 		}
 		s.mu.Lock()
 		changes, s.changes = s.changes, nil
+		s.high = max(s.high, s.reach)
 		s.mu.Unlock()
 	}
 	s.apply(changes)
+	s.low = max(s.low, told)
 	for _, o := range orders {
 		s.obey(o)
 	}
@@ -210,7 +221,12 @@ func (s *source) load(ctx context.Context) error {
 func (s *source) loadOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.hub.cfg.LoadIn)
 	defer cancel()
-	return s.src.Load(ctx)
+	if err := s.src.Load(ctx); err != nil {
+		return err
+	}
+	present, err := s.hub.cfg.Present(ctx)
+	s.high = max(s.high, present)
+	return err
 }
 
 // apply folds changes and sends what they did.
@@ -261,7 +277,7 @@ func (s *source) tell() {
 
 func (s *source) frame(kind Kind, first, seq int64, data any) *Frame {
 	s.hub.frames.Add(1)
-	return &Frame{Kind: kind, Seq: seq, FirstSeq: first, At: s.hub.now(), Data: data, Cursor: new(s.log.cursor(seq))}
+	return &Frame{Kind: kind, Seq: seq, FirstSeq: first, At: s.hub.now(), Data: data, Cursor: new(s.log.cursor(seq, s.high))}
 }
 
 // as gives the state as it is in a form; made once for each state, however many ask.
@@ -355,6 +371,9 @@ func (s *source) obey(o order) {
 
 // enter begins with a follower, where it has been before if that is known.
 func (s *source) enter(f *follower) {
+	if s.park(f) {
+		return
+	}
 	if f.every == 0 {
 		s.followers[f] = struct{}{}
 	} else {
@@ -369,9 +388,29 @@ func (s *source) enter(f *follower) {
 	s.catchUp(f)
 }
 
+// How long a follower that comes from another node waits at most for this one to come as far.
+const (
+	parkPause = 20 * time.Millisecond
+	parkTimes = 100
+)
+
+// park lets a follower wait that comes from another node, or from before a restart, and may have seen changes that this node
+// has not heard of yet: time must not go back for it. It reports false when there is nothing to wait for, or no longer.
+func (s *source) park(f *follower) bool {
+	delete(s.parked, f)
+	if s.log.seen(f.after) <= s.low || f.parks >= parkTimes {
+		return false
+	}
+	f.parks++
+	s.parked[f] = struct{}{}
+	time.AfterFunc(parkPause, func() { s.put(order{join: f}) })
+	return true
+}
+
 func (s *source) leave(f *follower) {
 	f.gone = true
 	delete(s.followers, f)
+	delete(s.parked, f)
 	if p := s.paces[f.every]; p != nil {
 		delete(p.followers, f)
 		if len(p.followers) == 0 {
@@ -381,11 +420,11 @@ func (s *source) leave(f *follower) {
 	}
 }
 
-func (s *source) followed() bool { return len(s.followers)+len(s.paces) > 0 }
+func (s *source) followed() bool { return len(s.followers)+len(s.paces)+len(s.parked) > 0 }
 
 // all are the followers of every pace.
 func (s *source) all() []*follower {
-	list := slices.Collect(maps.Keys(s.followers))
+	list := slices.AppendSeq(slices.Collect(maps.Keys(s.followers)), maps.Keys(s.parked))
 	for _, p := range s.paces {
 		list = slices.AppendSeq(list, maps.Keys(p.followers))
 	}
