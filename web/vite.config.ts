@@ -20,5 +20,5 @@ export default defineConfig({
     proxy: { '/graphql': { target: 'http://localhost:8080', ws: true, changeOrigin: false } },
     fs: { allow: ['..'] },
   },
-  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+  test: { include: ['src/**/*.test.ts', 'live/**/*.test.ts'], environment: 'node' },
 });

@@ -1,4 +1,5 @@
 // The one WebSocket of the page. Dashboard and explorer share it; the session's cookie authenticates it.
+import { reconnectHint } from '@backendbook/live';
 import { type Client, createClient } from 'graphql-ws';
 
 import { type Ended, sessionEnded, warnedOf, whyEnded } from './ended';
@@ -24,9 +25,6 @@ export interface Socket {
 
 const pingEveryMs = 12_000;
 const pongWithinMs = 5_000;
-
-/** A close code of the server that the client's own list does not know; another is that of an ended session. */
-const serviceRestart = 1012;
 
 /** Opens the socket at once and keeps it open until disposed. onRefused is called when the server will not have it, and told why. */
 export function createSocket(onRefused: (why: Ended) => void): Socket {
@@ -79,7 +77,7 @@ export function createSocket(onRefused: (why: Ended) => void): Socket {
       },
       closed(event) {
         clearTimeout(overdue);
-        hintMs = reconnectHint(event as CloseEvent);
+        hintMs = reconnectHint(event);
         set({ phase: 'lost', latencyMs: null });
       },
     },
@@ -112,15 +110,4 @@ function wait(ms: number): Promise<void> {
     const timer = setTimeout(done, ms);
     addEventListener('online', done);
   });
-}
-
-/** When a server that restarts asks this page to come back: it spreads its users over some seconds. */
-export function reconnectHint({ code, reason }: Pick<CloseEvent, 'code' | 'reason'>): number | null {
-  if (code !== serviceRestart) return null;
-  try {
-    const { reconnectInMs } = JSON.parse(reason) as { reconnectInMs?: unknown };
-    return typeof reconnectInMs === 'number' && reconnectInMs >= 0 ? Math.min(reconnectInMs, 30_000) : null;
-  } catch {
-    return null;
-  }
 }

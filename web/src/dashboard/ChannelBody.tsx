@@ -2,7 +2,7 @@ import { Box, Center, Skeleton } from '@mantine/core';
 import type { ReactNode } from 'react';
 
 import { problem } from '../api/problem';
-import type { Channel } from '../live/fold';
+import type { Channel } from '../live/message';
 import { Empty } from '../ui/Empty';
 import { ProblemNote } from '../ui/ProblemNote';
 

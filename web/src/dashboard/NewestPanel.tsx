@@ -3,7 +3,7 @@ import { useState } from 'react';
 
 import { href, Link } from '../app/router';
 import { ago } from '../format/time';
-import type { Channel } from '../live/fold';
+import type { Channel } from '../live/message';
 import { Panel } from '../ui/Panel';
 import { useNow } from '../ui/useNow';
 import { ChannelBody } from './ChannelBody';

@@ -1,4 +1,4 @@
-import type { Channel } from '../live/fold';
+import type { Channel } from '../live/message';
 import { Bars } from '../ui/Bars';
 import { Panel } from '../ui/Panel';
 import { ChannelBody } from './ChannelBody';

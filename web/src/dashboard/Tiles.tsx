@@ -3,8 +3,7 @@ import { SimpleGrid } from '@mantine/core';
 import { count, minutes } from '../format/number';
 import { plural } from '../format/text';
 import { clock } from '../format/time';
-import type { Channel } from '../live/fold';
-import type { Report } from '../live/message';
+import type { Channel, Report } from '../live/message';
 import { Tile } from '../ui/Tile';
 import { peak, series, total } from './figures';
 

@@ -5,7 +5,7 @@ import { useQuery } from 'urql';
 import { type Problem, problem, problemOf } from '../api/problem';
 import { href, Link } from '../app/router';
 import { clockSeconds } from '../format/time';
-import type { Channel } from '../live/fold';
+import type { Channel } from '../live/message';
 import type { ReadReport } from '../reports/operations';
 import { ReportPicture } from '../reports/ReportPicture';
 import { kindOf } from '../reports/saved';

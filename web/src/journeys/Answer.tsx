@@ -3,9 +3,8 @@ import type { ReactNode } from 'react';
 
 import { problem } from '../api/problem';
 import { plural } from '../format/text';
-import type { LiveState } from '../live/follow';
 import type { ChannelInput, State } from '../live/message';
-import { useLive } from '../live/useLive';
+import { type LiveState, useLive } from '../live/useLive';
 import { Empty } from '../ui/Empty';
 import { ProblemNote } from '../ui/ProblemNote';
 

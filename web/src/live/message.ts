@@ -1,3 +1,5 @@
+import type { Channel as Followed } from '@backendbook/live';
+
 import { graphql, type ResultOf, type VariablesOf } from '../gql/graphql';
 import { ALERT } from '../alerts/fragments';
 import { EVENT, FUNNEL, PATHS, RETENTION } from '../journeys/fragments';
@@ -8,12 +10,13 @@ import { SECURITY_EVENT, SESSION } from '../session/fragments';
 /** The one operation of a page: all of its channels over one socket. */
 export const LIVE = graphql(
   `
-    subscription Live($channels: [ChannelInput!]!) {
-      live(channels: $channels) {
+    subscription Live($channels: [ChannelInput!]!, $id: String) {
+      live(channels: $channels, id: $id) {
         channel
         kind
         seq
         firstSeq
+        cursor
         at
         error { code message }
         data {
@@ -48,7 +51,6 @@ export const LIVE = graphql(
 
 export type ChannelInput = VariablesOf<typeof LIVE>['channels'][number];
 export type LiveMessage = ResultOf<typeof LIVE>['live'];
-export type LiveError = NonNullable<LiveMessage['error']>;
 
 type Data = NonNullable<LiveMessage['data']>;
 export type Report = Extract<Data, { __typename: 'Report' }>;
@@ -67,7 +69,7 @@ export type SecurityEventList = Extract<Data, { __typename: 'SecurityEventList' 
 export type EntitlementList = Extract<Data, { __typename: 'EntitlementList' }>;
 export type UsageList = Extract<Data, { __typename: 'UsageList' }>;
 
-/** The whole state of a channel, of whatever family. */
+/** The whole state of a channel, of whatever family the console follows. */
 export type State =
   | Report
   | Funnel
@@ -80,3 +82,6 @@ export type State =
   | SecurityEventList
   | EntitlementList
   | UsageList;
+
+/** A channel as it stands. */
+export type Channel = Followed<State>;

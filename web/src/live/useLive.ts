@@ -1,23 +1,30 @@
-import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react';
+import { useChannels } from '@backendbook/live/react';
+import { stringifyDocument } from '@urql/core';
+import { useEffect, useMemo } from 'react';
 
-import { isSignedOut } from '../api/problem';
+import { isSignedOut, type Problem, problemOf } from '../api/problem';
 import { useSocket } from '../session/SocketProvider';
 import { useSession } from '../session/viewer';
-import { type Follower, follow, type LiveState } from './follow';
-import type { ChannelInput } from './message';
+import { type Channel, type ChannelInput, LIVE, type State } from './message';
 
-/** Follows the channels while the component is shown. Another set of channels begins a new operation. */
-export function useLive(channels: ChannelInput[]): LiveState & Pick<Follower, 'retry'> {
-  const socket = useSocket();
-  const key = JSON.stringify(channels);
-  // The text is what counts: callers may build the same channels anew in each render.
-  const follower = useMemo(() => follow(socket.client, JSON.parse(key) as ChannelInput[]), [socket, key]);
-  const state = useSyncExternalStore(follower.subscribe, follower.state);
+/** What a page shows of its channels. */
+export interface LiveState {
+  channels: Readonly<Record<string, Channel>>;
+  /** Why there is no stream; null while there is one, or one is on its way. */
+  problem: Problem | null;
+}
+
+const query = stringifyDocument(LIVE);
+
+/** Follows the channels while the component is shown, over the page's socket. */
+export function useLive(asked: ChannelInput[]): LiveState & { retry: () => void } {
+  const { client } = useSocket();
+  const { channels, failure, retry } = useChannels<State, ChannelInput>(client, query, asked);
+  const problem = useMemo(() => (failure === null ? null : problemOf(failure)), [failure]);
   const { recheck } = useSession();
-  const signedOut = state.problem !== null && isSignedOut(state.problem);
+  const signedOut = problem !== null && isSignedOut(problem);
   useEffect(() => {
     if (signedOut) recheck();
   }, [signedOut, recheck]);
-  const retry = useCallback(() => follower.retry(), [follower]);
-  return { ...state, retry };
+  return { channels, problem, retry };
 }

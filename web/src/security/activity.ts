@@ -1,5 +1,5 @@
 // The newest page of what happened: as it was read, with what has come since.
-import { newestFirst } from '../live/fold';
+import { newestFirst } from '@backendbook/live';
 
 interface Fact {
   id: string;

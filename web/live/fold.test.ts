@@ -1,8 +1,29 @@
 import { describe, expect, test } from 'vitest';
 
-import type { SecurityEvent, Session } from '../session/fragments';
-import { type Channel, fold, newestFirst, waiting } from './fold';
-import type { DocumentList, EntitlementList, LiveMessage, Report, ReportPoint, UsageList } from './message';
+import { type Channel as Folded, families, fold, newestFirst, waiting } from './fold';
+import type * as live from './message';
+
+// What a caller may have selected: more than is folded.
+interface ReportPoint extends live.ReportPoint {
+  value: number | null;
+  count: number;
+}
+interface Report extends live.Report {
+  metric: string;
+  points: ReportPoint[];
+  compared: ReportPoint[];
+}
+type Facts<T extends string, K extends string> = { __typename: T } & Record<K, { id: string }[]>;
+type State =
+  | Report
+  | live.DocumentList
+  | live.PolicyNews
+  | Facts<'SessionList', 'sessions'>
+  | (Facts<'EventTail', 'events'> & { skipped: number })
+  | Facts<'SecurityEventList', 'events'>
+  | Facts<'TopicMessageList', 'messages'>;
+type Channel = Folded<State>;
+type LiveMessage = live.Message;
 
 const minute = (n: number) => `2026-01-02T03:${String(n).padStart(2, '0')}:00.000Z`;
 const point = (n: number, value: number | null, key = ''): ReportPoint => ({ at: minute(n), key, value, count: value ?? 0 });
@@ -11,22 +32,16 @@ function report(points: ReportPoint[], from = 0, to = 3): Report {
   return {
     __typename: 'Report',
     metric: 'flights.count',
-    aggregate: 'COUNT',
-    step: 'MINUTE',
     from: minute(from),
     to: minute(to),
     through: null,
     points,
     compared: [],
     totals: [],
-    source: 'ROLLUP_1M',
-    exact: true,
-    approximate: false,
-    error: 0,
   };
 }
 
-function list(...ids: string[]): DocumentList {
+function list(...ids: string[]): live.DocumentList {
   return { __typename: 'DocumentList', documents: ids.map((id) => listed(id)) };
 }
 
@@ -35,16 +50,15 @@ function listed(id: string, rev = 1) {
 }
 
 function message(kind: LiveMessage['kind'], seq: number, data: LiveMessage['data'], rest: Partial<LiveMessage> = {}): LiveMessage {
-  return { channel: 'c', kind, seq, firstSeq: seq, at: minute(seq % 60), data, error: null, ...rest };
+  return { channel: 'c', kind, seq, firstSeq: seq, cursor: kind === 'NOTICE' ? null : `at ${seq}`, at: minute(seq % 60), data, error: null, ...rest };
 }
 
-type Delta = Extract<NonNullable<LiveMessage['data']>, { __typename: 'ReportDelta' }>;
-function delta(points: ReportPoint[], rest: Partial<Delta> = {}): Delta {
+function delta(points: ReportPoint[], rest: Partial<live.ReportDelta> = {}): live.ReportDelta {
   return { __typename: 'ReportDelta', from: minute(0), to: minute(3), through: minute(2), dropped: [], points, compared: [], newTotals: null, ...rest };
 }
 
-type Change = Extract<NonNullable<LiveMessage['data']>, { __typename: 'DocumentListDelta' }>['changes'][number];
-function changes(...made: [op: Change['op'], id: string, index: number, rev?: number, from?: number][]): LiveMessage['data'] {
+type Change = live.DocumentListDelta['changes'][number];
+function changes(...made: [op: Change['op'], id: string, index: number, rev?: number, from?: number][]): live.DocumentListDelta {
   return {
     __typename: 'DocumentListDelta',
     changes: made.map(([op, id, index, rev, from = null]) => ({
@@ -59,7 +73,7 @@ function changes(...made: [op: Change['op'], id: string, index: number, rev?: nu
 
 /** Folds messages one after the other and gives the last outcome. */
 function all(...messages: LiveMessage[]) {
-  return messages.reduce((folded, m) => fold(folded.channel, m), { channel: waiting as Channel, lost: false });
+  return messages.reduce((folded, m) => fold<State>(folded.channel, m), { channel: waiting as Channel, lost: false });
 }
 
 const points = (channel: Channel) =>
@@ -160,7 +174,7 @@ describe('reports', () => {
   test('compared points are folded as the others; totals are replaced, or stay', () => {
     const total = (value: number) => [{ key: '', value, count: value, compared: null }];
     const before = { ...report([point(1, 1)]), compared: [point(0, 7), point(1, 8, 'B')], totals: total(1) };
-    const folded = (rest: Partial<Delta>) => all(message('SNAPSHOT', 1, before), message('DELTA', 2, delta([], rest))).channel.data;
+    const folded = (rest: Partial<live.ReportDelta>) => all(message('SNAPSHOT', 1, before), message('DELTA', 2, delta([], rest))).channel.data;
     expect(folded({ from: minute(1), dropped: ['B'], compared: [point(1, 9)] })).toMatchObject({ compared: [point(1, 9)], totals: total(1) });
     expect(folded({ newTotals: total(2) })).toMatchObject({ compared: [point(0, 7), point(1, 8, 'B')], totals: total(2) });
   });
@@ -172,30 +186,106 @@ describe('reports', () => {
   });
 });
 
-describe('journeys and events', () => {
-  const funnel = (read: number): LiveMessage['data'] => ({ __typename: 'Funnel', from: minute(0), to: minute(3), steps: [], groups: [], read });
-  const tail = (skipped: number, ...ids: string[]): LiveMessage['data'] => ({
-    __typename: 'EventTail',
-    skipped,
-    events: ids.map((id) => ({ id, name: 'visit', at: minute(0), receivedAt: minute(0), user: null, actor: null, session: null, source: null, dims: {}, values: {} })),
-  });
-
-  test('each message of a journey brings all of it', () => {
-    expect(all(message('SNAPSHOT', 1, funnel(1)), message('DELTA', 2, funnel(2))).channel.data).toEqual(funnel(2));
-  });
-
-  test('a journey of another kind is lost', () => {
-    const paths: LiveMessage['data'] = { __typename: 'Paths', from: minute(0), to: minute(3), walks: 0, levels: [], read: 0 };
-    expect(all(message('SNAPSHOT', 1, funnel(1)), message('DELTA', 2, paths)).lost).toBe(true);
-  });
+describe('endless lists', () => {
+  const tail = (skipped: number, ...ids: string[]) => ({ __typename: 'EventTail', skipped, events: ids.map((id) => ({ id })) });
+  const many = Array.from({ length: 100 }, (_, i) => `old-${i}`);
 
   test('new events stand before the others, a hundred in all', () => {
-    const many = Array.from({ length: 100 }, (_, i) => `old-${i}`);
     const { channel } = all(message('SNAPSHOT', 1, tail(0, ...many)), message('DELTA', 2, tail(3, 'b', 'a')));
     const shown = channel.data?.__typename === 'EventTail' ? channel.data : null;
     expect(shown?.events.map((e) => e.id).slice(0, 3)).toEqual(['b', 'a', 'old-0']);
     expect(shown?.events).toHaveLength(100);
     expect(shown?.skipped).toBe(3);
+  });
+
+  test('new messages of a topic stand behind the others, the last hundred', () => {
+    const topic = (...ids: string[]) => ({ __typename: 'TopicMessageList', messages: ids.map((id) => ({ id })) });
+    const { channel } = all(message('SNAPSHOT', 1, topic(...many)), message('DELTA', 2, topic('a', 'b')));
+    const shown = channel.data?.__typename === 'TopicMessageList' ? channel.data.messages.map((m) => m.id) : [];
+    expect(shown).toHaveLength(100);
+    expect([shown[0], ...shown.slice(-3)]).toEqual(['old-2', 'old-99', 'a', 'b']);
+  });
+
+  test('news of the policy are collected under the last revision', () => {
+    const news = (rev: number, ...kinds: string[]) => ({ __typename: 'PolicyNews', rev, changes: kinds.map((kind) => ({ kind })) });
+    const { channel } = all(message('SNAPSHOT', 1, news(7)), message('DELTA', 2, news(8, 'a')), message('DELTA', 3, news(10, 'b', 'c')));
+    expect(channel.data).toEqual(news(10, 'a', 'b', 'c'));
+  });
+});
+
+describe('families', () => {
+  // The server's own schema, so that no family is forgotten here.
+  const files = import.meta.glob<string>('../../schema/live.graphqls', { query: '?raw', import: 'default', eager: true });
+  const union = /^union LiveData =([^\n]*)/m.exec(Object.values(files).join())?.[1] ?? '';
+  const members = union.split('|').map((name) => name.trim());
+  const byParts = ['Report', 'DocumentList', 'SecurityEventList', 'EventTail', 'TopicMessageList', 'PolicyNews'];
+  const deltas = ['ReportDelta', 'DocumentListDelta'];
+  const whole = families.filter((name) => !byParts.includes(name) && !deltas.includes(name));
+
+  test('all that the server knows are known here', () => {
+    expect(members.length).toBeGreaterThan(10);
+    expect(members.filter((name) => !families.includes(name))).toEqual([]);
+  });
+
+  test.each(whole)('each message of a %s brings all of it', (__typename) => {
+    const state = (n: number) => ({ __typename, n });
+    const first = message('SNAPSHOT', 1, state(1));
+    expect(all(first, message('DELTA', 2, state(2)))).toMatchObject({ lost: false, channel: { seq: 2, data: state(2) } });
+    expect(all(first, message('RESYNC', 7, state(7)), message('DELTA', 8, state(8))).channel.data).toEqual(state(8));
+  });
+
+  test.each([...families])('a change of another family is no %s', (__typename) => {
+    const other = __typename === 'Funnel' ? 'Paths' : 'Funnel';
+    expect(all(message('SNAPSHOT', 1, { __typename: other }), message('DELTA', 2, { __typename }))).toMatchObject({
+      lost: true,
+      channel: { data: { __typename: other }, cursor: null },
+    });
+  });
+
+  test.each([...deltas, 'Unheard', 'constructor'])('a %s is no state', (__typename) => {
+    expect(all(message('SNAPSHOT', 1, { __typename }))).toMatchObject({ lost: true, channel: { phase: 'waiting', data: null } });
+  });
+});
+
+describe('going on', () => {
+  const first = message('SNAPSHOT', 5, list('a', 'b'));
+  const enter = (id: string) => changes(['ENTER', id, 0]);
+
+  test('a channel that was left goes on with exactly what it missed, by the numbers of the node that answers', () => {
+    const before = { ...all(first).channel, phase: 'waiting' as const };
+    const again = fold(before, message('RESUMED', 900, null, { cursor: 'at 5' }));
+    expect(again).toMatchObject({ lost: false, channel: { phase: 'live', seq: 900, cursor: 'at 5' } });
+    expect(ids(again.channel)).toEqual(['a', 'b']);
+    const { channel, lost } = fold(again.channel, message('DELTA', 903, enter('c'), { firstSeq: 901 }));
+    expect(lost).toBe(false);
+    expect(ids(channel)).toEqual(['c', 'a', 'b']);
+    expect(channel.cursor).toBe('at 903');
+  });
+
+  test('a channel that has nothing cannot go on', () => {
+    expect(all(message('RESUMED', 5, null))).toMatchObject({ lost: true, channel: { phase: 'waiting', cursor: null } });
+  });
+
+  test('after a gap the cursor stays where the state is', () => {
+    const { channel } = all(first, message('DELTA', 6, enter('c')), message('DELTA', 8, enter('d')));
+    expect(channel).toMatchObject({ phase: 'waiting', seq: 6, cursor: 'at 6' });
+  });
+
+  test('after a change that makes no sense only a whole state will do', () => {
+    const { channel, lost } = all(first, message('DELTA', 6, changes(['UPDATE', 'x', 0])));
+    expect(lost).toBe(true);
+    expect(channel.cursor).toBeNull();
+  });
+
+  test('an ended channel can be gone on with', () => {
+    const ended = all(first, message('NOTICE', 6, null, { error: { code: 'CHANNEL_ENDED', message: '' } })).channel;
+    expect(fold(ended, message('RESUMED', 5, null)).channel).toMatchObject({ phase: 'live', error: null });
+  });
+
+  test('in mode LATEST each message is the whole state', () => {
+    const { channel, lost } = all(first, message('SNAPSHOT', 9, list('c'), { firstSeq: 6 }), message('SNAPSHOT', 12, list('d'), { firstSeq: 10 }));
+    expect(lost).toBe(false);
+    expect(ids(channel)).toEqual(['d']);
   });
 });
 
@@ -249,13 +339,13 @@ describe('lists', () => {
 });
 
 describe('lists of one’s own', () => {
-  const sessions = (...ids: string[]): LiveMessage['data'] => ({
+  const sessions = (...ids: string[]) => ({
     __typename: 'SessionList',
-    sessions: ids.map((id) => ({ id }) as Session),
+    sessions: ids.map((id) => ({ id })),
   });
-  const events = (...ids: string[]): LiveMessage['data'] => ({
+  const events = (...ids: string[]) => ({
     __typename: 'SecurityEventList',
-    events: ids.map((id) => ({ id }) as SecurityEvent),
+    events: ids.map((id) => ({ id })),
   });
   const shown = ({ data }: Channel) => {
     if (data?.__typename === 'SessionList') return data.sessions.map((s) => s.id);
@@ -304,17 +394,4 @@ test('a notice ends the channel, says why, and leaves what was shown', () => {
   expect(lost).toBe(false);
   expect(channel).toMatchObject({ phase: 'ended', error });
   expect(ids(channel)).toEqual(['a']);
-});
-
-test.each(['DELTA', 'RESYNC'] as const)('a %s brings all that may be used', (kind) => {
-  const may = (used: number) => ({ feature: 'calls', used }) as UsageList['usage'][number];
-  const usage = (used: number): LiveMessage['data'] => ({ __typename: 'UsageList', usage: [may(used)] });
-  const entitlements = (used: number): LiveMessage['data'] => ({
-    __typename: 'EntitlementList',
-    membership: {} as EntitlementList['membership'],
-    entitlements: [may(used)],
-  });
-  expect(all(message('SNAPSHOT', 1, usage(1)), message(kind, 2, usage(2))).channel.data).toMatchObject({ usage: [{ used: 2 }] });
-  const folded = all(message('SNAPSHOT', 1, entitlements(1)), message(kind, 2, entitlements(2)));
-  expect(folded).toMatchObject({ lost: false, channel: { data: { entitlements: [{ used: 2 }] } } });
 });
