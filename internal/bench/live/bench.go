@@ -109,7 +109,7 @@ func (b *bench) measure(round int, c cell, e entry) error {
 	}
 	defer s.stop()
 	if b.profile != "" && e.kind == productServer {
-		s.profiles = filepath.Join(b.profile, c.name+"-"+strings.ReplaceAll(e.name, " ", "-"))
+		s.profiles = filepath.Join(b.profile, c.name+"-"+strings.NewReplacer(", ", "-", " ", "-").Replace(e.name))
 	}
 	o, err := e.load.run(s)
 	if err != nil {
@@ -148,15 +148,15 @@ func (b *bench) of(key string, figure func(outcome) float64) (mid, low, high flo
 func (b *bench) table(c cell) {
 	fmt.Printf("\n%s\n\n", c.title)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "| server\t| messages/s\t| thousands per CPU-s\t| range\t| p99, ms\t| KiB a socket\t|")
-	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|")
+	_, _ = fmt.Fprintln(w, "| server\t| messages/s\t| thousands per CPU-s\t| range\t| p99, ms\t| KiB a socket\t|")
+	_, _ = fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, e := range c.entries {
 		key := c.name + " " + e.name
 		rate, _, _ := b.of(key, func(o outcome) float64 { return float64(o.delivered) / o.seconds })
 		per, low, high := b.of(key, func(o outcome) float64 { return o.perCPU() / 1000 })
 		p99, _, _ := b.of(key, outcome.p99)
 		kib, _, _ := b.of(key, e.perSocket)
-		fmt.Fprintf(w, "| %s\t| %.0f\t| %.1f\t| %.1f–%.1f\t| %.0f\t| %.1f\t|\n", e.name, rate, per, low, high, p99, kib)
+		_, _ = fmt.Fprintf(w, "| %s\t| %.0f\t| %.1f\t| %.1f–%.1f\t| %.0f\t| %.1f\t|\n", e.name, rate, per, low, high, p99, kib)
 	}
 	_ = w.Flush()
 }
@@ -165,7 +165,7 @@ func (b *bench) table(c cell) {
 func (b *bench) goals() {
 	fmt.Print("\n")
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "| goal\t| measured\t| promised\t| \t|\n|---\t|---\t|---\t|---\t|")
+	_, _ = fmt.Fprintln(w, "| goal\t| measured\t| promised\t| \t|\n|---\t|---\t|---\t|---\t|")
 	say := func(name string, got, want float64, most bool, format string) {
 		word, sign := "met", "≥"
 		if most {
@@ -174,15 +174,20 @@ func (b *bench) goals() {
 		if (got < want) != most && got != want {
 			word = "MISSED"
 		}
-		fmt.Fprintf(w, "| %s\t| "+format+"\t| %s "+format+"\t| %s\t|\n", name, got, sign, want, word)
+		_, _ = fmt.Fprintf(w, "| %s\t| "+format+"\t| %s "+format+"\t| %s\t|\n", name, got, sign, want, word)
 	}
 	perCPU := func(key string) float64 { m, _, _ := b.of(key, outcome.perCPU); return m }
 	for _, g := range []struct {
 		cell, to string
 		want     float64
 	}{
-		{"broadcast", gqlgenServer, 2.5}, {"broadcast", centrifugeServer, 1.2}, {"broadcast", rawQueueServer, 0.9}, {"broadcast", rawBatchServer, 0.9},
-		{"channels", gqlgenServer, 12}, {"channels", centrifugeServer, 2}, {"unshared", gqlgenServer, 1.2},
+		{"broadcast", gqlgenServer, 2.5},
+		{"broadcast", centrifugeServer, 1.2},
+		{"broadcast", rawQueueServer, 0.9},
+		{"broadcast", rawBatchServer, 0.9},
+		{"channels", gqlgenServer, 12},
+		{"channels", centrifugeServer, 2},
+		{"unshared", gqlgenServer, 1.2},
 	} {
 		if base := perCPU(g.cell + " " + g.to); base > 0 {
 			say(g.cell+": messages per CPU-second, to "+g.to, perCPU(g.cell+" "+productServer)/base, g.want, false, "%.2f")

@@ -299,7 +299,7 @@ func (c *client) wasShed() bool {
 	_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	_, err := io.Copy(io.Discard, conn)
 	var timeout net.Error
-	return !(errors.As(err, &timeout) && timeout.Timeout())
+	return !errors.As(err, &timeout) || !timeout.Timeout()
 }
 
 // dial connects, for a socket that is to stall with a small buffer, so that it is soon full.
