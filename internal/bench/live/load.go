@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -44,7 +43,7 @@ type outcome struct {
 	lost, doubled int
 	failed        int    // sockets that could not connect, or were closed
 	why           string // the first of them failed, or the first error message
-	shed          int    // stalled sockets that the server has cut
+	shed          int    // sockets that the server has closed
 	seconds       float64
 	cpu           float64   // seconds of the server's
 	before, after int64     // bytes the server holds resident
@@ -83,6 +82,10 @@ func (l load) run(s *server) (outcome, error) {
 	if o.before, err = s.resident(); err != nil {
 		return o, err
 	}
+	idle, err := s.sockets()
+	if err != nil {
+		return o, err
+	}
 	clients, stalled := make([]*client, l.sockets), make([]*client, l.stalled)
 	l.open(s, stalled, true)
 	l.open(s, clients, false)
@@ -114,11 +117,11 @@ func (l load) run(s *server) (outcome, error) {
 	time.Sleep(late)
 	s.save("heap", "")
 	ph.over.Store(true)
-	for _, c := range stalled {
-		if c.ws != nil && c.wasShed() {
-			o.shed++
-		}
+	open, err := s.sockets()
+	if err != nil {
+		return o, err
 	}
+	o.shed = idle + l.sockets + l.stalled - open
 	for _, c := range slices.Concat(clients, stalled) {
 		if c.ws != nil {
 			_ = c.ws.NetConn().Close()
@@ -291,15 +294,6 @@ func after(m []byte, key string, end byte) []byte {
 		return rest[:i]
 	}
 	return nil
-}
-
-// wasShed reads what the kernel still has for a socket that was stalled, and tells whether an end comes after it.
-func (c *client) wasShed() bool {
-	conn := c.ws.NetConn()
-	_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	_, err := io.Copy(io.Discard, conn)
-	var timeout net.Error
-	return !errors.As(err, &timeout) || !timeout.Timeout()
 }
 
 // dial connects, for a socket that is to stall with a small buffer, so that it is soon full.

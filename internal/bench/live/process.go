@@ -113,6 +113,18 @@ func (s *server) resident() (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
+// sockets is how many the process has open.
+func (s *server) sockets() (n int, err error) {
+	folder := fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid)
+	files, err := os.ReadDir(folder)
+	for _, f := range files {
+		if to, err := os.Readlink(filepath.Join(folder, f.Name())); err == nil && strings.HasPrefix(to, "socket:") {
+			n++
+		}
+	}
+	return n, err
+}
+
 // save fetches a profile of the server, if it is asked for, and takes as long as the profile does.
 func (s *server) save(profile, query string) {
 	if s.profiles == "" {
