@@ -1,13 +1,13 @@
 # The tasks of Backend Book. Each is a script that can be run by itself; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench soak web build generate fmt lint clean
+.PHONY: help run test bench bench-live soak web build generate fmt lint clean
 MAKEFLAGS += --no-print-directory
 export GOTOOLCHAIN := local
 # A checkout that belongs to somebody else, as in many pipelines, has no version to stamp.
 export GOFLAGS ?= -buildvcs=false
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build everything and serve the demo on http://localhost:8080
 	@exec bin/backendbook serve --demo
@@ -17,6 +17,9 @@ test: ## Run every check: format, generated files, vet, lint, tests, console, br
 
 bench: ## Run the paired benchmarks and print ratios
 	@scripts/bench
+
+bench-live: ## Measure sockets beside raw gorilla/websocket, centrifuge and gqlgen, about 5 minutes
+	@scripts/bench-live
 
 soak: ## Ingest at full rate for ten minutes and look whether memory grows
 	@SOAK=10m go test -run '^TestSoak$' -timeout 30m -v ./internal/analytics

@@ -8,8 +8,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if kind := os.Getenv(broadcastEnv); kind != "" {
-		serveBroadcast(kind) // the server process of BenchmarkBroadcast
+	if load := os.Getenv(benchLiveEnv); load != "" {
+		serveBenchLive(load)
 	}
 	storetest.Main(m)
 }
