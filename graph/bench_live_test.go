@@ -47,7 +47,7 @@ type benchRoot struct {
 
 func (r *benchRoot) Subscription() generated.SubscriptionResolver { return r }
 
-func (r *benchRoot) Live(ctx context.Context, channels []model.ChannelInput) (<-chan *live.Message, error) {
+func (r *benchRoot) Live(ctx context.Context, channels []model.ChannelInput, _ *string) (<-chan *live.Message, error) {
 	reqs := make([]live.Request, len(channels))
 	for i, c := range channels {
 		reqs[i] = live.Request{Label: c.Key, Open: func(context.Context) (live.Channel, error) {
@@ -57,7 +57,7 @@ func (r *benchRoot) Live(ctx context.Context, channels []model.ChannelInput) (<-
 			}, nil
 		}}
 	}
-	return subscribe(ctx, r.hub, reqs)
+	return subscribe(ctx, r.hub, "", reqs)
 }
 
 // serveBenchLive is the server process: it prints its address and serves until it is killed. Any token is good, for a
@@ -75,7 +75,7 @@ func serveBenchLive(load string) {
 	auth := func(_ context.Context, token string) (actor.Actor, time.Time, error) {
 		return actor.Actor{User: token, Session: token}, time.Time{}, nil
 	}
-	srv.HandleSockets(NewSockets(srv, auth, newBook(), clock.System(), log, SocketConfig{}))
+	srv.HandleStreams(NewSockets(srv, auth, newBook(), clock.System(), log, SocketConfig{}))
 	http.Handle("/graphql", srv)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
