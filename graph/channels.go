@@ -89,6 +89,15 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 			return channel(r.Plans.UsageChannel(ctx, orMe(ctx, u.User), u.Features))
 		})
 	}
+	given = append(given, r.among(in)...)
+	if len(given) != 1 || !isChannelKey(in.Key) {
+		return nil, live.ErrChannels
+	}
+	return given[0], nil
+}
+
+// among are the families of who and what is there beside the caller.
+func (r *Resolver) among(in model.ChannelInput) (given []opener) {
 	if p := in.Topic; p != nil {
 		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Topics.Channel(ctx, p.Key, p.Last)) })
 	}
@@ -98,10 +107,7 @@ func (r *Resolver) family(in model.ChannelInput) (opener, error) {
 	if h := in.Health; h != nil && *h {
 		given = append(given, func(ctx context.Context) (live.Channel, error) { return channel(r.Presence.HealthChannel(ctx)) })
 	}
-	if len(given) != 1 || !isChannelKey(in.Key) {
-		return nil, live.ErrChannels
-	}
-	return given[0], nil
+	return given
 }
 
 // The rates a channel may ask for, in messages a second.

@@ -79,15 +79,14 @@ func (l *listener) is(event, part string) {
 
 const liveReport = `subscription($c:[ChannelInput!]!){live(channels:$c){channel kind data{... on Report{points{count}} ... on ReportDelta{points{count}}}}}`
 
-func liveOn(topic string) map[string]any {
-	return map[string]any{"c": []any{map[string]any{"key": topic}}}
-}
+// onA follows the channel a.
+func onA() map[string]any { return map[string]any{"c": []any{map[string]any{"key": "a"}}} }
 
 func TestEventsOfASubscription(t *testing.T) {
 	t.Parallel()
 	r := newSocketRig(t, SocketConfig{})
 	ctx, leave := context.WithCancel(t.Context())
-	l := r.listen(ctx, t, http.MethodPost, liveReport, liveOn("a"), "Authorization", "Bearer u1")
+	l := r.listen(ctx, t, http.MethodPost, liveReport, onA(), "Authorization", "Bearer u1")
 	if typ := l.resp.Header.Get("Content-Type"); l.resp.StatusCode != http.StatusOK || !strings.HasPrefix(typ, typeEvents) {
 		t.Fatalf("%d %s", l.resp.StatusCode, typ)
 	}
@@ -128,7 +127,7 @@ func TestEventsBesideJSON(t *testing.T) {
 	if l := r.listen(t.Context(), t, http.MethodPost, "{__typename}", nil, both...); strings.HasPrefix(l.resp.Header.Get("Content-Type"), typeEvents) {
 		t.Error("a query is answered with events")
 	}
-	l := r.listen(t.Context(), t, http.MethodPost, liveReport, liveOn("a"), both...)
+	l := r.listen(t.Context(), t, http.MethodPost, liveReport, onA(), both...)
 	l.is("next", "SNAPSHOT")
 }
 
@@ -147,9 +146,9 @@ func TestEventsAreRefused(t *testing.T) {
 			t.Errorf("%s: %d", name, l.resp.StatusCode)
 		}
 	}
-	first := r.listen(t.Context(), t, http.MethodPost, liveReport, liveOn("a"), "Authorization", "Bearer u1")
+	first := r.listen(t.Context(), t, http.MethodPost, liveReport, onA(), "Authorization", "Bearer u1")
 	first.is("next", "SNAPSHOT")
-	if l := r.listen(t.Context(), t, http.MethodPost, liveReport, liveOn("a"), "Authorization", "Bearer u1"); l.resp.StatusCode != http.StatusTooManyRequests {
+	if l := r.listen(t.Context(), t, http.MethodPost, liveReport, onA(), "Authorization", "Bearer u1"); l.resp.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("one too many: %d", l.resp.StatusCode)
 	}
 }
@@ -158,7 +157,7 @@ func TestEventsAreRefused(t *testing.T) {
 func TestEventsEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	r := newSocketRig(t, SocketConfig{})
-	l := r.listen(t.Context(), t, http.MethodPost, liveReport, liveOn("a"), "Authorization", "Bearer u1.s7")
+	l := r.listen(t.Context(), t, http.MethodPost, liveReport, onA(), "Authorization", "Bearer u1.s7")
 	l.is("next", "SNAPSHOT")
 	r.sessions.end("s7")
 	l.is("next", "SESSION_ENDED")
@@ -168,7 +167,7 @@ func TestEventsEndWithTheSession(t *testing.T) {
 	}
 	until := r.clock.Now().Add(time.Hour)
 	r.grants["short"] = grant{actor.Actor{User: "u1", Session: "s8"}, until}
-	l = r.listen(t.Context(), t, http.MethodPost, liveReport, liveOn("a"), "Authorization", "Bearer short")
+	l = r.listen(t.Context(), t, http.MethodPost, liveReport, onA(), "Authorization", "Bearer short")
 	l.is("next", "SNAPSHOT")
 	r.clock.Advance(2 * time.Hour)
 	l.is("next", "SESSION_ENDED")
@@ -178,7 +177,7 @@ func TestEventsEndWithTheSession(t *testing.T) {
 func TestEventsWhenTheServerDrains(t *testing.T) {
 	t.Parallel()
 	r := newSocketRig(t, SocketConfig{})
-	l := r.listen(t.Context(), t, http.MethodPost, liveReport, liveOn("a"), "Authorization", "Bearer u1")
+	l := r.listen(t.Context(), t, http.MethodPost, liveReport, onA(), "Authorization", "Bearer u1")
 	l.is("next", "SNAPSHOT")
 	r.sockets.Drain(t.Context())
 	rest, err := io.ReadAll(l.in)

@@ -39,7 +39,7 @@ func (r *mutationResolver) LiveSubscribe(ctx context.Context, input model.LiveSu
 	if err != nil {
 		return nil, err
 	}
-	followed, err := stream.Add(reqs) //nolint:contextcheck // the channels are opened for as long as the stream lives
+	followed, err := stream.Add(reqs)
 	if err != nil {
 		return nil, err
 	}

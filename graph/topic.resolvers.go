@@ -11,7 +11,7 @@ import (
 
 // DefineTopic is the resolver for the defineTopic field.
 func (r *mutationResolver) DefineTopic(ctx context.Context, input model.DefineTopicInput) (*model.DefineTopicPayload, error) {
-	t, err := r.Resolver.Topics.Define(ctx, topic.DefineCmd{
+	t, err := r.Topics.Define(ctx, topic.DefineCmd{
 		Key: input.Key, History: input.History, Lifetime: time.Duration(min(max(input.LifetimeSeconds, 0), math.MaxInt32)) * time.Second,
 	})
 	if err != nil {
@@ -22,7 +22,7 @@ func (r *mutationResolver) DefineTopic(ctx context.Context, input model.DefineTo
 
 // DeleteTopic is the resolver for the deleteTopic field.
 func (r *mutationResolver) DeleteTopic(ctx context.Context, input model.DeleteTopicInput) (*model.DeleteTopicPayload, error) {
-	if err := r.Resolver.Topics.Delete(ctx, input.Key); err != nil {
+	if err := r.Topics.Delete(ctx, input.Key); err != nil {
 		return nil, err
 	}
 	return &model.DeleteTopicPayload{Key: input.Key}, nil
@@ -30,7 +30,7 @@ func (r *mutationResolver) DeleteTopic(ctx context.Context, input model.DeleteTo
 
 // Publish is the resolver for the publish field.
 func (r *mutationResolver) Publish(ctx context.Context, input model.PublishInput) (*model.PublishPayload, error) {
-	m, err := r.Resolver.Topics.Publish(ctx, input.Topic, input.Data)
+	m, err := r.Topics.Publish(ctx, input.Topic, input.Data)
 	if err != nil {
 		return nil, err
 	}

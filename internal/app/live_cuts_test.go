@@ -219,7 +219,7 @@ func TestLiveSurvivesCuts(t *testing.T) {
 			default:
 				root.Do(updateDoc, map[string]any{"in": map[string]any{"id": mine[rand.IntN(len(mine))], "set": map[string]any{"text": strconv.Itoa(n)}}})
 			}
-			time.Sleep(5 * time.Millisecond) //nolint:forbidigo // the pace of the writer, nothing is waited for
+			time.Sleep(5 * time.Millisecond) // the pace of the writer: nothing is waited for
 		}
 	})
 	surfers := make([]*surfer, 4)

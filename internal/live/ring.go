@@ -20,7 +20,8 @@ type ring struct {
 	frames []*Frame
 }
 
-func newRing() ring { return ring{life: rand.Uint64()} } //nolint:gosec // a name, not a secret: who guesses it is told no more than they may see
+// newRing makes one with a name that is no secret: who guesses it is told no more than they may see.
+func newRing() ring { return ring{life: rand.Uint64()} }
 
 // clear forgets all messages up to seq.
 func (r *ring) clear(seq int64) { r.base, r.frames = seq, nil }
@@ -66,7 +67,7 @@ func parse(cursor string) (life, high uint64, seq int64, ok bool) {
 	if read != len(b)-cursorHead || n == 0 || n > 1<<62 {
 		return 0, 0, 0, false
 	}
-	return binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), int64(n), true //nolint:gosec // below 1<<62
+	return binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), int64(n), true
 }
 
 // position finds the place that a cursor names, if what came after it is known.

@@ -135,11 +135,12 @@ func (h *HealthSource) Load(ctx context.Context) error {
 func (h *HealthSource) Apply(change any) any {
 	switch c := change.(type) {
 	case Node:
-		if c.Until.IsZero() {
+		switch {
+		case c.Until.IsZero():
 			delete(h.nodes, c.ID)
-		} else if !c.At.After(h.nodes[c.ID].At) {
+		case !c.At.After(h.nodes[c.ID].At):
 			return nil
-		} else {
+		default:
 			h.nodes[c.ID] = c
 		}
 		h.changed = true
