@@ -71,7 +71,7 @@ func (s *Sockets) ServeEvents(w http.ResponseWriter, r *http.Request, params *gr
 	w.WriteHeader(http.StatusOK)
 	written := c.writing()
 	c.begin(a, until)
-	c.events(params, r.Method)
+	c.events(params, r.Method) //nolint:contextcheck // a stream of events has the context of its operation
 	c.out.flush(time.Second)
 	c.end()
 	c.hurry(time.Second)
