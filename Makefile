@@ -22,7 +22,7 @@ bench-live: ## Measure sockets beside raw gorilla/websocket, centrifuge and gqlg
 	@scripts/bench-live
 
 soak: ## Ingest at full rate for ten minutes and look whether memory grows
-	@SOAK=10m go test -run '^TestSoak$' -timeout 30m -v ./internal/analytics
+	@SOAK=10m go test -run '^TestSoak$$' -timeout 30m -v ./internal/analytics
 
 web: ## Build the console if it is not fresh
 	@scripts/web
