@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -63,7 +64,7 @@ func BenchmarkTile(b *testing.B) {
 				continue
 			}
 			now := m.Payload.Data.Live.Data
-			switch totals := append(now.Totals, now.NewTotals...); {
+			switch totals := slices.Concat(now.Totals, now.NewTotals); {
 			case len(totals) == 1:
 				seen <- totals[0].Count
 			case now.Totals != nil: // of nothing there is no total
