@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ const typeEvents = "text/event-stream"
 func acceptsEvents(r *http.Request) bool {
 	for _, header := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(header, ",") {
-			if typ, _, err := mime.ParseMediaType(part); err == nil && typ == typeEvents {
+			if typ, q, ok := mediaRange(part); ok && typ == typeEvents && q > 0 {
 				return true
 			}
 		}

@@ -201,18 +201,21 @@ func (t *Tail) drain(ctx context.Context, stream *mongo.ChangeStream, goal bson.
 		if got {
 			at := t.deliver(ctx, stream.Current)
 			behind = behind && at.Before(goal)
-			t.told.Store(Moment(at) - 1) // more of the same transaction may come
+			t.hasTold(max(Moment(at), 1) - 1) // more of the same transaction may come; an unreadable change has no time
 		} else {
 			behind = false
 		}
 		if stream.RemainingBatchLength() == 0 {
-			t.told.Store(max(t.told.Load(), momentOf(stream.ResumeToken())))
+			t.hasTold(momentOf(stream.ResumeToken()))
 		}
 		if !behind {
 			t.beat()
 		}
 	}
 }
+
+// hasTold notes how far the followers were told. It never goes back; only the goroutine of the tail calls it.
+func (t *Tail) hasTold(moment uint64) { t.told.Store(max(t.told.Load(), moment)) }
 
 func (t *Tail) beat() { t.alive.Store(t.now().UnixMilli()) }
 

@@ -16,7 +16,6 @@ type follower struct {
 	label  string
 	sink   Sink
 	after  string        // the cursor it brought
-	parks  int           // how often it waited for this node to hear of what it has seen
 	every  time.Duration // the least time between two messages
 	always bool          // each message brings the whole state
 	source *source
@@ -25,6 +24,7 @@ type follower struct {
 	begun  bool  // has taken a state before, from this source or another
 	lagged bool  // a message was refused
 	gone   bool  // left
+	parks  int   // how often it waited for this node to hear of what it has seen
 }
 
 // order is what others ask of a source's goroutine.
@@ -123,10 +123,16 @@ func (s *source) take() (changes []any, orders []order, anew bool) {
 	orders, anew = s.orders, s.anew
 	s.orders, s.anew = nil, false
 	if !anew {
-		changes, s.changes = s.changes, nil
-		s.high = max(s.high, s.reach)
+		changes = s.drain()
 	}
 	return changes, orders, anew
+}
+
+// drain takes the changes that wait, for a state that then holds none further than they reach. The caller holds the lock.
+func (s *source) drain() (changes []any) {
+	changes, s.changes = s.changes, nil
+	s.high = max(s.high, s.reach)
+	return changes
 }
 
 // run is the life of the source: until nobody has followed for a while, or the hub ends.
@@ -169,8 +175,7 @@ func (s *source) step(ctx context.Context) bool {
 			return false
 		}
 		s.mu.Lock()
-		changes, s.changes = s.changes, nil
-		s.high = max(s.high, s.reach)
+		changes = s.drain()
 		s.mu.Unlock()
 	}
 	s.apply(changes)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -32,7 +33,7 @@ type WatcherList struct{ Watchers []Watcher }
 func (s *Service) Channel(ctx context.Context, object ref.Ref, allowed func(ctx context.Context) error) (
 	key string, topics []string, newSource func() *WatcherSource, enter func() (leave func()), err error,
 ) {
-	who := user(ctx)
+	who := actor.From(ctx).User
 	if who == "" {
 		return "", nil, nil, nil, fault.ErrUnauthenticated
 	}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
@@ -199,6 +198,3 @@ func (s *Service) Nodes(ctx context.Context) ([]Node, error) {
 	}
 	return s.store.nodes(ctx, s.now())
 }
-
-// user is who a context acts as.
-func user(ctx context.Context) string { return actor.From(ctx).User }
