@@ -272,7 +272,7 @@ func (f *folder) observe(c change) {
 		f.through = c.wall
 	}
 	for _, m := range f.defs[c.event.Name] {
-		if done, ok := f.cp.of(*m); ok && c.at.After(done.AsOf) { // else the recount has it
+		if done, ok := f.cp.of(*m); ok && !done.has(c.event.At, c.at) {
 			f.rows.observe(m, c.event, done, f.keys)
 		}
 	}

@@ -385,3 +385,31 @@ func TestFoldTakesOverFromTheDead(t *testing.T) {
 	}
 	w.mustVerify(t)
 }
+
+// The server forgets what was: a recount that takes longer reads in parts, and events that come meanwhile are counted once,
+// whichever part they belong to.
+func TestRecountInParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cfg.RecountFor = time.Nanosecond // a part for each moment
+	w.track(t, flights("before", 60)...)
+	w.define(t, delays)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() { w.track(t, flights(fmt.Sprintf("during-%d", i), 60)...) })
+	}
+	w.fold(t)
+	wg.Wait()
+	w.mustVerify(t)
+	cp, err := w.store.checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, ok := cp.of(Metric{Key: delays.Key, Version: 1}); !ok || len(done.Parts) != 6 {
+		t.Errorf("%+v, %v: want a part for each of 7 moments, the last in AsOf", done, ok)
+	}
+	r, err := w.Report(t.Context(), Query{Metric: delays.Key, Aggregate: Count, Step: Day, Last: 1})
+	if err != nil || len(r.Points) != 1 || r.Points[0].Count != 540 {
+		t.Errorf("Report() = %v, %v; want 540 events", texts(r.Points), err)
+	}
+}

@@ -57,7 +57,9 @@ type world struct {
 }
 
 // quick makes the folder's waits and lots short.
-var quick = Config{FlushEvery: 5 * time.Millisecond, FlushRows: 30, LeaseTTL: time.Second, IdleEvery: 50 * time.Millisecond}
+var quick = Config{
+	FlushEvery: 5 * time.Millisecond, FlushRows: 30, LeaseTTL: time.Second, IdleEvery: 50 * time.Millisecond, RecountFor: time.Millisecond,
+}
 
 func newWorld(t testing.TB) world {
 	t.Helper()

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/ref"
@@ -19,37 +20,34 @@ const recountLot = 2000
 // Events are read by time, so no more than the rollups of one lot and of one day are in memory. Cost: one scan of the
 // events of that name.
 func (f *folder) recount(ctx context.Context, m *Metric) error {
-	now, err := f.s.db.ClusterTime(ctx)
-	if err != nil {
-		return err
-	}
 	before, _ := f.cp.entry(m.Key)
-	done := folded{Key: m.Key, Version: m.Version, Basis: m.Basis, AsOf: now}
-	done.MinuteFrom, done.HourFrom = f.floor(m, byMinute, before.MinuteFrom), f.floor(m, byHour, before.HourFrom)
+	c := recounting{f: f, m: m, open: rollups{}, enough: recountLot}
+	c.done = folded{Key: m.Key, Version: m.Version, Basis: m.Basis}
+	c.done.MinuteFrom, c.done.HourFrom = f.floor(m, byMinute, before.MinuteFrom), f.floor(m, byHour, before.HourFrom)
 	from := f.cp.eventsSince(m.Event)
 	rev := f.cp.Rev + 1 // of the first lot: rollups with an older one are left over
-	events, rows, err := f.recountAsOf(ctx, m, done, from)
-	if err != nil {
+	if err := c.run(ctx, from); err != nil {
 		return err
 	}
 	left := outdated{metric: m, rev: rev, until: from}
 	if before.Basis != m.Basis {
 		left.until = time.Time{}
 	}
-	err = f.s.store.outdated(ctx, left, func(ids []rawID) error {
+	err := f.s.store.outdated(ctx, left, func(ids []rawID) error {
 		return f.move(ctx, f.cp.next(), write{remove: ids})
 	})
 	if err != nil {
 		return err
 	}
-	err = f.move(ctx, f.cp.next().with(done), write{also: func(ctx context.Context) error {
-		fact := recounted{Version: m.Version, Events: events, Rows: rows}
+	err = f.move(ctx, f.cp.next().with(c.done), write{also: func(ctx context.Context) error {
+		fact := recounted{Version: m.Version, Events: c.events, Rows: c.rows}
 		return f.s.events.Append(ctx, eventFolded, ref.New(ref.Metric, m.Key), fact)
 	}})
 	if err != nil {
 		return err
 	}
-	f.s.cfg.Log.InfoContext(ctx, "analytics_metric_recounted", "metric", m.Key, "version", m.Version, "events", events, "rows", rows)
+	f.s.cfg.Log.InfoContext(ctx, "analytics_metric_recounted", "metric", m.Key, "version", m.Version, "events", c.events, "rows", c.rows,
+		"parts", len(c.done.Parts)+1)
 	return nil
 }
 
@@ -59,48 +57,91 @@ type recounted struct {
 	Rows    int64 `bson:"rows"`
 }
 
-func (f *folder) recountAsOf(ctx context.Context, m *Metric, done folded, from time.Time) (events, rows int64, err error) {
-	open := rollups{}
-	minute := time.Time{}
-	// A rollup is written only when its time is over, for it replaces the one before.
-	commit := func(until time.Time) error {
-		lot := rollups{}
-		for k, c := range open {
-			if until.IsZero() || k.over(until) {
-				lot[k] = c
-			}
-		}
-		rows += int64(len(lot))
-		if err := f.move(ctx, f.cp.next(), write{replace: lot}); err != nil {
+// recounting is a recount under way.
+type recounting struct {
+	f    *folder
+	m    *Metric
+	done folded
+
+	open         rollups // whose time is not over
+	enough       int     // of them for a commit
+	minute       time.Time
+	events, rows int64
+}
+
+// errPart ends the reading of a part.
+var errPart = errors.New("analytics: read on as of later")
+
+// run counts the events that happened from a time on. The server keeps what was for some minutes only, so they are read in
+// parts by when they happened, each as of a moment of its own. A rollup that two parts share stays open between them.
+func (c *recounting) run(ctx context.Context, from time.Time) error {
+	for {
+		var err error
+		if c.done.AsOf, err = c.f.s.db.ClusterTime(ctx); err != nil {
 			return err
 		}
-		for k := range lot {
-			delete(open, k)
+		next, err := c.part(ctx, from)
+		if errors.Is(err, errPart) {
+			c.done.Parts = append(c.done.Parts, part{Before: next, AsOf: c.done.AsOf})
+			from = next
+			continue
 		}
-		return nil
+		if err == nil && len(c.open) > 0 {
+			err = c.commit(ctx, time.Time{})
+		}
+		return err
 	}
-	enough := recountLot
-	err = f.s.store.asOf(ctx, done.AsOf, func(snapshot context.Context) error {
-		return f.s.store.eachEvent(snapshot, m.Event, from, time.Time{}, nil, func(e Event) error {
-			if t := e.At.Truncate(time.Minute); !t.Equal(minute) {
-				minute = t
-				if len(open) >= enough {
-					if err := commit(minute); err != nil {
-						return err
-					}
-					enough = len(open) + recountLot // what stays open does not count
-				}
+}
+
+// part counts events as of done.AsOf, of at least one moment and for about [Config.RecountFor]: then the error is errPart,
+// and next is when the first event happened that was not counted.
+func (c *recounting) part(ctx context.Context, from time.Time) (next time.Time, err error) {
+	begin, last := time.Now(), time.Time{}
+	err = c.f.s.store.asOf(ctx, c.done.AsOf, func(snapshot context.Context) error {
+		return c.f.s.store.eachEvent(snapshot, c.m.Event, from, time.Time{}, nil, func(e Event) error {
+			if !last.IsZero() && !e.At.Equal(last) && time.Since(begin) > c.f.s.cfg.RecountFor {
+				next = e.At
+				return errPart
 			}
-			if open.observe(m, &e, done, f.keys) {
-				events++
-			}
-			return nil
+			last = e.At
+			return c.count(ctx, &e)
 		})
 	})
-	if err == nil && len(open) > 0 {
-		err = commit(time.Time{})
+	return next, err
+}
+
+func (c *recounting) count(ctx context.Context, e *Event) error {
+	if t := e.At.Truncate(time.Minute); !t.Equal(c.minute) {
+		c.minute = t
+		if len(c.open) >= c.enough {
+			if err := c.commit(ctx, t); err != nil {
+				return err
+			}
+			c.enough = len(c.open) + recountLot // what stays open does not count
+		}
 	}
-	return events, rows, err
+	if c.open.observe(c.m, e, c.done, c.f.keys) {
+		c.events++
+	}
+	return nil
+}
+
+// commit writes the rollups whose time is over, for they replace the ones before; all of them if until is zero.
+func (c *recounting) commit(ctx context.Context, until time.Time) error {
+	lot := rollups{}
+	for k, v := range c.open {
+		if until.IsZero() || k.over(until) {
+			lot[k] = v
+		}
+	}
+	c.rows += int64(len(lot))
+	if err := c.f.move(ctx, c.f.cp.next(), write{replace: lot}); err != nil {
+		return err
+	}
+	for k := range lot {
+		delete(c.open, k)
+	}
+	return nil
 }
 
 // next is the checkpoint one write later, at the same place in the stream.

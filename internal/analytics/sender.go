@@ -119,6 +119,9 @@ func (f sender) batch(cmds []EventCmd, now time.Time) ([]Event, error) {
 //
 // Errors: QUOTA_EXCEEDED.
 func (s *Service) put(ctx context.Context, from sender, batch []Event) (Tracked, error) {
+	if err := s.slowDown(ctx); err != nil {
+		return Tracked{}, err
+	}
 	metered := s.cfg.Quota != nil && !from.owner.IsZero()
 	if metered {
 		if err := s.cfg.Quota.Consume(ctx, from.owner, FeatureEvents, int64(len(batch))); err != nil {

@@ -28,6 +28,8 @@ type Config struct {
 	LeaseTTL   time.Duration // a folder that died is replaced after this time, default 5 s
 	IdleEvery  time.Duration // how often a folder without work notes its place in the stream, default 10 s
 	PruneEvery time.Duration // how often the folder lets go what is too old, default 10 minutes
+	RecountFor time.Duration // how long a recount reads the events as of one moment, default 5 s; see recounting.run
+	BehindMax  time.Duration // how far the folder may be behind before who stores events has to wait, default 3 s
 
 	JourneyRows int           // events one funnel, retention or paths may read, default 2,000,000
 	JourneyIn   time.Duration // and how long that may take, default 20 s
@@ -55,6 +57,12 @@ func (c Config) filled() Config {
 	}
 	if c.PruneEvery == 0 {
 		c.PruneEvery = 10 * time.Minute
+	}
+	if c.RecountFor == 0 {
+		c.RecountFor = 5 * time.Second
+	}
+	if c.BehindMax == 0 {
+		c.BehindMax = 3 * time.Second
 	}
 	if c.JourneyRows == 0 {
 		c.JourneyRows = 2_000_000
@@ -84,6 +92,7 @@ type Service struct {
 
 	journeys chan struct{} // one for each that is being read
 	tail     *eventTail
+	backlog  backlog
 	types    cached[map[string]EventType]
 	sources  cached[map[token.Digest]EventSource]
 	touched  lastTouch

@@ -46,9 +46,25 @@ type folded struct {
 	Version int64     `bson:"v"` // 0: they are to be counted anew
 	Basis   int64     `bson:"basis"`
 	AsOf    timestamp `bson:"asOf"`
+	Parts   []part    `bson:"parts,omitempty"` // by Before: events that were counted as of an earlier time than AsOf
 	// Rollups of events before these times are not kept.
 	MinuteFrom time.Time `bson:"minuteFrom"`
 	HourFrom   time.Time `bson:"hourFrom"`
+}
+
+// part says that the events which happened before a time, but for those of the parts before, were counted as of another.
+type part struct {
+	Before time.Time `bson:"before"`
+	AsOf   timestamp `bson:"asOf"`
+}
+
+// has reports whether an event that happened at a time, and was stored at another, is among those counted from the store.
+func (f folded) has(at time.Time, stored timestamp) bool {
+	asOf := f.AsOf
+	if i := slices.IndexFunc(f.Parts, func(p part) bool { return at.Before(p.Before) }); i >= 0 {
+		asOf = f.Parts[i].AsOf
+	}
+	return !stored.After(asOf)
 }
 
 // since is the begin of the first rollup of a resolution that is kept, unix ms.

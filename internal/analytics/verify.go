@@ -104,27 +104,35 @@ func (s *Service) Verify(ctx context.Context) (Verification, error) {
 func (s *Service) verify(
 	ctx context.Context, m *Metric, v *Verification, part func(f *verifier, rows, events context.Context) error,
 ) (whole bool, err error) {
-	if err := s.Settled(ctx); err != nil {
-		return false, err
-	}
-	err = s.store.asOf(ctx, timestamp{}, func(rows context.Context) error {
-		cp, err := s.store.checkpoint(rows)
-		if err != nil {
-			return err
+	for {
+		if err := s.Settled(ctx); err != nil {
+			return false, err
 		}
-		var done folded
-		if done, whole = cp.of(*m); !whole {
-			return nil
-		}
-		at := cp.Position
-		if done.AsOf.After(at) {
-			at = done.AsOf
-		}
-		return s.store.asOf(ctx, at, func(events context.Context) error {
-			return part(&verifier{s: s, m: m, done: done, since: cp.eventsSince(m.Event), v: v}, rows, events)
+		again := false
+		err = s.store.asOf(ctx, timestamp{}, func(rows context.Context) error {
+			cp, err := s.store.checkpoint(rows)
+			if err != nil {
+				return err
+			}
+			var done folded
+			if done, whole = cp.of(*m); !whole {
+				return nil
+			}
+			at := cp.Position
+			if done.AsOf.After(at) {
+				if again = len(done.Parts) > 0; again { // counted as of several moments
+					return nil
+				}
+				at = done.AsOf
+			}
+			return s.store.asOf(ctx, at, func(events context.Context) error {
+				return part(&verifier{s: s, m: m, done: done, since: cp.eventsSince(m.Event), v: v}, rows, events)
+			})
 		})
-	})
-	return whole, err
+		if !again || err != nil {
+			return whole, err
+		}
+	}
 }
 
 // verifier compares one metric.
