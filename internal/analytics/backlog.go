@@ -14,11 +14,14 @@ const (
 	backlogDead  = 10 * time.Second       // a folder that has not committed for so long is none
 )
 
+// machine is the clock of this machine, also where a test has set another: what is measured is real work.
+var machine = clock.System()
+
 // backlog slows down who stores events faster than they are folded: a folder too far behind loses its place in the
 // history of the database and has to count everything anew. It is safe for concurrent use.
 type backlog struct {
 	mu     sync.Mutex
-	looked time.Time // by the clock of this machine, as are all times here
+	looked time.Time
 	mark   timestamp // a moment that the folder has not passed
 	since  time.Time // when that was
 	rev    int64     // of the folder's checkpoint
@@ -44,25 +47,34 @@ func (s *Service) behind(ctx context.Context) (time.Duration, error) {
 	b := &s.backlog
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
-	if idle := now.Sub(b.looked); idle >= backlogEvery {
-		cp, err := s.store.checkpoint(ctx)
-		if err != nil {
+	now := machine()
+	if now.Sub(b.looked) >= backlogEvery {
+		if err := s.look(ctx, now); err != nil {
 			return 0, err
 		}
-		if idle > 3*backlogEvery || cp.Position.After(b.mark) { // the place of an idle folder tells nothing
-			if b.mark, err = s.db.ClusterTime(ctx); err != nil {
-				return 0, err
-			}
-			b.since = now
-		}
-		if cp.Rev != b.rev {
-			b.rev, b.moved = cp.Rev, now
-		}
-		b.looked = now
 	}
 	if now.Sub(b.moved) > backlogDead {
 		return 0, nil
 	}
 	return now.Sub(b.since), nil
+}
+
+// look reads the folder's place. backlog.mu is held.
+func (s *Service) look(ctx context.Context, now time.Time) error {
+	b := &s.backlog
+	cp, err := s.store.checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Sub(b.looked) > 3*backlogEvery || cp.Position.After(b.mark) { // the place of an idle folder tells nothing
+		if b.mark, err = s.db.ClusterTime(ctx); err != nil {
+			return err
+		}
+		b.since = now
+	}
+	if cp.Rev != b.rev {
+		b.rev, b.moved = cp.Rev, now
+	}
+	b.looked = now
+	return nil
 }

@@ -96,10 +96,10 @@ func (c *recounting) run(ctx context.Context, from time.Time) error {
 // part counts events as of done.AsOf, of at least one moment and for about [Config.RecountFor]: then the error is errPart,
 // and next is when the first event happened that was not counted.
 func (c *recounting) part(ctx context.Context, from time.Time) (next time.Time, err error) {
-	begin, last := time.Now(), time.Time{}
+	begin, last := machine(), time.Time{}
 	err = c.f.s.store.asOf(ctx, c.done.AsOf, func(snapshot context.Context) error {
 		return c.f.s.store.eachEvent(snapshot, c.m.Event, from, time.Time{}, nil, func(e Event) error {
-			if !last.IsZero() && !e.At.Equal(last) && time.Since(begin) > c.f.s.cfg.RecountFor {
+			if !last.IsZero() && !e.At.Equal(last) && machine().Sub(begin) > c.f.s.cfg.RecountFor {
 				next = e.At
 				return errPart
 			}
