@@ -133,22 +133,22 @@ func emailsPayload(u account.User, err error) (*model.EmailsPayload, error) {
 	return &model.EmailsPayload{Emails: emailAddresses(u)}, nil
 }
 
-func users(p page.Page[account.User], err error) (*model.UserConnection, error) {
+func users(ctx context.Context, p page.Page[account.User], err error) (*model.UserConnection, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &model.UserConnection{
-		Edges: edges(p, func(cursor string, u account.User) model.UserEdge { return model.UserEdge{Cursor: cursor, Node: u} }),
+		Edges: edges(ctx, p, func(cursor string, u account.User) model.UserEdge { return model.UserEdge{Cursor: cursor, Node: u} }),
 		Nodes: p.Items, PageInfo: pageInfo(p),
 	}, nil
 }
 
-func accessKeys(p page.Page[session.Key], err error) (*model.AccessKeyConnection, error) {
+func accessKeys(ctx context.Context, p page.Page[session.Key], err error) (*model.AccessKeyConnection, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &model.AccessKeyConnection{
-		Edges: edges(p, func(cursor string, k session.Key) model.AccessKeyEdge {
+		Edges: edges(ctx, p, func(cursor string, k session.Key) model.AccessKeyEdge {
 			return model.AccessKeyEdge{Cursor: cursor, Node: k}
 		}),
 		Nodes: p.Items, PageInfo: pageInfo(p),

@@ -65,7 +65,8 @@ func (r *queryResolver) Me(ctx context.Context) (*model.Viewer, error) {
 
 // Users is the resolver for the users field.
 func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string) (*model.UserConnection, error) {
-	return users(r.Accounts.List(ctx, pageArgs(first, after, last, before)))
+	p, err := r.Accounts.List(ctx, pageArgs(first, after, last, before))
+	return users(ctx, p, err)
 }
 
 // MyData is the resolver for the myData field.

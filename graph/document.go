@@ -12,12 +12,15 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
+
+	"github.com/backendbook/backendbook/graph/exec"
 )
 
 // document is a GraphQL document that passed everything which does not depend on who asks and with which variables. It is
 // shared by all requests that send the same text and never changes.
 type document struct {
 	ast        *ast.QueryDocument
+	plan       *exec.Plan
 	introspect bool // it asks for the schema
 	bytes      int  // what it takes to keep it, about
 	depth      int  // levels of fields, of the deepest operation
@@ -144,7 +147,10 @@ func (s *Server) parse(text string) (*document, gqlerror.List) {
 	if errs := s.validator.check(doc, len(text)); len(errs) > 0 {
 		return nil, errs
 	}
-	return &document{ast: doc, introspect: m.introspect, depth: m.most.depth, fields: m.most.fields, bytes: documentBytes + len(text) + m.nodes*nodeBytes}, nil
+	return &document{
+		ast: doc, plan: exec.NewPlan(doc, func(f *ast.FieldDefinition) bool { return s.waits[f] }),
+		introspect: m.introspect, depth: m.most.depth, fields: m.most.fields, bytes: documentBytes + len(text) + m.nodes*nodeBytes,
+	}, nil
 }
 
 // documents keeps checked documents by the SHA-256 of their text, those used last, within a bound of bytes. It is safe

@@ -13,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
@@ -36,6 +37,9 @@ type Hooks struct {
 // A panic is logged with its stack and answered with INTERNAL.
 func (s *Server) Execute(ctx context.Context, op *graphql.OperationContext) graphql.ResponseHandler {
 	ctx = withOperationName(ctx, op.Operation.Name)
+	if doc, _ := s.document(op.RawQuery); doc != nil {
+		ctx = exec.With(ctx, doc.plan)
+	}
 	info := describe(op)
 	if op.Operation.Operation == ast.Subscription {
 		return s.subscribe(ctx, op, info)

@@ -64,7 +64,7 @@ func (r *queryResolver) Jobs(ctx context.Context, everybody bool, on *ref.Ref, f
 	}
 	return &model.JobConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
-		Edges: edges(p, func(cursor string, node job.Job) model.JobEdge { return model.JobEdge{Cursor: cursor, Node: node} }),
+		Edges: edges(ctx, p, func(cursor string, node job.Job) model.JobEdge { return model.JobEdge{Cursor: cursor, Node: node} }),
 	}, nil
 }
 

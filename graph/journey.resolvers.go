@@ -49,7 +49,7 @@ func (r *queryResolver) Behind(ctx context.Context, input analytics.BehindQuery,
 		return nil, err
 	}
 	return &model.BehindConnection{
-		Edges: edges(p, func(cursor string, b analytics.Behind) model.BehindEdge {
+		Edges: edges(ctx, p, func(cursor string, b analytics.Behind) model.BehindEdge {
 			return model.BehindEdge{Cursor: cursor, Node: b}
 		}),
 		Nodes: p.Items, PageInfo: pageInfo(p),
@@ -63,7 +63,7 @@ func (r *queryResolver) Events(ctx context.Context, filter *analytics.EventFilte
 		return nil, err
 	}
 	return &model.EventConnection{
-		Edges: edges(p, func(cursor string, e analytics.Event) model.EventEdge {
+		Edges: edges(ctx, p, func(cursor string, e analytics.Event) model.EventEdge {
 			return model.EventEdge{Cursor: cursor, Node: e}
 		}),
 		Nodes: p.Items, PageInfo: pageInfo(p),

@@ -47,17 +47,20 @@ func (r *mutationResolver) CreateServiceAccount(ctx context.Context, input model
 
 // MyAccessKeys is the resolver for the myAccessKeys field.
 func (r *queryResolver) MyAccessKeys(ctx context.Context, first *int, after *string, last *int, before *string) (*model.AccessKeyConnection, error) {
-	return accessKeys(r.Auth.MyKeys(ctx, pageArgs(first, after, last, before)))
+	p, err := r.Auth.MyKeys(ctx, pageArgs(first, after, last, before))
+	return accessKeys(ctx, p, err)
 }
 
 // ServiceAccounts is the resolver for the serviceAccounts field.
 func (r *queryResolver) ServiceAccounts(ctx context.Context, first *int, after *string, last *int, before *string) (*model.UserConnection, error) {
-	return users(r.Accounts.Services(ctx, pageArgs(first, after, last, before)))
+	p, err := r.Accounts.Services(ctx, pageArgs(first, after, last, before))
+	return users(ctx, p, err)
 }
 
 // ServiceAccessKeys is the resolver for the serviceAccessKeys field.
 func (r *queryResolver) ServiceAccessKeys(ctx context.Context, serviceAccount ref.Ref, first *int, after *string, last *int, before *string) (*model.AccessKeyConnection, error) {
-	return accessKeys(r.Auth.KeysOfService(ctx, idOf(ref.User, serviceAccount), pageArgs(first, after, last, before)))
+	p, err := r.Auth.KeysOfService(ctx, idOf(ref.User, serviceAccount), pageArgs(first, after, last, before))
+	return accessKeys(ctx, p, err)
 }
 
 // AccessKey returns generated.AccessKeyResolver implementation.

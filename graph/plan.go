@@ -81,14 +81,14 @@ func toPreview(ctx context.Context, in model.PreviewChangeInput) plan.PreviewCmd
 	return c
 }
 
-func memberships(p page.Page[plan.Place]) *model.MembershipConnection {
-	return &model.MembershipConnection{Nodes: p.Items, PageInfo: pageInfo(p), Edges: edges(p, func(cursor string, node plan.Place) model.MembershipEdge {
+func memberships(ctx context.Context, p page.Page[plan.Place]) *model.MembershipConnection {
+	return &model.MembershipConnection{Nodes: p.Items, PageInfo: pageInfo(p), Edges: edges(ctx, p, func(cursor string, node plan.Place) model.MembershipEdge {
 		return model.MembershipEdge{Cursor: cursor, Node: node}
 	})}
 }
 
-func ledger(p page.Page[plan.Entry]) *model.LedgerConnection {
-	return &model.LedgerConnection{Nodes: p.Items, PageInfo: pageInfo(p), Edges: edges(p, func(cursor string, node plan.Entry) model.LedgerEdge {
+func ledger(ctx context.Context, p page.Page[plan.Entry]) *model.LedgerConnection {
+	return &model.LedgerConnection{Nodes: p.Items, PageInfo: pageInfo(p), Edges: edges(ctx, p, func(cursor string, node plan.Entry) model.LedgerEdge {
 		return model.LedgerEdge{Cursor: cursor, Node: node}
 	})}
 }

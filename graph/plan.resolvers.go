@@ -298,7 +298,7 @@ func (r *queryResolver) Memberships(ctx context.Context, plan *string, first *in
 		subjects[i] = m.Subject
 	}
 	loader.SawSubjects(ctx, subjects)
-	return memberships(p), nil
+	return memberships(ctx, p), nil
 }
 
 // Entitlements is the resolver for the entitlements field.
@@ -335,7 +335,7 @@ func (r *queryResolver) Ledger(ctx context.Context, user *ref.Ref, first *int, a
 	if err != nil {
 		return nil, err
 	}
-	return ledger(p), nil
+	return ledger(ctx, p), nil
 }
 
 // ChangePreview returns generated.ChangePreviewResolver implementation.

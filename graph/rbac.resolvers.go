@@ -275,7 +275,7 @@ func (r *queryResolver) Roles(ctx context.Context, first *int, after *string, la
 	}
 	return &model.RoleConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
-		Edges: edges(p, func(cursor string, node rbac.Role) model.RoleEdge {
+		Edges: edges(ctx, p, func(cursor string, node rbac.Role) model.RoleEdge {
 			return model.RoleEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil

@@ -94,7 +94,7 @@ func (r *Resolver) backlinks(ctx context.Context, cmd registry.BacklinksCmd) (*m
 	loader.SawReferences(ctx, p.Items)
 	return &model.BacklinkConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
-		Edges: edges(p, func(cursor string, node registry.Reference) model.BacklinkEdge {
+		Edges: edges(ctx, p, func(cursor string, node registry.Reference) model.BacklinkEdge {
 			return model.BacklinkEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil

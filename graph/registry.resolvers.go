@@ -121,7 +121,7 @@ func (r *documentResolver) History(ctx context.Context, obj *registry.Document, 
 	}
 	return &model.RevisionConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
-		Edges: edges(p, func(cursor string, node registry.Change) model.RevisionEdge {
+		Edges: edges(ctx, p, func(cursor string, node registry.Change) model.RevisionEdge {
 			return model.RevisionEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
@@ -313,7 +313,7 @@ func (r *queryResolver) Trash(ctx context.Context, typeArg string, first *int, a
 	}
 	return &model.TrashConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
-		Edges: edges(p, func(cursor string, node registry.Trashed) model.TrashEdge {
+		Edges: edges(ctx, p, func(cursor string, node registry.Trashed) model.TrashEdge {
 			return model.TrashEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
@@ -329,6 +329,7 @@ func (r *queryResolver) Documents(ctx context.Context, typeArg string, filter ma
 	asked := registry.ListCmd{
 		Type: typeArg, Filter: filter, Search: text(search), Prefix: text(prefix), Sort: sort, AllowScan: allowScan,
 		Page: pageArgs(first, after, last, before),
+		Bare: !selects(ctx, "nodes", "data") && !selects(ctx, "edges", "node", "data"),
 	}
 	p, err := r.Resolver.Documents.List(ctx, asked)
 	if err != nil {
@@ -337,7 +338,7 @@ func (r *queryResolver) Documents(ctx context.Context, typeArg string, filter ma
 	loader.Saw(ctx, p.Items)
 	return &model.DocumentConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p), Asked: asked,
-		Edges: edges(p, func(cursor string, node registry.Document) model.DocumentEdge {
+		Edges: edges(ctx, p, func(cursor string, node registry.Document) model.DocumentEdge {
 			return model.DocumentEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil

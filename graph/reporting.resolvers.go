@@ -150,7 +150,7 @@ func (r *queryResolver) Schedules(ctx context.Context, everybody bool, first *in
 	}
 	return &model.ScheduleConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
-		Edges: edges(p, func(cursor string, node reporting.Schedule) model.ScheduleEdge {
+		Edges: edges(ctx, p, func(cursor string, node reporting.Schedule) model.ScheduleEdge {
 			return model.ScheduleEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil
@@ -164,7 +164,7 @@ func (r *queryResolver) Alerts(ctx context.Context, everybody bool, first *int, 
 	}
 	return &model.AlertConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
-		Edges: edges(p, func(cursor string, node reporting.Alert) model.AlertEdge {
+		Edges: edges(ctx, p, func(cursor string, node reporting.Alert) model.AlertEdge {
 			return model.AlertEdge{Cursor: cursor, Node: node}
 		}),
 	}, nil

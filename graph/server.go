@@ -23,6 +23,7 @@ type Server struct {
 	exec      *executor.Executor
 	validator *validator
 	documents *documents
+	waits     map[*ast.FieldDefinition]bool // see ready
 	access    map[*ast.FieldDefinition]access
 	rights    Authorizer
 	proofs    Prover
@@ -49,11 +50,15 @@ func newServer(root generated.ResolverRoot, rights Authorizer, proofs Prover, so
 	if err != nil {
 		panic("graph: " + err.Error())
 	}
+	waits, err := waiting(es.Schema())
+	if err != nil {
+		panic("graph: " + err.Error())
+	}
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: log, hooks: hooks, schema: es.Schema(), exec: executor.New(es),
 		validator: newValidator(es.Schema(), cfg.Development), documents: newDocuments(cfg.DocCacheBytes),
-		access: rules, rights: rights, proofs: proofs, sources: sources,
+		waits: waits, access: rules, rights: rights, proofs: proofs, sources: sources,
 	}
 	s.exec.SetErrorPresenter(s.present)
 	s.exec.SetRecoverFunc(recovered)

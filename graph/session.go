@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -25,12 +26,12 @@ func client(agent string) string {
 	return cut(strings.Join(words, " "), maxEcho)
 }
 
-func sessions(p page.Page[session.Session], err error) (*model.SessionConnection, error) {
+func sessions(ctx context.Context, p page.Page[session.Session], err error) (*model.SessionConnection, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &model.SessionConnection{
-		Edges: edges(p, func(cursor string, s session.Session) model.SessionEdge {
+		Edges: edges(ctx, p, func(cursor string, s session.Session) model.SessionEdge {
 			return model.SessionEdge{Cursor: cursor, Node: s}
 		}),
 		Nodes: p.Items, PageInfo: pageInfo(p),

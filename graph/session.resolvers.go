@@ -101,12 +101,14 @@ func (r *queryResolver) StepUp(ctx context.Context) (*model.StepUp, error) {
 
 // MySessions is the resolver for the mySessions field.
 func (r *queryResolver) MySessions(ctx context.Context, first *int, after *string, last *int, before *string) (*model.SessionConnection, error) {
-	return sessions(r.Auth.MySessions(ctx, pageArgs(first, after, last, before)))
+	p, err := r.Auth.MySessions(ctx, pageArgs(first, after, last, before))
+	return sessions(ctx, p, err)
 }
 
 // UserSessions is the resolver for the userSessions field.
 func (r *queryResolver) UserSessions(ctx context.Context, user ref.Ref, first *int, after *string, last *int, before *string) (*model.SessionConnection, error) {
-	return sessions(r.Auth.SessionsOf(ctx, idOf(ref.User, user), pageArgs(first, after, last, before)))
+	p, err := r.Auth.SessionsOf(ctx, idOf(ref.User, user), pageArgs(first, after, last, before))
+	return sessions(ctx, p, err)
 }
 
 // MyDevices is the resolver for the myDevices field.

@@ -135,7 +135,7 @@ func (r *queryResolver) Mailbox(ctx context.Context, first *int, after *string, 
 		return nil, err
 	}
 	return &model.MailConnection{
-		Edges: edges(p, func(cursor string, m webauth.Mail) model.MailEdge { return model.MailEdge{Cursor: cursor, Node: m} }),
+		Edges: edges(ctx, p, func(cursor string, m webauth.Mail) model.MailEdge { return model.MailEdge{Cursor: cursor, Node: m} }),
 		Nodes: p.Items, PageInfo: pageInfo(p),
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/plan"
@@ -47,7 +48,7 @@ type ViewerResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _CreateServiceAccountPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -79,7 +80,7 @@ func fieldContext_CreateServiceAccountPayload_user(_ context.Context, ec *execut
 }
 
 func _DisableUserPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -111,7 +112,7 @@ func fieldContext_DisableUserPayload_user(_ context.Context, ec *executionContex
 }
 
 func _EmailAddress_email(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailAddress) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -134,7 +135,7 @@ func fieldContext_EmailAddress_email(_ context.Context, ec *executionContext, fi
 }
 
 func _EmailAddress_primary(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailAddress) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -157,7 +158,7 @@ func fieldContext_EmailAddress_primary(_ context.Context, ec *executionContext, 
 }
 
 func _EmailAddress_verifiedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailAddress) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -180,7 +181,7 @@ func fieldContext_EmailAddress_verifiedAt(_ context.Context, ec *executionContex
 }
 
 func _EnableUserPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -212,7 +213,7 @@ func fieldContext_EnableUserPayload_user(_ context.Context, ec *executionContext
 }
 
 func _SignOutUserPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -244,7 +245,7 @@ func fieldContext_SignOutUserPayload_user(_ context.Context, ec *executionContex
 }
 
 func _StartPasswordResetPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -276,7 +277,7 @@ func fieldContext_StartPasswordResetPayload_user(_ context.Context, ec *executio
 }
 
 func _UpdateMePayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateMePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -308,7 +309,7 @@ func fieldContext_UpdateMePayload_user(_ context.Context, ec *executionContext, 
 }
 
 func _User_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -354,7 +355,7 @@ func fieldContext_User_kind(_ context.Context, ec *executionContext, field graph
 }
 
 func _User_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -423,7 +424,7 @@ func fieldContext_User_email(_ context.Context, ec *executionContext, field grap
 }
 
 func _User_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *account.User) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -469,7 +470,7 @@ func fieldContext_User_disabledAt(_ context.Context, ec *executionContext, field
 }
 
 func _UserConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -501,7 +502,7 @@ func fieldContext_UserConnection_edges(_ context.Context, ec *executionContext, 
 }
 
 func _UserConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -533,7 +534,7 @@ func fieldContext_UserConnection_nodes(_ context.Context, ec *executionContext, 
 }
 
 func _UserConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -565,7 +566,7 @@ func fieldContext_UserConnection_pageInfo(_ context.Context, ec *executionContex
 }
 
 func _UserEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -588,7 +589,7 @@ func fieldContext_UserEdge_cursor(_ context.Context, ec *executionContext, field
 }
 
 func _UserEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UserEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -620,7 +621,7 @@ func fieldContext_UserEdge_node(_ context.Context, ec *executionContext, field g
 }
 
 func _Viewer_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -652,7 +653,7 @@ func fieldContext_Viewer_user(_ context.Context, ec *executionContext, field gra
 }
 
 func _Viewer_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -716,7 +717,7 @@ func fieldContext_Viewer_impersonatedBy(_ context.Context, ec *executionContext,
 }
 
 func _Viewer_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -748,7 +749,7 @@ func fieldContext_Viewer_emails(_ context.Context, ec *executionContext, field g
 }
 
 func _Viewer_locale(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -771,7 +772,7 @@ func fieldContext_Viewer_locale(_ context.Context, ec *executionContext, field g
 }
 
 func _Viewer_hasPassword(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -794,7 +795,7 @@ func fieldContext_Viewer_hasPassword(_ context.Context, ec *executionContext, fi
 }
 
 func _Viewer_termsVersion(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1206,8 +1207,8 @@ var createServiceAccountPayloadImplementors = []string{"CreateServiceAccountPayl
 func _CreateServiceAccountPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createServiceAccountPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1239,8 +1240,8 @@ var disableUserPayloadImplementors = []string{"DisableUserPayload"}
 func _DisableUserPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, disableUserPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1272,8 +1273,8 @@ var emailAddressImplementors = []string{"EmailAddress"}
 func _EmailAddress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailAddress) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, emailAddressImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1315,8 +1316,8 @@ var enableUserPayloadImplementors = []string{"EnableUserPayload"}
 func _EnableUserPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, enableUserPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1348,8 +1349,8 @@ var signOutUserPayloadImplementors = []string{"SignOutUserPayload"}
 func _SignOutUserPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signOutUserPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1381,8 +1382,8 @@ var startPasswordResetPayloadImplementors = []string{"StartPasswordResetPayload"
 func _StartPasswordResetPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, startPasswordResetPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1414,8 +1415,8 @@ var updateMePayloadImplementors = []string{"UpdateMePayload"}
 func _UpdateMePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateMePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateMePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1447,8 +1448,8 @@ var userImplementors = []string{"User", "Node", "RefTarget"}
 func _User(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *account.User) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1514,8 +1515,8 @@ var userConnectionImplementors = []string{"UserConnection"}
 func _UserConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1557,8 +1558,8 @@ var userEdgeImplementors = []string{"UserEdge"}
 func _UserEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UserEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1595,8 +1596,8 @@ var viewerImplementors = []string{"Viewer"}
 func _Viewer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Viewer) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, viewerImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1714,7 +1715,7 @@ func marshalNEmailAddress2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmod
 }
 
 func marshalNEmailAddress2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddressᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.EmailAddress) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNEmailAddress2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEmailAddress(ctx, ec, sel, v[i])
@@ -1786,7 +1787,7 @@ func marshalNUser2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccount�
 }
 
 func marshalNUser2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUserᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []account.User) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNUser2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋaccountᚐUser(ctx, ec, sel, v[i])
@@ -1822,7 +1823,7 @@ func marshalNUserEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel�
 }
 
 func marshalNUserEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.UserEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNUserEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐUserEdge(ctx, ec, sel, v[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,7 +27,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _DefineMetricPayload_metric(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DefineMetricPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -58,7 +59,7 @@ func fieldContext_DefineMetricPayload_metric(_ context.Context, ec *executionCon
 }
 
 func _DimensionFilter_dimension(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.DimFilter) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -81,7 +82,7 @@ func fieldContext_DimensionFilter_dimension(_ context.Context, ec *executionCont
 }
 
 func _DimensionFilter_in(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.DimFilter) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -104,7 +105,7 @@ func fieldContext_DimensionFilter_in(_ context.Context, ec *executionContext, fi
 }
 
 func _DimensionFilter_not(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.DimFilter) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -127,7 +128,7 @@ func fieldContext_DimensionFilter_not(_ context.Context, ec *executionContext, f
 }
 
 func _Metric_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -150,7 +151,7 @@ func fieldContext_Metric_key(_ context.Context, ec *executionContext, field grap
 }
 
 func _Metric_event(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -173,7 +174,7 @@ func fieldContext_Metric_event(_ context.Context, ec *executionContext, field gr
 }
 
 func _Metric_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -196,7 +197,7 @@ func fieldContext_Metric_value(_ context.Context, ec *executionContext, field gr
 }
 
 func _Metric_unique(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -219,7 +220,7 @@ func fieldContext_Metric_unique(_ context.Context, ec *executionContext, field g
 }
 
 func _Metric_quantiles(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -242,7 +243,7 @@ func fieldContext_Metric_quantiles(_ context.Context, ec *executionContext, fiel
 }
 
 func _Metric_where(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -274,7 +275,7 @@ func fieldContext_Metric_where(_ context.Context, ec *executionContext, field gr
 }
 
 func _Metric_dimensions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -297,7 +298,7 @@ func fieldContext_Metric_dimensions(_ context.Context, ec *executionContext, fie
 }
 
 func _Metric_maxKeys(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -320,7 +321,7 @@ func fieldContext_Metric_maxKeys(_ context.Context, ec *executionContext, field 
 }
 
 func _Metric_minuteDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -343,7 +344,7 @@ func fieldContext_Metric_minuteDays(_ context.Context, ec *executionContext, fie
 }
 
 func _Metric_hourDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Metric) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -366,7 +367,7 @@ func fieldContext_Metric_hourDays(_ context.Context, ec *executionContext, field
 }
 
 func _RebuildMetricsPayload_metrics(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RebuildMetricsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -398,7 +399,7 @@ func fieldContext_RebuildMetricsPayload_metrics(_ context.Context, ec *execution
 }
 
 func _Report_metric(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -421,7 +422,7 @@ func fieldContext_Report_metric(_ context.Context, ec *executionContext, field g
 }
 
 func _Report_aggregate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -444,7 +445,7 @@ func fieldContext_Report_aggregate(_ context.Context, ec *executionContext, fiel
 }
 
 func _Report_step(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -467,7 +468,7 @@ func fieldContext_Report_step(_ context.Context, ec *executionContext, field gra
 }
 
 func _Report_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -490,7 +491,7 @@ func fieldContext_Report_from(_ context.Context, ec *executionContext, field gra
 }
 
 func _Report_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -513,7 +514,7 @@ func fieldContext_Report_to(_ context.Context, ec *executionContext, field graph
 }
 
 func _Report_points(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -545,7 +546,7 @@ func fieldContext_Report_points(_ context.Context, ec *executionContext, field g
 }
 
 func _Report_compared(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -577,7 +578,7 @@ func fieldContext_Report_compared(_ context.Context, ec *executionContext, field
 }
 
 func _Report_totals(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -609,7 +610,7 @@ func fieldContext_Report_totals(_ context.Context, ec *executionContext, field g
 }
 
 func _Report_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -632,7 +633,7 @@ func fieldContext_Report_source(_ context.Context, ec *executionContext, field g
 }
 
 func _Report_exact(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -655,7 +656,7 @@ func fieldContext_Report_exact(_ context.Context, ec *executionContext, field gr
 }
 
 func _Report_approximate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -678,7 +679,7 @@ func fieldContext_Report_approximate(_ context.Context, ec *executionContext, fi
 }
 
 func _Report_error(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -701,7 +702,7 @@ func fieldContext_Report_error(_ context.Context, ec *executionContext, field gr
 }
 
 func _Report_through(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Report) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -724,7 +725,7 @@ func fieldContext_Report_through(_ context.Context, ec *executionContext, field 
 }
 
 func _ReportPoint_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Point) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -747,7 +748,7 @@ func fieldContext_ReportPoint_at(_ context.Context, ec *executionContext, field 
 }
 
 func _ReportPoint_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Point) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -770,7 +771,7 @@ func fieldContext_ReportPoint_key(_ context.Context, ec *executionContext, field
 }
 
 func _ReportPoint_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Point) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -793,7 +794,7 @@ func fieldContext_ReportPoint_value(_ context.Context, ec *executionContext, fie
 }
 
 func _ReportPoint_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Point) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -816,7 +817,7 @@ func fieldContext_ReportPoint_count(_ context.Context, ec *executionContext, fie
 }
 
 func _ReportTotal_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -839,7 +840,7 @@ func fieldContext_ReportTotal_key(_ context.Context, ec *executionContext, field
 }
 
 func _ReportTotal_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -862,7 +863,7 @@ func fieldContext_ReportTotal_value(_ context.Context, ec *executionContext, fie
 }
 
 func _ReportTotal_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -885,7 +886,7 @@ func fieldContext_ReportTotal_count(_ context.Context, ec *executionContext, fie
 }
 
 func _ReportTotal_compared(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Total) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -908,7 +909,7 @@ func fieldContext_ReportTotal_compared(_ context.Context, ec *executionContext, 
 }
 
 func _TrackPayload_accepted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrackPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -931,7 +932,7 @@ func fieldContext_TrackPayload_accepted(_ context.Context, ec *executionContext,
 }
 
 func _TrackPayload_duplicates(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrackPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1474,8 +1475,8 @@ var defineMetricPayloadImplementors = []string{"DefineMetricPayload"}
 func _DefineMetricPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DefineMetricPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, defineMetricPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1507,8 +1508,8 @@ var dimensionFilterImplementors = []string{"DimensionFilter"}
 func _DimensionFilter(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.DimFilter) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, dimensionFilterImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1550,8 +1551,8 @@ var metricImplementors = []string{"Metric", "RefTarget"}
 func _Metric(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Metric) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, metricImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1628,8 +1629,8 @@ var rebuildMetricsPayloadImplementors = []string{"RebuildMetricsPayload"}
 func _RebuildMetricsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RebuildMetricsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, rebuildMetricsPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1661,8 +1662,8 @@ var reportImplementors = []string{"Report", "LiveData", "ReportResult"}
 func _Report(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Report) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reportImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1754,8 +1755,8 @@ var reportPointImplementors = []string{"ReportPoint"}
 func _ReportPoint(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Point) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reportPointImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1802,8 +1803,8 @@ var reportTotalImplementors = []string{"ReportTotal"}
 func _ReportTotal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Total) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reportTotalImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1850,8 +1851,8 @@ var trackPayloadImplementors = []string{"TrackPayload"}
 func _TrackPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.TrackPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, trackPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1935,7 +1936,7 @@ func marshalNDimensionFilter2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal
 }
 
 func marshalNDimensionFilter2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilterᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.DimFilter) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDimensionFilter2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilter(ctx, ec, sel, v[i])
@@ -1994,7 +1995,7 @@ func marshalNMetric2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyt
 }
 
 func marshalNMetric2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐMetricᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Metric) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNMetric2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐMetric(ctx, ec, sel, v[i])
@@ -2035,7 +2036,7 @@ func marshalNReportPoint2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋa
 }
 
 func marshalNReportPoint2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPointᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Point) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNReportPoint2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPoint(ctx, ec, sel, v[i])
@@ -2070,7 +2071,7 @@ func marshalNReportTotal2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋa
 }
 
 func marshalNReportTotal2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotalᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Total) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNReportTotal2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotal(ctx, ec, sel, v[i])
@@ -2157,7 +2158,7 @@ func marshalOReportTotal2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNReportTotal2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐTotal(ctx, ec, sel, v[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,7 +27,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _AttachmentLink_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *attachment.Link) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -49,7 +50,7 @@ func fieldContext_AttachmentLink_url(_ context.Context, ec *executionContext, fi
 }
 
 func _AttachmentLink_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *attachment.Link) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -148,8 +149,8 @@ var attachmentLinkImplementors = []string{"AttachmentLink"}
 func _AttachmentLink(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *attachment.Link) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, attachmentLinkImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,7 +27,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _FlashMessage_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *bag.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -49,7 +50,7 @@ func fieldContext_FlashMessage_level(_ context.Context, ec *executionContext, fi
 }
 
 func _FlashMessage_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *bag.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -72,7 +73,7 @@ func fieldContext_FlashMessage_code(_ context.Context, ec *executionContext, fie
 }
 
 func _FlashMessage_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *bag.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -95,7 +96,7 @@ func fieldContext_FlashMessage_text(_ context.Context, ec *executionContext, fie
 }
 
 func _FlashMessage_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *bag.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -118,7 +119,7 @@ func fieldContext_FlashMessage_at(_ context.Context, ec *executionContext, field
 }
 
 func _RemoveSessionDataPayload_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RemoveSessionDataPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -141,7 +142,7 @@ func fieldContext_RemoveSessionDataPayload_key(_ context.Context, ec *executionC
 }
 
 func _SessionDatum_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionDatum) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -164,7 +165,7 @@ func fieldContext_SessionDatum_key(_ context.Context, ec *executionContext, fiel
 }
 
 func _SessionDatum_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionDatum) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -187,7 +188,7 @@ func fieldContext_SessionDatum_value(_ context.Context, ec *executionContext, fi
 }
 
 func _SessionDatum_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionDatum) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -210,7 +211,7 @@ func fieldContext_SessionDatum_revision(_ context.Context, ec *executionContext,
 }
 
 func _SessionDatum_onSignIn(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionDatum) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -233,7 +234,7 @@ func fieldContext_SessionDatum_onSignIn(_ context.Context, ec *executionContext,
 }
 
 func _SessionDatum_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionDatum) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -256,7 +257,7 @@ func fieldContext_SessionDatum_expiresAt(_ context.Context, ec *executionContext
 }
 
 func _SetSessionDataPayload_datum(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetSessionDataPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -288,7 +289,7 @@ func fieldContext_SetSessionDataPayload_datum(_ context.Context, ec *executionCo
 }
 
 func _TakeFlashMessagesPayload_messages(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TakeFlashMessagesPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -448,8 +449,8 @@ var flashMessageImplementors = []string{"FlashMessage"}
 func _FlashMessage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *bag.Message) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, flashMessageImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -496,8 +497,8 @@ var removeSessionDataPayloadImplementors = []string{"RemoveSessionDataPayload"}
 func _RemoveSessionDataPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RemoveSessionDataPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, removeSessionDataPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -529,8 +530,8 @@ var sessionDatumImplementors = []string{"SessionDatum"}
 func _SessionDatum(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SessionDatum) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, sessionDatumImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -582,8 +583,8 @@ var setSessionDataPayloadImplementors = []string{"SetSessionDataPayload"}
 func _SetSessionDataPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetSessionDataPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setSessionDataPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -615,8 +616,8 @@ var takeFlashMessagesPayloadImplementors = []string{"TakeFlashMessagesPayload"}
 func _TakeFlashMessagesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.TakeFlashMessagesPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, takeFlashMessagesPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -652,7 +653,7 @@ func marshalNFlashMessage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 }
 
 func marshalNFlashMessage2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋbagᚐMessageᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []bag.Message) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFlashMessage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋbagᚐMessage(ctx, ec, sel, v[i])
@@ -695,7 +696,7 @@ func marshalNSessionDatum2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmod
 }
 
 func marshalNSessionDatum2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionDatumᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.SessionDatum) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNSessionDatum2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionDatum(ctx, ec, sel, v[i])

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/internal/diagram"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -91,8 +92,8 @@ var contentTypeDiagramImplementors = []string{"ContentTypeDiagram"}
 func _ContentTypeDiagram(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *diagram.Graph) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, contentTypeDiagramImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/table"
@@ -26,7 +27,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _ExportEventsPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExportEventsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -58,7 +59,7 @@ func fieldContext_ExportEventsPayload_job(_ context.Context, ec *executionContex
 }
 
 func _ExportReportPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExportReportPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -239,8 +240,8 @@ var exportEventsPayloadImplementors = []string{"ExportEventsPayload"}
 func _ExportEventsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ExportEventsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, exportEventsPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -272,8 +273,8 @@ var exportReportPayloadImplementors = []string{"ExportReportPayload"}
 func _ExportReportPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ExportReportPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, exportReportPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":

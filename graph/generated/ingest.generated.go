@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -31,7 +32,7 @@ type EventSourceResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _CreateEventSourcePayload_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateEventSourcePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -63,7 +64,7 @@ func fieldContext_CreateEventSourcePayload_source(_ context.Context, ec *executi
 }
 
 func _CreateEventSourcePayload_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateEventSourcePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -86,7 +87,7 @@ func fieldContext_CreateEventSourcePayload_key(_ context.Context, ec *executionC
 }
 
 func _DefineEventTypePayload_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DefineEventTypePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -109,7 +110,7 @@ func fieldContext_DefineEventTypePayload_name(_ context.Context, ec *executionCo
 }
 
 func _DeleteEventSourcePayload_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteEventSourcePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -132,7 +133,7 @@ func fieldContext_DeleteEventSourcePayload_source(_ context.Context, ec *executi
 }
 
 func _EventSource_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -155,7 +156,7 @@ func fieldContext_EventSource_id(_ context.Context, ec *executionContext, field 
 }
 
 func _EventSource_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -178,7 +179,7 @@ func fieldContext_EventSource_name(_ context.Context, ec *executionContext, fiel
 }
 
 func _EventSource_hint(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -224,7 +225,7 @@ func fieldContext_EventSource_owner(_ context.Context, ec *executionContext, fie
 }
 
 func _EventSource_events(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -247,7 +248,7 @@ func fieldContext_EventSource_events(_ context.Context, ec *executionContext, fi
 }
 
 func _EventSource_origins(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -270,7 +271,7 @@ func fieldContext_EventSource_origins(_ context.Context, ec *executionContext, f
 }
 
 func _EventSource_disabled(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -293,7 +294,7 @@ func fieldContext_EventSource_disabled(_ context.Context, ec *executionContext, 
 }
 
 func _EventSource_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -316,7 +317,7 @@ func fieldContext_EventSource_createdAt(_ context.Context, ec *executionContext,
 }
 
 func _EventSource_lastUsedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventSource) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -339,7 +340,7 @@ func fieldContext_EventSource_lastUsedAt(_ context.Context, ec *executionContext
 }
 
 func _EventType_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -362,7 +363,7 @@ func fieldContext_EventType_name(_ context.Context, ec *executionContext, field 
 }
 
 func _EventType_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -385,7 +386,7 @@ func fieldContext_EventType_description(_ context.Context, ec *executionContext,
 }
 
 func _EventType_dims(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -408,7 +409,7 @@ func fieldContext_EventType_dims(_ context.Context, ec *executionContext, field 
 }
 
 func _EventType_values(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -431,7 +432,7 @@ func fieldContext_EventType_values(_ context.Context, ec *executionContext, fiel
 }
 
 func _EventType_strict(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -454,7 +455,7 @@ func fieldContext_EventType_strict(_ context.Context, ec *executionContext, fiel
 }
 
 func _EventType_retentionDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -477,7 +478,7 @@ func fieldContext_EventType_retentionDays(_ context.Context, ec *executionContex
 }
 
 func _EventType_known(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -500,7 +501,7 @@ func fieldContext_EventType_known(_ context.Context, ec *executionContext, field
 }
 
 func _EventType_stored(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -523,7 +524,7 @@ func fieldContext_EventType_stored(_ context.Context, ec *executionContext, fiel
 }
 
 func _EventType_lastAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Named) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -546,7 +547,7 @@ func fieldContext_EventType_lastAt(_ context.Context, ec *executionContext, fiel
 }
 
 func _RotateEventSourcePayload_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RotateEventSourcePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -578,7 +579,7 @@ func fieldContext_RotateEventSourcePayload_source(_ context.Context, ec *executi
 }
 
 func _RotateEventSourcePayload_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RotateEventSourcePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -601,7 +602,7 @@ func fieldContext_RotateEventSourcePayload_key(_ context.Context, ec *executionC
 }
 
 func _UpdateEventSourcePayload_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateEventSourcePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -956,8 +957,8 @@ var createEventSourcePayloadImplementors = []string{"CreateEventSourcePayload"}
 func _CreateEventSourcePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateEventSourcePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createEventSourcePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -994,8 +995,8 @@ var defineEventTypePayloadImplementors = []string{"DefineEventTypePayload"}
 func _DefineEventTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DefineEventTypePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, defineEventTypePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1027,8 +1028,8 @@ var deleteEventSourcePayloadImplementors = []string{"DeleteEventSourcePayload"}
 func _DeleteEventSourcePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteEventSourcePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteEventSourcePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1060,8 +1061,8 @@ var eventSourceImplementors = []string{"EventSource"}
 func _EventSource(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.EventSource) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventSourceImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1134,8 +1135,8 @@ var eventTypeImplementors = []string{"EventType"}
 func _EventType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Named) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventTypeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1207,8 +1208,8 @@ var rotateEventSourcePayloadImplementors = []string{"RotateEventSourcePayload"}
 func _RotateEventSourcePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RotateEventSourcePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, rotateEventSourcePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1245,8 +1246,8 @@ var updateEventSourcePayloadImplementors = []string{"UpdateEventSourcePayload"}
 func _UpdateEventSourcePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateEventSourcePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateEventSourcePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1336,7 +1337,7 @@ func marshalNEventSource2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋa
 }
 
 func marshalNEventSource2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐEventSourceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.EventSource) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNEventSource2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐEventSource(ctx, ec, sel, v[i])
@@ -1356,7 +1357,7 @@ func marshalNEventType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋana
 }
 
 func marshalNEventType2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐNamedᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Named) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNEventType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐNamed(ctx, ec, sel, v[i])

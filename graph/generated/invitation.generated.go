@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -25,7 +26,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _Invitation_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Invitation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -48,7 +49,7 @@ func fieldContext_Invitation_id(_ context.Context, ec *executionContext, field g
 }
 
 func _Invitation_email(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Invitation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -71,7 +72,7 @@ func fieldContext_Invitation_email(_ context.Context, ec *executionContext, fiel
 }
 
 func _Invitation_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Invitation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -94,7 +95,7 @@ func fieldContext_Invitation_role(_ context.Context, ec *executionContext, field
 }
 
 func _Invitation_plan(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Invitation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -117,7 +118,7 @@ func fieldContext_Invitation_plan(_ context.Context, ec *executionContext, field
 }
 
 func _Invitation_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Invitation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -140,7 +141,7 @@ func fieldContext_Invitation_createdAt(_ context.Context, ec *executionContext, 
 }
 
 func _Invitation_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Invitation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -163,7 +164,7 @@ func fieldContext_Invitation_expiresAt(_ context.Context, ec *executionContext, 
 }
 
 func _InvitationConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -195,7 +196,7 @@ func fieldContext_InvitationConnection_edges(_ context.Context, ec *executionCon
 }
 
 func _InvitationConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -227,7 +228,7 @@ func fieldContext_InvitationConnection_nodes(_ context.Context, ec *executionCon
 }
 
 func _InvitationConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -259,7 +260,7 @@ func fieldContext_InvitationConnection_pageInfo(_ context.Context, ec *execution
 }
 
 func _InvitationEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -282,7 +283,7 @@ func fieldContext_InvitationEdge_cursor(_ context.Context, ec *executionContext,
 }
 
 func _InvitationEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -314,7 +315,7 @@ func fieldContext_InvitationEdge_node(_ context.Context, ec *executionContext, f
 }
 
 func _InvitePayload_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -346,7 +347,7 @@ func fieldContext_InvitePayload_invitation(_ context.Context, ec *executionConte
 }
 
 func _RevokeInvitationPayload_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvitationPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -503,8 +504,8 @@ var invitationImplementors = []string{"Invitation"}
 func _Invitation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Invitation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -561,8 +562,8 @@ var invitationConnectionImplementors = []string{"InvitationConnection"}
 func _InvitationConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvitationConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -604,8 +605,8 @@ var invitationEdgeImplementors = []string{"InvitationEdge"}
 func _InvitationEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvitationEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -642,8 +643,8 @@ var invitePayloadImplementors = []string{"InvitePayload"}
 func _InvitePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvitationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -675,8 +676,8 @@ var revokeInvitationPayloadImplementors = []string{"RevokeInvitationPayload"}
 func _RevokeInvitationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvitationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revokeInvitationPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -712,7 +713,7 @@ func marshalNInvitation2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel
 }
 
 func marshalNInvitation2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Invitation) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNInvitation2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitation(ctx, ec, sel, v[i])
@@ -740,7 +741,7 @@ func marshalNInvitationEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋm
 }
 
 func marshalNInvitationEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.InvitationEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNInvitationEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐInvitationEdge(ctx, ec, sel, v[i])

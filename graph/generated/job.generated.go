@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/job"
@@ -36,7 +37,7 @@ type JobResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _CancelJobPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CancelJobPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -68,7 +69,7 @@ func fieldContext_CancelJobPayload_job(_ context.Context, ec *executionContext, 
 }
 
 func _Job_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -91,7 +92,7 @@ func fieldContext_Job_id(_ context.Context, ec *executionContext, field graphql.
 }
 
 func _Job_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -137,7 +138,7 @@ func fieldContext_Job_on(_ context.Context, ec *executionContext, field graphql.
 }
 
 func _Job_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -160,7 +161,7 @@ func fieldContext_Job_state(_ context.Context, ec *executionContext, field graph
 }
 
 func _Job_done(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -183,7 +184,7 @@ func fieldContext_Job_done(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Job_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -284,7 +285,7 @@ func fieldContext_Job_startedBy(_ context.Context, ec *executionContext, field g
 }
 
 func _Job_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -307,7 +308,7 @@ func fieldContext_Job_createdAt(_ context.Context, ec *executionContext, field g
 }
 
 func _Job_updatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -330,7 +331,7 @@ func fieldContext_Job_updatedAt(_ context.Context, ec *executionContext, field g
 }
 
 func _Job_finishedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -353,7 +354,7 @@ func fieldContext_Job_finishedAt(_ context.Context, ec *executionContext, field 
 }
 
 func _JobConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -385,7 +386,7 @@ func fieldContext_JobConnection_edges(_ context.Context, ec *executionContext, f
 }
 
 func _JobConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -417,7 +418,7 @@ func fieldContext_JobConnection_nodes(_ context.Context, ec *executionContext, f
 }
 
 func _JobConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -449,7 +450,7 @@ func fieldContext_JobConnection_pageInfo(_ context.Context, ec *executionContext
 }
 
 func _JobEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.JobEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -472,7 +473,7 @@ func fieldContext_JobEdge_cursor(_ context.Context, ec *executionContext, field 
 }
 
 func _JobEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.JobEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -562,8 +563,8 @@ var cancelJobPayloadImplementors = []string{"CancelJobPayload"}
 func _CancelJobPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CancelJobPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cancelJobPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -595,8 +596,8 @@ var jobImplementors = []string{"Job", "Node"}
 func _Job(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *job.Job) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, jobImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -687,8 +688,8 @@ var jobConnectionImplementors = []string{"JobConnection"}
 func _JobConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.JobConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, jobConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -730,8 +731,8 @@ var jobEdgeImplementors = []string{"JobEdge"}
 func _JobEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.JobEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, jobEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -785,7 +786,7 @@ func marshalNJob2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋjobᚐJob
 }
 
 func marshalNJob2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋjobᚐJobᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []job.Job) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNJob2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋjobᚐJob(ctx, ec, sel, v[i])
@@ -821,7 +822,7 @@ func marshalNJobEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐ
 }
 
 func marshalNJobEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐJobEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.JobEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNJobEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐJobEdge(ctx, ec, sel, v[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -34,7 +35,7 @@ type EventResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _Behind_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Behind) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -57,7 +58,7 @@ func fieldContext_Behind_id(_ context.Context, ec *executionContext, field graph
 }
 
 func _Behind_first(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Behind) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -80,7 +81,7 @@ func fieldContext_Behind_first(_ context.Context, ec *executionContext, field gr
 }
 
 func _Behind_last(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Behind) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -103,7 +104,7 @@ func fieldContext_Behind_last(_ context.Context, ec *executionContext, field gra
 }
 
 func _Behind_events(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Behind) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -126,7 +127,7 @@ func fieldContext_Behind_events(_ context.Context, ec *executionContext, field g
 }
 
 func _BehindConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BehindConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -158,7 +159,7 @@ func fieldContext_BehindConnection_edges(_ context.Context, ec *executionContext
 }
 
 func _BehindConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BehindConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -190,7 +191,7 @@ func fieldContext_BehindConnection_nodes(_ context.Context, ec *executionContext
 }
 
 func _BehindConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BehindConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -222,7 +223,7 @@ func fieldContext_BehindConnection_pageInfo(_ context.Context, ec *executionCont
 }
 
 func _BehindEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BehindEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -245,7 +246,7 @@ func fieldContext_BehindEdge_cursor(_ context.Context, ec *executionContext, fie
 }
 
 func _BehindEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BehindEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -277,7 +278,7 @@ func fieldContext_BehindEdge_node(_ context.Context, ec *executionContext, field
 }
 
 func _Cohort_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Cohort) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -300,7 +301,7 @@ func fieldContext_Cohort_at(_ context.Context, ec *executionContext, field graph
 }
 
 func _Cohort_size(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Cohort) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -323,7 +324,7 @@ func fieldContext_Cohort_size(_ context.Context, ec *executionContext, field gra
 }
 
 func _Cohort_cells(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Cohort) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -355,7 +356,7 @@ func fieldContext_Cohort_cells(_ context.Context, ec *executionContext, field gr
 }
 
 func _Event_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Event) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -378,7 +379,7 @@ func fieldContext_Event_id(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Event_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Event) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -401,7 +402,7 @@ func fieldContext_Event_name(_ context.Context, ec *executionContext, field grap
 }
 
 func _Event_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Event) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -424,7 +425,7 @@ func fieldContext_Event_at(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Event_receivedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Event) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -470,7 +471,7 @@ func fieldContext_Event_user(_ context.Context, ec *executionContext, field grap
 }
 
 func _Event_actor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Event) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -493,7 +494,7 @@ func fieldContext_Event_actor(_ context.Context, ec *executionContext, field gra
 }
 
 func _Event_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Event) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -516,7 +517,7 @@ func fieldContext_Event_session(_ context.Context, ec *executionContext, field g
 }
 
 func _Event_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Event) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -585,7 +586,7 @@ func fieldContext_Event_values(_ context.Context, ec *executionContext, field gr
 }
 
 func _EventConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EventConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -617,7 +618,7 @@ func fieldContext_EventConnection_edges(_ context.Context, ec *executionContext,
 }
 
 func _EventConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EventConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -649,7 +650,7 @@ func fieldContext_EventConnection_nodes(_ context.Context, ec *executionContext,
 }
 
 func _EventConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EventConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -681,7 +682,7 @@ func fieldContext_EventConnection_pageInfo(_ context.Context, ec *executionConte
 }
 
 func _EventEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EventEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -704,7 +705,7 @@ func fieldContext_EventEdge_cursor(_ context.Context, ec *executionContext, fiel
 }
 
 func _EventEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EventEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -736,7 +737,7 @@ func fieldContext_EventEdge_node(_ context.Context, ec *executionContext, field 
 }
 
 func _Funnel_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Funnel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -759,7 +760,7 @@ func fieldContext_Funnel_from(_ context.Context, ec *executionContext, field gra
 }
 
 func _Funnel_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Funnel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -782,7 +783,7 @@ func fieldContext_Funnel_to(_ context.Context, ec *executionContext, field graph
 }
 
 func _Funnel_steps(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Funnel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -814,7 +815,7 @@ func fieldContext_Funnel_steps(_ context.Context, ec *executionContext, field gr
 }
 
 func _Funnel_groups(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Funnel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -846,7 +847,7 @@ func fieldContext_Funnel_groups(_ context.Context, ec *executionContext, field g
 }
 
 func _Funnel_read(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Funnel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -869,7 +870,7 @@ func fieldContext_Funnel_read(_ context.Context, ec *executionContext, field gra
 }
 
 func _FunnelGroup_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelGroup) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -892,7 +893,7 @@ func fieldContext_FunnelGroup_key(_ context.Context, ec *executionContext, field
 }
 
 func _FunnelGroup_steps(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelGroup) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -924,7 +925,7 @@ func fieldContext_FunnelGroup_steps(_ context.Context, ec *executionContext, fie
 }
 
 func _FunnelStep_event(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -947,7 +948,7 @@ func fieldContext_FunnelStep_event(_ context.Context, ec *executionContext, fiel
 }
 
 func _FunnelStep_entered(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -970,7 +971,7 @@ func fieldContext_FunnelStep_entered(_ context.Context, ec *executionContext, fi
 }
 
 func _FunnelStep_converted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -993,7 +994,7 @@ func fieldContext_FunnelStep_converted(_ context.Context, ec *executionContext, 
 }
 
 func _FunnelStep_dropped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1016,7 +1017,7 @@ func fieldContext_FunnelStep_dropped(_ context.Context, ec *executionContext, fi
 }
 
 func _FunnelStep_medianSeconds(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1039,7 +1040,7 @@ func fieldContext_FunnelStep_medianSeconds(_ context.Context, ec *executionConte
 }
 
 func _FunnelStep_p90Seconds(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.FunnelStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1062,7 +1063,7 @@ func fieldContext_FunnelStep_p90Seconds(_ context.Context, ec *executionContext,
 }
 
 func _PathLevel_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.PathLevel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1085,7 +1086,7 @@ func fieldContext_PathLevel_level(_ context.Context, ec *executionContext, field
 }
 
 func _PathLevel_links(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.PathLevel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1117,7 +1118,7 @@ func fieldContext_PathLevel_links(_ context.Context, ec *executionContext, field
 }
 
 func _PathLevel_other(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.PathLevel) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1140,7 +1141,7 @@ func fieldContext_PathLevel_other(_ context.Context, ec *executionContext, field
 }
 
 func _PathLink_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.PathLink) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1163,7 +1164,7 @@ func fieldContext_PathLink_from(_ context.Context, ec *executionContext, field g
 }
 
 func _PathLink_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.PathLink) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1186,7 +1187,7 @@ func fieldContext_PathLink_to(_ context.Context, ec *executionContext, field gra
 }
 
 func _PathLink_sessions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.PathLink) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1209,7 +1210,7 @@ func fieldContext_PathLink_sessions(_ context.Context, ec *executionContext, fie
 }
 
 func _PathLink_share(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.PathLink) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1232,7 +1233,7 @@ func fieldContext_PathLink_share(_ context.Context, ec *executionContext, field 
 }
 
 func _Paths_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Paths) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1255,7 +1256,7 @@ func fieldContext_Paths_from(_ context.Context, ec *executionContext, field grap
 }
 
 func _Paths_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Paths) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1278,7 +1279,7 @@ func fieldContext_Paths_to(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Paths_sessions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Paths) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1301,7 +1302,7 @@ func fieldContext_Paths_sessions(_ context.Context, ec *executionContext, field 
 }
 
 func _Paths_levels(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Paths) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1333,7 +1334,7 @@ func fieldContext_Paths_levels(_ context.Context, ec *executionContext, field gr
 }
 
 func _Paths_read(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Paths) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1356,7 +1357,7 @@ func fieldContext_Paths_read(_ context.Context, ec *executionContext, field grap
 }
 
 func _Retention_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Retention) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1379,7 +1380,7 @@ func fieldContext_Retention_from(_ context.Context, ec *executionContext, field 
 }
 
 func _Retention_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Retention) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1402,7 +1403,7 @@ func fieldContext_Retention_to(_ context.Context, ec *executionContext, field gr
 }
 
 func _Retention_cohorts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Retention) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1434,7 +1435,7 @@ func fieldContext_Retention_cohorts(_ context.Context, ec *executionContext, fie
 }
 
 func _Retention_read(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.Retention) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1457,7 +1458,7 @@ func fieldContext_Retention_read(_ context.Context, ec *executionContext, field 
 }
 
 func _RetentionCell_period(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.RetentionCell) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1480,7 +1481,7 @@ func fieldContext_RetentionCell_period(_ context.Context, ec *executionContext, 
 }
 
 func _RetentionCell_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.RetentionCell) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1503,7 +1504,7 @@ func fieldContext_RetentionCell_at(_ context.Context, ec *executionContext, fiel
 }
 
 func _RetentionCell_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.RetentionCell) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1526,7 +1527,7 @@ func fieldContext_RetentionCell_count(_ context.Context, ec *executionContext, f
 }
 
 func _RetentionCell_share(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.RetentionCell) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1549,7 +1550,7 @@ func fieldContext_RetentionCell_share(_ context.Context, ec *executionContext, f
 }
 
 func _RetentionCell_complete(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.RetentionCell) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2301,8 +2302,8 @@ var behindImplementors = []string{"Behind"}
 func _Behind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Behind) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, behindImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2349,8 +2350,8 @@ var behindConnectionImplementors = []string{"BehindConnection"}
 func _BehindConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BehindConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, behindConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2392,8 +2393,8 @@ var behindEdgeImplementors = []string{"BehindEdge"}
 func _BehindEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BehindEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, behindEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2430,8 +2431,8 @@ var cohortImplementors = []string{"Cohort"}
 func _Cohort(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Cohort) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cohortImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2473,8 +2474,8 @@ var eventImplementors = []string{"Event"}
 func _Event(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Event) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2554,8 +2555,8 @@ var eventConnectionImplementors = []string{"EventConnection"}
 func _EventConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EventConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2597,8 +2598,8 @@ var eventEdgeImplementors = []string{"EventEdge"}
 func _EventEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EventEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2635,8 +2636,8 @@ var funnelImplementors = []string{"Funnel", "LiveData"}
 func _Funnel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Funnel) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, funnelImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2688,8 +2689,8 @@ var funnelGroupImplementors = []string{"FunnelGroup"}
 func _FunnelGroup(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.FunnelGroup) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, funnelGroupImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2726,8 +2727,8 @@ var funnelStepImplementors = []string{"FunnelStep"}
 func _FunnelStep(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.FunnelStep) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, funnelStepImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2784,8 +2785,8 @@ var pathLevelImplementors = []string{"PathLevel"}
 func _PathLevel(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.PathLevel) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pathLevelImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2827,8 +2828,8 @@ var pathLinkImplementors = []string{"PathLink"}
 func _PathLink(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.PathLink) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pathLinkImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2875,8 +2876,8 @@ var pathsImplementors = []string{"Paths", "LiveData"}
 func _Paths(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Paths) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pathsImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2928,8 +2929,8 @@ var retentionImplementors = []string{"Retention", "LiveData"}
 func _Retention(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.Retention) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, retentionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2976,8 +2977,8 @@ var retentionCellImplementors = []string{"RetentionCell"}
 func _RetentionCell(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.RetentionCell) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, retentionCellImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3033,7 +3034,7 @@ func marshalNBehind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyt
 }
 
 func marshalNBehind2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐBehindᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Behind) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNBehind2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐBehind(ctx, ec, sel, v[i])
@@ -3061,7 +3062,7 @@ func marshalNBehindEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel
 }
 
 func marshalNBehindEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBehindEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.BehindEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNBehindEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBehindEdge(ctx, ec, sel, v[i])
@@ -3086,7 +3087,7 @@ func marshalNCohort2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyt
 }
 
 func marshalNCohort2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐCohortᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Cohort) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNCohort2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐCohort(ctx, ec, sel, v[i])
@@ -3121,7 +3122,7 @@ func marshalNEvent2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyti
 }
 
 func marshalNEvent2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐEventᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.Event) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNEvent2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐEvent(ctx, ec, sel, v[i])
@@ -3149,7 +3150,7 @@ func marshalNEventEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel�
 }
 
 func marshalNEventEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEventEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.EventEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNEventEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐEventEdge(ctx, ec, sel, v[i])
@@ -3196,7 +3197,7 @@ func marshalNFunnelGroup2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋa
 }
 
 func marshalNFunnelGroup2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFunnelGroupᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.FunnelGroup) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFunnelGroup2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFunnelGroup(ctx, ec, sel, v[i])
@@ -3221,7 +3222,7 @@ func marshalNFunnelStep2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋan
 }
 
 func marshalNFunnelStep2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFunnelStepᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.FunnelStep) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFunnelStep2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐFunnelStep(ctx, ec, sel, v[i])
@@ -3271,7 +3272,7 @@ func marshalNPathLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋana
 }
 
 func marshalNPathLevel2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPathLevelᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.PathLevel) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPathLevel2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPathLevel(ctx, ec, sel, v[i])
@@ -3291,7 +3292,7 @@ func marshalNPathLink2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanal
 }
 
 func marshalNPathLink2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPathLinkᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.PathLink) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPathLink2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐPathLink(ctx, ec, sel, v[i])
@@ -3332,7 +3333,7 @@ func marshalNRetentionCell2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 }
 
 func marshalNRetentionCell2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐRetentionCellᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []analytics.RetentionCell) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNRetentionCell2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐRetentionCell(ctx, ec, sel, v[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
@@ -31,7 +32,7 @@ type AccessKeyResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _AccessKey_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -77,7 +78,7 @@ func fieldContext_AccessKey_owner(_ context.Context, ec *executionContext, field
 }
 
 func _AccessKey_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -100,7 +101,7 @@ func fieldContext_AccessKey_name(_ context.Context, ec *executionContext, field 
 }
 
 func _AccessKey_hint(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -123,7 +124,7 @@ func fieldContext_AccessKey_hint(_ context.Context, ec *executionContext, field 
 }
 
 func _AccessKey_scopes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -146,7 +147,7 @@ func fieldContext_AccessKey_scopes(_ context.Context, ec *executionContext, fiel
 }
 
 func _AccessKey_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -169,7 +170,7 @@ func fieldContext_AccessKey_createdAt(_ context.Context, ec *executionContext, f
 }
 
 func _AccessKey_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -192,7 +193,7 @@ func fieldContext_AccessKey_expiresAt(_ context.Context, ec *executionContext, f
 }
 
 func _AccessKey_lastUsedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -215,7 +216,7 @@ func fieldContext_AccessKey_lastUsedAt(_ context.Context, ec *executionContext, 
 }
 
 func _AccessKey_revokedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Key) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -238,7 +239,7 @@ func fieldContext_AccessKey_revokedAt(_ context.Context, ec *executionContext, f
 }
 
 func _AccessKeyConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AccessKeyConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -270,7 +271,7 @@ func fieldContext_AccessKeyConnection_edges(_ context.Context, ec *executionCont
 }
 
 func _AccessKeyConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AccessKeyConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -302,7 +303,7 @@ func fieldContext_AccessKeyConnection_nodes(_ context.Context, ec *executionCont
 }
 
 func _AccessKeyConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AccessKeyConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -334,7 +335,7 @@ func fieldContext_AccessKeyConnection_pageInfo(_ context.Context, ec *executionC
 }
 
 func _AccessKeyEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AccessKeyEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -357,7 +358,7 @@ func fieldContext_AccessKeyEdge_cursor(_ context.Context, ec *executionContext, 
 }
 
 func _AccessKeyEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AccessKeyEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -389,7 +390,7 @@ func fieldContext_AccessKeyEdge_node(_ context.Context, ec *executionContext, fi
 }
 
 func _CreateAccessKeyPayload_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateAccessKeyPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -421,7 +422,7 @@ func fieldContext_CreateAccessKeyPayload_key(_ context.Context, ec *executionCon
 }
 
 func _CreateAccessKeyPayload_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateAccessKeyPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -444,7 +445,7 @@ func fieldContext_CreateAccessKeyPayload_token(_ context.Context, ec *executionC
 }
 
 func _RevokeAccessKeyPayload_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeAccessKeyPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -643,8 +644,8 @@ var accessKeyImplementors = []string{"AccessKey", "Node"}
 func _AccessKey(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *session.Key) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessKeyImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -717,8 +718,8 @@ var accessKeyConnectionImplementors = []string{"AccessKeyConnection"}
 func _AccessKeyConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AccessKeyConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessKeyConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -760,8 +761,8 @@ var accessKeyEdgeImplementors = []string{"AccessKeyEdge"}
 func _AccessKeyEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AccessKeyEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, accessKeyEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -798,8 +799,8 @@ var createAccessKeyPayloadImplementors = []string{"CreateAccessKeyPayload"}
 func _CreateAccessKeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateAccessKeyPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createAccessKeyPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -836,8 +837,8 @@ var revokeAccessKeyPayloadImplementors = []string{"RevokeAccessKeyPayload"}
 func _RevokeAccessKeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevokeAccessKeyPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revokeAccessKeyPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -873,7 +874,7 @@ func marshalNAccessKey2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋses
 }
 
 func marshalNAccessKey2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐKeyᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []session.Key) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNAccessKey2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐKey(ctx, ec, sel, v[i])
@@ -901,7 +902,7 @@ func marshalNAccessKeyEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmo
 }
 
 func marshalNAccessKeyEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐAccessKeyEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.AccessKeyEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNAccessKeyEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐAccessKeyEdge(ctx, ec, sel, v[i])

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/fault"
@@ -46,7 +47,7 @@ type ListedReferenceResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _BacklinkList_references(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BacklinkList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -78,7 +79,7 @@ func fieldContext_BacklinkList_references(_ context.Context, ec *executionContex
 }
 
 func _DocumentList_documents(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.List) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -110,7 +111,7 @@ func fieldContext_DocumentList_documents(_ context.Context, ec *executionContext
 }
 
 func _DocumentListDelta_changes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -142,7 +143,7 @@ func fieldContext_DocumentListDelta_changes(_ context.Context, ec *executionCont
 }
 
 func _DocumentState_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DocumentState) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -174,7 +175,7 @@ func fieldContext_DocumentState_document(_ context.Context, ec *executionContext
 }
 
 func _EventTail_events(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventTail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -206,7 +207,7 @@ func fieldContext_EventTail_events(_ context.Context, ec *executionContext, fiel
 }
 
 func _EventTail_skipped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.EventTail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -229,7 +230,7 @@ func fieldContext_EventTail_skipped(_ context.Context, ec *executionContext, fie
 }
 
 func _JobProgress_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -252,7 +253,7 @@ func fieldContext_JobProgress_id(_ context.Context, ec *executionContext, field 
 }
 
 func _JobProgress_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -275,7 +276,7 @@ func fieldContext_JobProgress_state(_ context.Context, ec *executionContext, fie
 }
 
 func _JobProgress_done(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -298,7 +299,7 @@ func fieldContext_JobProgress_done(_ context.Context, ec *executionContext, fiel
 }
 
 func _JobProgress_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *job.Progress) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -367,7 +368,7 @@ func fieldContext_JobProgress_errorCode(_ context.Context, ec *executionContext,
 }
 
 func _ListChange_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -390,7 +391,7 @@ func fieldContext_ListChange_op(_ context.Context, ec *executionContext, field g
 }
 
 func _ListChange_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -413,7 +414,7 @@ func fieldContext_ListChange_id(_ context.Context, ec *executionContext, field g
 }
 
 func _ListChange_index(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -436,7 +437,7 @@ func fieldContext_ListChange_index(_ context.Context, ec *executionContext, fiel
 }
 
 func _ListChange_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -459,7 +460,7 @@ func fieldContext_ListChange_from(_ context.Context, ec *executionContext, field
 }
 
 func _ListChange_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ListChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -491,7 +492,7 @@ func fieldContext_ListChange_document(_ context.Context, ec *executionContext, f
 }
 
 func _ListedDocument_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -514,7 +515,7 @@ func fieldContext_ListedDocument_id(_ context.Context, ec *executionContext, fie
 }
 
 func _ListedDocument_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -537,7 +538,7 @@ func fieldContext_ListedDocument_rev(_ context.Context, ec *executionContext, fi
 }
 
 func _ListedDocument_label(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -560,7 +561,7 @@ func fieldContext_ListedDocument_label(_ context.Context, ec *executionContext, 
 }
 
 func _ListedDocument_data(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -583,7 +584,7 @@ func fieldContext_ListedDocument_data(_ context.Context, ec *executionContext, f
 }
 
 func _ListedDocument_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -606,7 +607,7 @@ func fieldContext_ListedDocument_createdAt(_ context.Context, ec *executionConte
 }
 
 func _ListedDocument_updatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -629,7 +630,7 @@ func fieldContext_ListedDocument_updatedAt(_ context.Context, ec *executionConte
 }
 
 func _ListedReference_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -675,7 +676,7 @@ func fieldContext_ListedReference_fromType(_ context.Context, ec *executionConte
 }
 
 func _ListedReference_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -698,7 +699,7 @@ func fieldContext_ListedReference_path(_ context.Context, ec *executionContext, 
 }
 
 func _LiveError_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *fault.Error) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -721,7 +722,7 @@ func fieldContext_LiveError_code(_ context.Context, ec *executionContext, field 
 }
 
 func _LiveError_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *fault.Error) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -744,7 +745,7 @@ func fieldContext_LiveError_message(_ context.Context, ec *executionContext, fie
 }
 
 func _LiveMessage_channel(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -767,7 +768,7 @@ func fieldContext_LiveMessage_channel(_ context.Context, ec *executionContext, f
 }
 
 func _LiveMessage_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -790,7 +791,7 @@ func fieldContext_LiveMessage_kind(_ context.Context, ec *executionContext, fiel
 }
 
 func _LiveMessage_seq(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -813,7 +814,7 @@ func fieldContext_LiveMessage_seq(_ context.Context, ec *executionContext, field
 }
 
 func _LiveMessage_firstSeq(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -836,7 +837,7 @@ func fieldContext_LiveMessage_firstSeq(_ context.Context, ec *executionContext, 
 }
 
 func _LiveMessage_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -859,7 +860,7 @@ func fieldContext_LiveMessage_cursor(_ context.Context, ec *executionContext, fi
 }
 
 func _LiveMessage_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -882,7 +883,7 @@ func fieldContext_LiveMessage_at(_ context.Context, ec *executionContext, field 
 }
 
 func _LiveMessage_data(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -905,7 +906,7 @@ func fieldContext_LiveMessage_data(_ context.Context, ec *executionContext, fiel
 }
 
 func _LiveMessage_error(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *live.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -937,7 +938,7 @@ func fieldContext_LiveMessage_error(_ context.Context, ec *executionContext, fie
 }
 
 func _LiveSubscribePayload_channels(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LiveSubscribePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -960,7 +961,7 @@ func fieldContext_LiveSubscribePayload_channels(_ context.Context, ec *execution
 }
 
 func _LiveUnsubscribePayload_channels(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LiveUnsubscribePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -983,7 +984,7 @@ func fieldContext_LiveUnsubscribePayload_channels(_ context.Context, ec *executi
 }
 
 func _ReportDelta_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1006,7 +1007,7 @@ func fieldContext_ReportDelta_from(_ context.Context, ec *executionContext, fiel
 }
 
 func _ReportDelta_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1029,7 +1030,7 @@ func fieldContext_ReportDelta_to(_ context.Context, ec *executionContext, field 
 }
 
 func _ReportDelta_points(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1061,7 +1062,7 @@ func fieldContext_ReportDelta_points(_ context.Context, ec *executionContext, fi
 }
 
 func _ReportDelta_compared(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1093,7 +1094,7 @@ func fieldContext_ReportDelta_compared(_ context.Context, ec *executionContext, 
 }
 
 func _ReportDelta_dropped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1116,7 +1117,7 @@ func fieldContext_ReportDelta_dropped(_ context.Context, ec *executionContext, f
 }
 
 func _ReportDelta_totals(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1148,7 +1149,7 @@ func fieldContext_ReportDelta_totals(_ context.Context, ec *executionContext, fi
 }
 
 func _ReportDelta_through(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.ReportDelta) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1171,7 +1172,7 @@ func fieldContext_ReportDelta_through(_ context.Context, ec *executionContext, f
 }
 
 func _SecurityEventList_events(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEventList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1203,7 +1204,7 @@ func fieldContext_SecurityEventList_events(_ context.Context, ec *executionConte
 }
 
 func _SessionList_sessions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1977,8 +1978,8 @@ var backlinkListImplementors = []string{"BacklinkList", "LiveData"}
 func _BacklinkList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BacklinkList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, backlinkListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2010,8 +2011,8 @@ var documentListImplementors = []string{"DocumentList", "LiveData"}
 func _DocumentList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.List) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2043,8 +2044,8 @@ var documentListDeltaImplementors = []string{"DocumentListDelta", "LiveData"}
 func _DocumentListDelta(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.ListDelta) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentListDeltaImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2076,8 +2077,8 @@ var documentStateImplementors = []string{"DocumentState", "LiveData"}
 func _DocumentState(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.DocumentState) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentStateImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2109,8 +2110,8 @@ var eventTailImplementors = []string{"EventTail", "LiveData"}
 func _EventTail(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.EventTail) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, eventTailImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2147,8 +2148,8 @@ var jobProgressImplementors = []string{"JobProgress", "LiveData"}
 func _JobProgress(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *job.Progress) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, jobProgressImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2207,8 +2208,8 @@ var listChangeImplementors = []string{"ListChange"}
 func _ListChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.ListChange) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, listChangeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2260,8 +2261,8 @@ var listedDocumentImplementors = []string{"ListedDocument"}
 func _ListedDocument(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Document) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, listedDocumentImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2318,8 +2319,8 @@ var listedReferenceImplementors = []string{"ListedReference"}
 func _ListedReference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Reference) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, listedReferenceImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2362,8 +2363,8 @@ var liveErrorImplementors = []string{"LiveError"}
 func _LiveError(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *fault.Error) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, liveErrorImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2400,8 +2401,8 @@ var liveMessageImplementors = []string{"LiveMessage"}
 func _LiveMessage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *live.Message) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, liveMessageImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2468,8 +2469,8 @@ var liveSubscribePayloadImplementors = []string{"LiveSubscribePayload"}
 func _LiveSubscribePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LiveSubscribePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, liveSubscribePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2501,8 +2502,8 @@ var liveUnsubscribePayloadImplementors = []string{"LiveUnsubscribePayload"}
 func _LiveUnsubscribePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LiveUnsubscribePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, liveUnsubscribePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2534,8 +2535,8 @@ var reportDeltaImplementors = []string{"ReportDelta", "LiveData"}
 func _ReportDelta(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *analytics.ReportDelta) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reportDeltaImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2597,8 +2598,8 @@ var securityEventListImplementors = []string{"SecurityEventList", "LiveData"}
 func _SecurityEventList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SecurityEventList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2630,8 +2631,8 @@ var sessionListImplementors = []string{"SessionList", "LiveData"}
 func _SessionList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SessionList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, sessionListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2686,7 +2687,7 @@ func marshalNListChange2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋre
 }
 
 func marshalNListChange2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐListChangeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.ListChange) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNListChange2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐListChange(ctx, ec, sel, v[i])
@@ -2721,7 +2722,7 @@ func marshalNListedDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 }
 
 func marshalNListedDocument2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocumentᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Document) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNListedDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, sel, v[i])
@@ -2741,7 +2742,7 @@ func marshalNListedReference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal
 }
 
 func marshalNListedReference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReferenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Reference) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNListedReference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReference(ctx, ec, sel, v[i])

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/payment"
 	"github.com/backendbook/backendbook/internal/plan"
@@ -68,7 +69,7 @@ type PlanFeatureResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _Addon_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -91,7 +92,7 @@ func fieldContext_Addon_key(_ context.Context, ec *executionContext, field graph
 }
 
 func _Addon_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -114,7 +115,7 @@ func fieldContext_Addon_name(_ context.Context, ec *executionContext, field grap
 }
 
 func _Addon_recurring(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -137,7 +138,7 @@ func fieldContext_Addon_recurring(_ context.Context, ec *executionContext, field
 }
 
 func _Addon_days(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -160,7 +161,7 @@ func fieldContext_Addon_days(_ context.Context, ec *executionContext, field grap
 }
 
 func _Addon_closed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -183,7 +184,7 @@ func fieldContext_Addon_closed(_ context.Context, ec *executionContext, field gr
 }
 
 func _Addon_gives(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -215,7 +216,7 @@ func fieldContext_Addon_gives(_ context.Context, ec *executionContext, field gra
 }
 
 func _Addon_prices(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Addon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -247,7 +248,7 @@ func fieldContext_Addon_prices(_ context.Context, ec *executionContext, field gr
 }
 
 func _AddonGift_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Give) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -270,7 +271,7 @@ func fieldContext_AddonGift_feature(_ context.Context, ec *executionContext, fie
 }
 
 func _AddonGift_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Give) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -293,7 +294,7 @@ func fieldContext_AddonGift_amount(_ context.Context, ec *executionContext, fiel
 }
 
 func _AdvanceMembershipClockPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -325,7 +326,7 @@ func fieldContext_AdvanceMembershipClockPayload_membership(_ context.Context, ec
 }
 
 func _ApplyCataloguePayload_changes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApplyCataloguePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -348,7 +349,7 @@ func fieldContext_ApplyCataloguePayload_changes(_ context.Context, ec *execution
 }
 
 func _ApplyCataloguePayload_catalogue(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApplyCataloguePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -380,7 +381,7 @@ func fieldContext_ApplyCataloguePayload_catalogue(_ context.Context, ec *executi
 }
 
 func _BoughtAddon_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -403,7 +404,7 @@ func fieldContext_BoughtAddon_id(_ context.Context, ec *executionContext, field 
 }
 
 func _BoughtAddon_addon(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -426,7 +427,7 @@ func fieldContext_BoughtAddon_addon(_ context.Context, ec *executionContext, fie
 }
 
 func _BoughtAddon_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -449,7 +450,7 @@ func fieldContext_BoughtAddon_name(_ context.Context, ec *executionContext, fiel
 }
 
 func _BoughtAddon_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -472,7 +473,7 @@ func fieldContext_BoughtAddon_quantity(_ context.Context, ec *executionContext, 
 }
 
 func _BoughtAddon_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -495,7 +496,7 @@ func fieldContext_BoughtAddon_since(_ context.Context, ec *executionContext, fie
 }
 
 func _BoughtAddon_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -518,7 +519,7 @@ func fieldContext_BoughtAddon_until(_ context.Context, ec *executionContext, fie
 }
 
 func _BoughtAddon_ending(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Extra) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -541,7 +542,7 @@ func fieldContext_BoughtAddon_ending(_ context.Context, ec *executionContext, fi
 }
 
 func _CancelMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -573,7 +574,7 @@ func fieldContext_CancelMembershipPayload_membership(_ context.Context, ec *exec
 }
 
 func _Catalogue_plans(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -605,7 +606,7 @@ func fieldContext_Catalogue_plans(_ context.Context, ec *executionContext, field
 }
 
 func _Catalogue_features(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -637,7 +638,7 @@ func fieldContext_Catalogue_features(_ context.Context, ec *executionContext, fi
 }
 
 func _Catalogue_addons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -669,7 +670,7 @@ func fieldContext_Catalogue_addons(_ context.Context, ec *executionContext, fiel
 }
 
 func _Catalogue_coupons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -701,7 +702,7 @@ func fieldContext_Catalogue_coupons(_ context.Context, ec *executionContext, fie
 }
 
 func _Catalogue_yaml(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Catalogue) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -724,7 +725,7 @@ func fieldContext_Catalogue_yaml(_ context.Context, ec *executionContext, field 
 }
 
 func _ChangePlanPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChangePlanPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -747,7 +748,7 @@ func fieldContext_ChangePlanPayload_result(_ context.Context, ec *executionConte
 }
 
 func _ChangePreview_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -770,7 +771,7 @@ func fieldContext_ChangePreview_token(_ context.Context, ec *executionContext, f
 }
 
 func _ChangePreview_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -793,7 +794,7 @@ func fieldContext_ChangePreview_expiresAt(_ context.Context, ec *executionContex
 }
 
 func _ChangePreview_now(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -816,7 +817,7 @@ func fieldContext_ChangePreview_now(_ context.Context, ec *executionContext, fie
 }
 
 func _ChangePreview_effectiveAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -839,7 +840,7 @@ func fieldContext_ChangePreview_effectiveAt(_ context.Context, ec *executionCont
 }
 
 func _ChangePreview_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -935,7 +936,7 @@ func fieldContext_ChangePreview_due(_ context.Context, ec *executionContext, fie
 }
 
 func _ChangePreview_overQuota(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Preview) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -967,7 +968,7 @@ func fieldContext_ChangePreview_overQuota(_ context.Context, ec *executionContex
 }
 
 func _CheckoutRequired_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CheckoutRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -990,7 +991,7 @@ func fieldContext_CheckoutRequired_url(_ context.Context, ec *executionContext, 
 }
 
 func _CheckoutRequired_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CheckoutRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1022,7 +1023,7 @@ func fieldContext_CheckoutRequired_membership(_ context.Context, ec *executionCo
 }
 
 func _CommitReservationPayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1054,7 +1055,7 @@ func fieldContext_CommitReservationPayload_usage(_ context.Context, ec *executio
 }
 
 func _CompleteTestPaymentPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1086,7 +1087,7 @@ func fieldContext_CompleteTestPaymentPayload_membership(_ context.Context, ec *e
 }
 
 func _ConsumeFeaturePayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1118,7 +1119,7 @@ func fieldContext_ConsumeFeaturePayload_usage(_ context.Context, ec *executionCo
 }
 
 func _Coupon_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1141,7 +1142,7 @@ func fieldContext_Coupon_key(_ context.Context, ec *executionContext, field grap
 }
 
 func _Coupon_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1164,7 +1165,7 @@ func fieldContext_Coupon_name(_ context.Context, ec *executionContext, field gra
 }
 
 func _Coupon_percent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1187,7 +1188,7 @@ func fieldContext_Coupon_percent(_ context.Context, ec *executionContext, field 
 }
 
 func _Coupon_off(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1219,7 +1220,7 @@ func fieldContext_Coupon_off(_ context.Context, ec *executionContext, field grap
 }
 
 func _Coupon_periods(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1242,7 +1243,7 @@ func fieldContext_Coupon_periods(_ context.Context, ec *executionContext, field 
 }
 
 func _Coupon_most(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1265,7 +1266,7 @@ func fieldContext_Coupon_most(_ context.Context, ec *executionContext, field gra
 }
 
 func _Coupon_redeemed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1288,7 +1289,7 @@ func fieldContext_Coupon_redeemed(_ context.Context, ec *executionContext, field
 }
 
 func _Coupon_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1311,7 +1312,7 @@ func fieldContext_Coupon_until(_ context.Context, ec *executionContext, field gr
 }
 
 func _Coupon_plans(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Coupon) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1334,7 +1335,7 @@ func fieldContext_Coupon_plans(_ context.Context, ec *executionContext, field gr
 }
 
 func _DeletePlanPayload_catalogue(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeletePlanPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1366,7 +1367,7 @@ func fieldContext_DeletePlanPayload_catalogue(_ context.Context, ec *executionCo
 }
 
 func _EndAddonPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1398,7 +1399,7 @@ func fieldContext_EndAddonPayload_membership(_ context.Context, ec *executionCon
 }
 
 func _Entitlement_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1421,7 +1422,7 @@ func fieldContext_Entitlement_feature(_ context.Context, ec *executionContext, f
 }
 
 func _Entitlement_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1444,7 +1445,7 @@ func fieldContext_Entitlement_kind(_ context.Context, ec *executionContext, fiel
 }
 
 func _Entitlement_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1467,7 +1468,7 @@ func fieldContext_Entitlement_on(_ context.Context, ec *executionContext, field 
 }
 
 func _Entitlement_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1490,7 +1491,7 @@ func fieldContext_Entitlement_value(_ context.Context, ec *executionContext, fie
 }
 
 func _Entitlement_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1513,7 +1514,7 @@ func fieldContext_Entitlement_limit(_ context.Context, ec *executionContext, fie
 }
 
 func _Entitlement_carried(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1536,7 +1537,7 @@ func fieldContext_Entitlement_carried(_ context.Context, ec *executionContext, f
 }
 
 func _Entitlement_used(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1559,7 +1560,7 @@ func fieldContext_Entitlement_used(_ context.Context, ec *executionContext, fiel
 }
 
 func _Entitlement_reserved(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1582,7 +1583,7 @@ func fieldContext_Entitlement_reserved(_ context.Context, ec *executionContext, 
 }
 
 func _Entitlement_remaining(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1605,7 +1606,7 @@ func fieldContext_Entitlement_remaining(_ context.Context, ec *executionContext,
 }
 
 func _Entitlement_overage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1628,7 +1629,7 @@ func fieldContext_Entitlement_overage(_ context.Context, ec *executionContext, f
 }
 
 func _Entitlement_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1651,7 +1652,7 @@ func fieldContext_Entitlement_level(_ context.Context, ec *executionContext, fie
 }
 
 func _Entitlement_resetsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1674,7 +1675,7 @@ func fieldContext_Entitlement_resetsAt(_ context.Context, ec *executionContext, 
 }
 
 func _Entitlement_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1697,7 +1698,7 @@ func fieldContext_Entitlement_source(_ context.Context, ec *executionContext, fi
 }
 
 func _Entitlement_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1720,7 +1721,7 @@ func fieldContext_Entitlement_until(_ context.Context, ec *executionContext, fie
 }
 
 func _Entitlement_why(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entitlement) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1743,7 +1744,7 @@ func fieldContext_Entitlement_why(_ context.Context, ec *executionContext, field
 }
 
 func _EntitlementList_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.EntitlementList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1775,7 +1776,7 @@ func fieldContext_EntitlementList_membership(_ context.Context, ec *executionCon
 }
 
 func _EntitlementList_entitlements(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.EntitlementList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1807,7 +1808,7 @@ func fieldContext_EntitlementList_entitlements(_ context.Context, ec *executionC
 }
 
 func _Feature_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1830,7 +1831,7 @@ func fieldContext_Feature_key(_ context.Context, ec *executionContext, field gra
 }
 
 func _Feature_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1853,7 +1854,7 @@ func fieldContext_Feature_kind(_ context.Context, ec *executionContext, field gr
 }
 
 func _Feature_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1876,7 +1877,7 @@ func fieldContext_Feature_name(_ context.Context, ec *executionContext, field gr
 }
 
 func _Feature_unit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1899,7 +1900,7 @@ func fieldContext_Feature_unit(_ context.Context, ec *executionContext, field gr
 }
 
 func _Feature_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Feature) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1922,7 +1923,7 @@ func fieldContext_Feature_description(_ context.Context, ec *executionContext, f
 }
 
 func _FeatureOverride_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1945,7 +1946,7 @@ func fieldContext_FeatureOverride_feature(_ context.Context, ec *executionContex
 }
 
 func _FeatureOverride_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1968,7 +1969,7 @@ func fieldContext_FeatureOverride_on(_ context.Context, ec *executionContext, fi
 }
 
 func _FeatureOverride_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1991,7 +1992,7 @@ func fieldContext_FeatureOverride_value(_ context.Context, ec *executionContext,
 }
 
 func _FeatureOverride_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2014,7 +2015,7 @@ func fieldContext_FeatureOverride_limit(_ context.Context, ec *executionContext,
 }
 
 func _FeatureOverride_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2037,7 +2038,7 @@ func fieldContext_FeatureOverride_expiresAt(_ context.Context, ec *executionCont
 }
 
 func _FeatureOverride_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Override) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2060,7 +2061,7 @@ func fieldContext_FeatureOverride_reason(_ context.Context, ec *executionContext
 }
 
 func _FeatureUsage_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2083,7 +2084,7 @@ func fieldContext_FeatureUsage_feature(_ context.Context, ec *executionContext, 
 }
 
 func _FeatureUsage_used(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2106,7 +2107,7 @@ func fieldContext_FeatureUsage_used(_ context.Context, ec *executionContext, fie
 }
 
 func _FeatureUsage_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2129,7 +2130,7 @@ func fieldContext_FeatureUsage_limit(_ context.Context, ec *executionContext, fi
 }
 
 func _FeatureUsage_remaining(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2152,7 +2153,7 @@ func fieldContext_FeatureUsage_remaining(_ context.Context, ec *executionContext
 }
 
 func _FeatureUsage_overage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2175,7 +2176,7 @@ func fieldContext_FeatureUsage_overage(_ context.Context, ec *executionContext, 
 }
 
 func _FeatureUsage_resetsAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2198,7 +2199,7 @@ func fieldContext_FeatureUsage_resetsAt(_ context.Context, ec *executionContext,
 }
 
 func _FeatureUsage_duplicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2221,7 +2222,7 @@ func fieldContext_FeatureUsage_duplicate(_ context.Context, ec *executionContext
 }
 
 func _FeatureUsage_late(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Used) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2267,7 +2268,7 @@ func fieldContext_FeatureUsage_reservation(_ context.Context, ec *executionConte
 }
 
 func _InvoiceLine_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2290,7 +2291,7 @@ func fieldContext_InvoiceLine_kind(_ context.Context, ec *executionContext, fiel
 }
 
 func _InvoiceLine_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2313,7 +2314,7 @@ func fieldContext_InvoiceLine_text(_ context.Context, ec *executionContext, fiel
 }
 
 func _InvoiceLine_from(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2336,7 +2337,7 @@ func fieldContext_InvoiceLine_from(_ context.Context, ec *executionContext, fiel
 }
 
 func _InvoiceLine_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2359,7 +2360,7 @@ func fieldContext_InvoiceLine_to(_ context.Context, ec *executionContext, field 
 }
 
 func _InvoiceLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2382,7 +2383,7 @@ func fieldContext_InvoiceLine_quantity(_ context.Context, ec *executionContext, 
 }
 
 func _InvoiceLine_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Line) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2405,7 +2406,7 @@ func fieldContext_InvoiceLine_amountMinor(_ context.Context, ec *executionContex
 }
 
 func _LedgerConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2437,7 +2438,7 @@ func fieldContext_LedgerConnection_edges(_ context.Context, ec *executionContext
 }
 
 func _LedgerConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2469,7 +2470,7 @@ func fieldContext_LedgerConnection_nodes(_ context.Context, ec *executionContext
 }
 
 func _LedgerConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2501,7 +2502,7 @@ func fieldContext_LedgerConnection_pageInfo(_ context.Context, ec *executionCont
 }
 
 func _LedgerEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2533,7 +2534,7 @@ func fieldContext_LedgerEdge_node(_ context.Context, ec *executionContext, field
 }
 
 func _LedgerEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LedgerEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2556,7 +2557,7 @@ func fieldContext_LedgerEdge_cursor(_ context.Context, ec *executionContext, fie
 }
 
 func _LedgerEntry_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2579,7 +2580,7 @@ func fieldContext_LedgerEntry_id(_ context.Context, ec *executionContext, field 
 }
 
 func _LedgerEntry_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2602,7 +2603,7 @@ func fieldContext_LedgerEntry_kind(_ context.Context, ec *executionContext, fiel
 }
 
 func _LedgerEntry_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2625,7 +2626,7 @@ func fieldContext_LedgerEntry_at(_ context.Context, ec *executionContext, field 
 }
 
 func _LedgerEntry_lines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2689,7 +2690,7 @@ func fieldContext_LedgerEntry_amount(_ context.Context, ec *executionContext, fi
 }
 
 func _LedgerEntry_balanceMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Entry) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2781,7 +2782,7 @@ func fieldContext_LedgerEntry_reason(_ context.Context, ec *executionContext, fi
 }
 
 func _Membership_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2804,7 +2805,7 @@ func fieldContext_Membership_id(_ context.Context, ec *executionContext, field g
 }
 
 func _Membership_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2827,7 +2828,7 @@ func fieldContext_Membership_subject(_ context.Context, ec *executionContext, fi
 }
 
 func _Membership_plan(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2891,7 +2892,7 @@ func fieldContext_Membership_chosen(_ context.Context, ec *executionContext, fie
 }
 
 func _Membership_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2914,7 +2915,7 @@ func fieldContext_Membership_price(_ context.Context, ec *executionContext, fiel
 }
 
 func _Membership_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2960,7 +2961,7 @@ func fieldContext_Membership_standing(_ context.Context, ec *executionContext, f
 }
 
 func _Membership_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2983,7 +2984,7 @@ func fieldContext_Membership_since(_ context.Context, ec *executionContext, fiel
 }
 
 func _Membership_periodStart(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3006,7 +3007,7 @@ func fieldContext_Membership_periodStart(_ context.Context, ec *executionContext
 }
 
 func _Membership_periodEnd(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3029,7 +3030,7 @@ func fieldContext_Membership_periodEnd(_ context.Context, ec *executionContext, 
 }
 
 func _Membership_until(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3075,7 +3076,7 @@ func fieldContext_Membership_timeZone(_ context.Context, ec *executionContext, f
 }
 
 func _Membership_pending(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3107,7 +3108,7 @@ func fieldContext_Membership_pending(_ context.Context, ec *executionContext, fi
 }
 
 func _Membership_addons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3139,7 +3140,7 @@ func fieldContext_Membership_addons(_ context.Context, ec *executionContext, fie
 }
 
 func _Membership_overrides(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3194,7 +3195,7 @@ func fieldContext_Membership_coupon(_ context.Context, ec *executionContext, fie
 }
 
 func _Membership_balance(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3295,7 +3296,7 @@ func fieldContext_Membership_pauseReason(_ context.Context, ec *executionContext
 }
 
 func _Membership_now(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3318,7 +3319,7 @@ func fieldContext_Membership_now(_ context.Context, ec *executionContext, field 
 }
 
 func _Membership_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Place) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3341,7 +3342,7 @@ func fieldContext_Membership_version(_ context.Context, ec *executionContext, fi
 }
 
 func _MembershipChanged_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipChanged) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3373,7 +3374,7 @@ func fieldContext_MembershipChanged_membership(_ context.Context, ec *executionC
 }
 
 func _MembershipConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3405,7 +3406,7 @@ func fieldContext_MembershipConnection_edges(_ context.Context, ec *executionCon
 }
 
 func _MembershipConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3437,7 +3438,7 @@ func fieldContext_MembershipConnection_nodes(_ context.Context, ec *executionCon
 }
 
 func _MembershipConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3469,7 +3470,7 @@ func fieldContext_MembershipConnection_pageInfo(_ context.Context, ec *execution
 }
 
 func _MembershipEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3501,7 +3502,7 @@ func fieldContext_MembershipEdge_node(_ context.Context, ec *executionContext, f
 }
 
 func _MembershipEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3524,7 +3525,7 @@ func fieldContext_MembershipEdge_cursor(_ context.Context, ec *executionContext,
 }
 
 func _MigrateMembersPayload_members(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MigrateMembersPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3556,7 +3557,7 @@ func fieldContext_MigrateMembersPayload_members(_ context.Context, ec *execution
 }
 
 func _Money_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *payment.Money) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3579,7 +3580,7 @@ func fieldContext_Money_amountMinor(_ context.Context, ec *executionContext, fie
 }
 
 func _Money_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *payment.Money) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3602,7 +3603,7 @@ func fieldContext_Money_currency(_ context.Context, ec *executionContext, field 
 }
 
 func _MovedMember_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Moving) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3625,7 +3626,7 @@ func fieldContext_MovedMember_subject(_ context.Context, ec *executionContext, f
 }
 
 func _MovedMember_overQuota(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Moving) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3657,7 +3658,7 @@ func fieldContext_MovedMember_overQuota(_ context.Context, ec *executionContext,
 }
 
 func _OverQuotaItem_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3680,7 +3681,7 @@ func fieldContext_OverQuotaItem_feature(_ context.Context, ec *executionContext,
 }
 
 func _OverQuotaItem_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3703,7 +3704,7 @@ func fieldContext_OverQuotaItem_limit(_ context.Context, ec *executionContext, f
 }
 
 func _OverQuotaItem_used(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3726,7 +3727,7 @@ func fieldContext_OverQuotaItem_used(_ context.Context, ec *executionContext, fi
 }
 
 func _OverQuotaItem_excess(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3749,7 +3750,7 @@ func fieldContext_OverQuotaItem_excess(_ context.Context, ec *executionContext, 
 }
 
 func _OverQuotaItem_onOver(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3772,7 +3773,7 @@ func fieldContext_OverQuotaItem_onOver(_ context.Context, ec *executionContext, 
 }
 
 func _OverQuotaItem_newest(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.OverItem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3795,7 +3796,7 @@ func fieldContext_OverQuotaItem_newest(_ context.Context, ec *executionContext, 
 }
 
 func _Overage_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Overage) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3818,7 +3819,7 @@ func fieldContext_Overage_feature(_ context.Context, ec *executionContext, field
 }
 
 func _Overage_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Overage) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3841,7 +3842,7 @@ func fieldContext_Overage_amountMinor(_ context.Context, ec *executionContext, f
 }
 
 func _OverrideFeaturePayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3873,7 +3874,7 @@ func fieldContext_OverrideFeaturePayload_membership(_ context.Context, ec *execu
 }
 
 func _PauseMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3937,7 +3938,7 @@ func fieldContext_PendingChange_plan(_ context.Context, ec *executionContext, fi
 }
 
 func _PendingChange_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Next) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3960,7 +3961,7 @@ func fieldContext_PendingChange_price(_ context.Context, ec *executionContext, f
 }
 
 func _PendingChange_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Next) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3983,7 +3984,7 @@ func fieldContext_PendingChange_at(_ context.Context, ec *executionContext, fiel
 }
 
 func _Period_n(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Every) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4006,7 +4007,7 @@ func fieldContext_Period_n(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Period_unit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Every) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4029,7 +4030,7 @@ func fieldContext_Period_unit(_ context.Context, ec *executionContext, field gra
 }
 
 func _Plan_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4052,7 +4053,7 @@ func fieldContext_Plan_id(_ context.Context, ec *executionContext, field graphql
 }
 
 func _Plan_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4075,7 +4076,7 @@ func fieldContext_Plan_key(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Plan_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4098,7 +4099,7 @@ func fieldContext_Plan_version(_ context.Context, ec *executionContext, field gr
 }
 
 func _Plan_current(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4121,7 +4122,7 @@ func fieldContext_Plan_current(_ context.Context, ec *executionContext, field gr
 }
 
 func _Plan_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4144,7 +4145,7 @@ func fieldContext_Plan_name(_ context.Context, ec *executionContext, field graph
 }
 
 func _Plan_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4167,7 +4168,7 @@ func fieldContext_Plan_description(_ context.Context, ec *executionContext, fiel
 }
 
 func _Plan_rank(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4190,7 +4191,7 @@ func fieldContext_Plan_rank(_ context.Context, ec *executionContext, field graph
 }
 
 func _Plan_isDefault(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4213,7 +4214,7 @@ func fieldContext_Plan_isDefault(_ context.Context, ec *executionContext, field 
 }
 
 func _Plan_hidden(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4236,7 +4237,7 @@ func fieldContext_Plan_hidden(_ context.Context, ec *executionContext, field gra
 }
 
 func _Plan_closed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4259,7 +4260,7 @@ func fieldContext_Plan_closed(_ context.Context, ec *executionContext, field gra
 }
 
 func _Plan_onlyFor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4282,7 +4283,7 @@ func fieldContext_Plan_onlyFor(_ context.Context, ec *executionContext, field gr
 }
 
 func _Plan_trialDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4305,7 +4306,7 @@ func fieldContext_Plan_trialDays(_ context.Context, ec *executionContext, field 
 }
 
 func _Plan_graceDays(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4328,7 +4329,7 @@ func fieldContext_Plan_graceDays(_ context.Context, ec *executionContext, field 
 }
 
 func _Plan_prices(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4360,7 +4361,7 @@ func fieldContext_Plan_prices(_ context.Context, ec *executionContext, field gra
 }
 
 func _Plan_features(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Plan) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4424,7 +4425,7 @@ func fieldContext_Plan_role(_ context.Context, ec *executionContext, field graph
 }
 
 func _PlanFeature_feature(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4447,7 +4448,7 @@ func fieldContext_PlanFeature_feature(_ context.Context, ec *executionContext, f
 }
 
 func _PlanFeature_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4470,7 +4471,7 @@ func fieldContext_PlanFeature_on(_ context.Context, ec *executionContext, field 
 }
 
 func _PlanFeature_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4493,7 +4494,7 @@ func fieldContext_PlanFeature_value(_ context.Context, ec *executionContext, fie
 }
 
 func _PlanFeature_limit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4562,7 +4563,7 @@ func fieldContext_PlanFeature_reset(_ context.Context, ec *executionContext, fie
 }
 
 func _PlanFeature_rollover(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Rule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4585,7 +4586,7 @@ func fieldContext_PlanFeature_rollover(_ context.Context, ec *executionContext, 
 }
 
 func _Price_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4608,7 +4609,7 @@ func fieldContext_Price_key(_ context.Context, ec *executionContext, field graph
 }
 
 func _Price_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4631,7 +4632,7 @@ func fieldContext_Price_currency(_ context.Context, ec *executionContext, field 
 }
 
 func _Price_amountMinor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4654,7 +4655,7 @@ func fieldContext_Price_amountMinor(_ context.Context, ec *executionContext, fie
 }
 
 func _Price_every(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4686,7 +4687,7 @@ func fieldContext_Price_every(_ context.Context, ec *executionContext, field gra
 }
 
 func _Price_overages(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.Price) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4718,7 +4719,7 @@ func fieldContext_Price_overages(_ context.Context, ec *executionContext, field 
 }
 
 func _PutOnPlanPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4750,7 +4751,7 @@ func fieldContext_PutOnPlanPayload_membership(_ context.Context, ec *executionCo
 }
 
 func _RefundPaymentPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4782,7 +4783,7 @@ func fieldContext_RefundPaymentPayload_membership(_ context.Context, ec *executi
 }
 
 func _ReleaseReservationPayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4814,7 +4815,7 @@ func fieldContext_ReleaseReservationPayload_usage(_ context.Context, ec *executi
 }
 
 func _ReserveFeaturePayload_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UseFeaturePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4846,7 +4847,7 @@ func fieldContext_ReserveFeaturePayload_usage(_ context.Context, ec *executionCo
 }
 
 func _ResumeMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4878,7 +4879,7 @@ func fieldContext_ResumeMembershipPayload_membership(_ context.Context, ec *exec
 }
 
 func _SetPaymentBehaviorPayload_behavior(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetPaymentBehaviorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4901,7 +4902,7 @@ func fieldContext_SetPaymentBehaviorPayload_behavior(_ context.Context, ec *exec
 }
 
 func _UnpauseMembershipPayload_membership(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MembershipPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4933,7 +4934,7 @@ func fieldContext_UnpauseMembershipPayload_membership(_ context.Context, ec *exe
 }
 
 func _UsageList_usage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *plan.UsageList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -6315,8 +6316,8 @@ var addonImplementors = []string{"Addon"}
 func _Addon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Addon) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, addonImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6378,8 +6379,8 @@ var addonGiftImplementors = []string{"AddonGift"}
 func _AddonGift(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Give) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, addonGiftImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6416,8 +6417,8 @@ var advanceMembershipClockPayloadImplementors = []string{"AdvanceMembershipClock
 func _AdvanceMembershipClockPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, advanceMembershipClockPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6449,8 +6450,8 @@ var applyCataloguePayloadImplementors = []string{"ApplyCataloguePayload"}
 func _ApplyCataloguePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ApplyCataloguePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, applyCataloguePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6487,8 +6488,8 @@ var boughtAddonImplementors = []string{"BoughtAddon"}
 func _BoughtAddon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Extra) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, boughtAddonImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6550,8 +6551,8 @@ var cancelMembershipPayloadImplementors = []string{"CancelMembershipPayload"}
 func _CancelMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, cancelMembershipPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6583,8 +6584,8 @@ var catalogueImplementors = []string{"Catalogue"}
 func _Catalogue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Catalogue) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, catalogueImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6636,8 +6637,8 @@ var changePlanPayloadImplementors = []string{"ChangePlanPayload"}
 func _ChangePlanPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ChangePlanPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, changePlanPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6669,8 +6670,8 @@ var changePreviewImplementors = []string{"ChangePreview"}
 func _ChangePreview(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Preview) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, changePreviewImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6739,8 +6740,8 @@ var checkoutRequiredImplementors = []string{"CheckoutRequired", "ChangeResult"}
 func _CheckoutRequired(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CheckoutRequired) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, checkoutRequiredImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6777,8 +6778,8 @@ var commitReservationPayloadImplementors = []string{"CommitReservationPayload"}
 func _CommitReservationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, commitReservationPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6810,8 +6811,8 @@ var completeTestPaymentPayloadImplementors = []string{"CompleteTestPaymentPayloa
 func _CompleteTestPaymentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, completeTestPaymentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6843,8 +6844,8 @@ var consumeFeaturePayloadImplementors = []string{"ConsumeFeaturePayload"}
 func _ConsumeFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, consumeFeaturePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6876,8 +6877,8 @@ var couponImplementors = []string{"Coupon"}
 func _Coupon(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Coupon) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, couponImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6949,8 +6950,8 @@ var deletePlanPayloadImplementors = []string{"DeletePlanPayload"}
 func _DeletePlanPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeletePlanPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deletePlanPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6982,8 +6983,8 @@ var endAddonPayloadImplementors = []string{"EndAddonPayload"}
 func _EndAddonPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, endAddonPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7015,8 +7016,8 @@ var entitlementImplementors = []string{"Entitlement"}
 func _Entitlement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Entitlement) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, entitlementImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7118,8 +7119,8 @@ var entitlementListImplementors = []string{"EntitlementList", "LiveData"}
 func _EntitlementList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.EntitlementList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, entitlementListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7156,8 +7157,8 @@ var featureImplementors = []string{"Feature"}
 func _Feature(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Feature) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, featureImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7209,8 +7210,8 @@ var featureOverrideImplementors = []string{"FeatureOverride"}
 func _FeatureOverride(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Override) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, featureOverrideImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7267,8 +7268,8 @@ var featureUsageImplementors = []string{"FeatureUsage"}
 func _FeatureUsage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Used) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, featureUsageImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7341,8 +7342,8 @@ var invoiceLineImplementors = []string{"InvoiceLine"}
 func _InvoiceLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Line) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invoiceLineImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7399,8 +7400,8 @@ var ledgerConnectionImplementors = []string{"LedgerConnection"}
 func _LedgerConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LedgerConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, ledgerConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7442,8 +7443,8 @@ var ledgerEdgeImplementors = []string{"LedgerEdge"}
 func _LedgerEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LedgerEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, ledgerEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7480,8 +7481,8 @@ var ledgerEntryImplementors = []string{"LedgerEntry"}
 func _LedgerEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Entry) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, ledgerEntryImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7557,8 +7558,8 @@ var membershipImplementors = []string{"Membership", "Node"}
 func _Membership(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Place) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, membershipImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7702,8 +7703,8 @@ var membershipChangedImplementors = []string{"MembershipChanged", "ChangeResult"
 func _MembershipChanged(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipChanged) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, membershipChangedImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7735,8 +7736,8 @@ var membershipConnectionImplementors = []string{"MembershipConnection"}
 func _MembershipConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, membershipConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7778,8 +7779,8 @@ var membershipEdgeImplementors = []string{"MembershipEdge"}
 func _MembershipEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, membershipEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7816,8 +7817,8 @@ var migrateMembersPayloadImplementors = []string{"MigrateMembersPayload"}
 func _MigrateMembersPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MigrateMembersPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, migrateMembersPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7849,8 +7850,8 @@ var moneyImplementors = []string{"Money"}
 func _Money(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *payment.Money) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, moneyImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7887,8 +7888,8 @@ var movedMemberImplementors = []string{"MovedMember"}
 func _MovedMember(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Moving) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, movedMemberImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7925,8 +7926,8 @@ var overQuotaItemImplementors = []string{"OverQuotaItem"}
 func _OverQuotaItem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.OverItem) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, overQuotaItemImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7983,8 +7984,8 @@ var overageImplementors = []string{"Overage"}
 func _Overage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Overage) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, overageImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8021,8 +8022,8 @@ var overrideFeaturePayloadImplementors = []string{"OverrideFeaturePayload"}
 func _OverrideFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, overrideFeaturePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8054,8 +8055,8 @@ var pauseMembershipPayloadImplementors = []string{"PauseMembershipPayload"}
 func _PauseMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pauseMembershipPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8087,8 +8088,8 @@ var pendingChangeImplementors = []string{"PendingChange"}
 func _PendingChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Next) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pendingChangeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8131,8 +8132,8 @@ var periodImplementors = []string{"Period"}
 func _Period(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Every) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, periodImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8169,8 +8170,8 @@ var planImplementors = []string{"Plan", "Node", "RefTarget"}
 func _Plan(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Plan) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, planImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8278,8 +8279,8 @@ var planFeatureImplementors = []string{"PlanFeature"}
 func _PlanFeature(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Rule) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, planFeatureImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8343,8 +8344,8 @@ var priceImplementors = []string{"Price"}
 func _Price(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.Price) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, priceImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8396,8 +8397,8 @@ var putOnPlanPayloadImplementors = []string{"PutOnPlanPayload"}
 func _PutOnPlanPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, putOnPlanPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8429,8 +8430,8 @@ var refundPaymentPayloadImplementors = []string{"RefundPaymentPayload"}
 func _RefundPaymentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, refundPaymentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8462,8 +8463,8 @@ var releaseReservationPayloadImplementors = []string{"ReleaseReservationPayload"
 func _ReleaseReservationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, releaseReservationPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8495,8 +8496,8 @@ var reserveFeaturePayloadImplementors = []string{"ReserveFeaturePayload"}
 func _ReserveFeaturePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UseFeaturePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reserveFeaturePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8528,8 +8529,8 @@ var resumeMembershipPayloadImplementors = []string{"ResumeMembershipPayload"}
 func _ResumeMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, resumeMembershipPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8561,8 +8562,8 @@ var setPaymentBehaviorPayloadImplementors = []string{"SetPaymentBehaviorPayload"
 func _SetPaymentBehaviorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetPaymentBehaviorPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setPaymentBehaviorPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8594,8 +8595,8 @@ var unpauseMembershipPayloadImplementors = []string{"UnpauseMembershipPayload"}
 func _UnpauseMembershipPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MembershipPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unpauseMembershipPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8627,8 +8628,8 @@ var usageListImplementors = []string{"UsageList", "LiveData"}
 func _UsageList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *plan.UsageList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, usageListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -8664,7 +8665,7 @@ func marshalNAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐ
 }
 
 func marshalNAddon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐAddonᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Addon) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐAddon(ctx, ec, sel, v[i])
@@ -8684,7 +8685,7 @@ func marshalNAddonGift2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpla
 }
 
 func marshalNAddonGift2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐGiveᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Give) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNAddonGift2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐGive(ctx, ec, sel, v[i])
@@ -8730,7 +8731,7 @@ func marshalNBoughtAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋp
 }
 
 func marshalNBoughtAddon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐExtraᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Extra) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNBoughtAddon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐExtra(ctx, ec, sel, v[i])
@@ -8853,7 +8854,7 @@ func marshalNCoupon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplan�
 }
 
 func marshalNCoupon2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCouponᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Coupon) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNCoupon2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐCoupon(ctx, ec, sel, v[i])
@@ -8899,7 +8900,7 @@ func marshalNEntitlement2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋp
 }
 
 func marshalNEntitlement2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntitlementᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Entitlement) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNEntitlement2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntitlement(ctx, ec, sel, v[i])
@@ -8927,7 +8928,7 @@ func marshalNFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplan�
 }
 
 func marshalNFeature2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐFeatureᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Feature) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐFeature(ctx, ec, sel, v[i])
@@ -8962,7 +8963,7 @@ func marshalNFeatureOverride2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal
 }
 
 func marshalNFeatureOverride2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverrideᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Override) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFeatureOverride2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverride(ctx, ec, sel, v[i])
@@ -8986,7 +8987,7 @@ func marshalNInvoiceLine2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋp
 }
 
 func marshalNInvoiceLine2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Line) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNInvoiceLine2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐLine(ctx, ec, sel, v[i])
@@ -9014,7 +9015,7 @@ func marshalNLedgerEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel
 }
 
 func marshalNLedgerEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLedgerEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.LedgerEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNLedgerEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐLedgerEdge(ctx, ec, sel, v[i])
@@ -9034,7 +9035,7 @@ func marshalNLedgerEntry2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋp
 }
 
 func marshalNLedgerEntry2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Entry) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNLedgerEntry2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐEntry(ctx, ec, sel, v[i])
@@ -9084,7 +9085,7 @@ func marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpl
 }
 
 func marshalNMembership2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlaceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Place) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNMembership2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlace(ctx, ec, sel, v[i])
@@ -9120,7 +9121,7 @@ func marshalNMembershipEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋm
 }
 
 func marshalNMembershipEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.MembershipEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNMembershipEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMembershipEdge(ctx, ec, sel, v[i])
@@ -9168,7 +9169,7 @@ func marshalNMoney2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpayment
 }
 
 func marshalNMoney2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoneyᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []payment.Money) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNMoney2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpaymentᚐMoney(ctx, ec, sel, v[i])
@@ -9196,7 +9197,7 @@ func marshalNMovedMember2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋp
 }
 
 func marshalNMovedMember2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMovingᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Moving) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNMovedMember2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐMoving(ctx, ec, sel, v[i])
@@ -9231,7 +9232,7 @@ func marshalNOverQuotaItem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 }
 
 func marshalNOverQuotaItem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverItemᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.OverItem) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNOverQuotaItem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverItem(ctx, ec, sel, v[i])
@@ -9251,7 +9252,7 @@ func marshalNOverage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplan�
 }
 
 func marshalNOverage2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverageᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Overage) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNOverage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐOverage(ctx, ec, sel, v[i])
@@ -9331,7 +9332,7 @@ func marshalNPlan2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐP
 }
 
 func marshalNPlan2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlanᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Plan) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPlan2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPlan(ctx, ec, sel, v[i])
@@ -9359,7 +9360,7 @@ func marshalNPlanFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋp
 }
 
 func marshalNPlanFeature2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐRuleᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Rule) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPlanFeature2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐRule(ctx, ec, sel, v[i])
@@ -9389,7 +9390,7 @@ func marshalNPrice2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐ
 }
 
 func marshalNPrice2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPriceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []plan.Price) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPrice2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋplanᚐPrice(ctx, ec, sel, v[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -27,7 +28,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _NodeList_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.NodeList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -59,7 +60,7 @@ func fieldContext_NodeList_nodes(_ context.Context, ec *executionContext, field 
 }
 
 func _NodeStats_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -82,7 +83,7 @@ func fieldContext_NodeStats_version(_ context.Context, ec *executionContext, fie
 }
 
 func _NodeStats_goroutines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -105,7 +106,7 @@ func fieldContext_NodeStats_goroutines(_ context.Context, ec *executionContext, 
 }
 
 func _NodeStats_heapBytes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -128,7 +129,7 @@ func fieldContext_NodeStats_heapBytes(_ context.Context, ec *executionContext, f
 }
 
 func _NodeStats_streamLagMs(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -151,7 +152,7 @@ func fieldContext_NodeStats_streamLagMs(_ context.Context, ec *executionContext,
 }
 
 func _NodeStats_sockets(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -174,7 +175,7 @@ func fieldContext_NodeStats_sockets(_ context.Context, ec *executionContext, fie
 }
 
 func _NodeStats_streams(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -197,7 +198,7 @@ func fieldContext_NodeStats_streams(_ context.Context, ec *executionContext, fie
 }
 
 func _NodeStats_sources(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -220,7 +221,7 @@ func fieldContext_NodeStats_sources(_ context.Context, ec *executionContext, fie
 }
 
 func _NodeStats_frames(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -243,7 +244,7 @@ func fieldContext_NodeStats_frames(_ context.Context, ec *executionContext, fiel
 }
 
 func _NodeStats_delivered(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -266,7 +267,7 @@ func fieldContext_NodeStats_delivered(_ context.Context, ec *executionContext, f
 }
 
 func _NodeStats_refused(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -289,7 +290,7 @@ func fieldContext_NodeStats_refused(_ context.Context, ec *executionContext, fie
 }
 
 func _NodeStats_merged(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -312,7 +313,7 @@ func fieldContext_NodeStats_merged(_ context.Context, ec *executionContext, fiel
 }
 
 func _NodeStats_resumed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -335,7 +336,7 @@ func fieldContext_NodeStats_resumed(_ context.Context, ec *executionContext, fie
 }
 
 func _NodeStats_resyncs(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -358,7 +359,7 @@ func fieldContext_NodeStats_resyncs(_ context.Context, ec *executionContext, fie
 }
 
 func _NodeStats_slowClosed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -381,7 +382,7 @@ func fieldContext_NodeStats_slowClosed(_ context.Context, ec *executionContext, 
 }
 
 func _NodeStats_changesMissed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Stats) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -404,7 +405,7 @@ func fieldContext_NodeStats_changesMissed(_ context.Context, ec *executionContex
 }
 
 func _ServerNode_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Node) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -427,7 +428,7 @@ func fieldContext_ServerNode_id(_ context.Context, ec *executionContext, field g
 }
 
 func _ServerNode_startedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Node) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -450,7 +451,7 @@ func fieldContext_ServerNode_startedAt(_ context.Context, ec *executionContext, 
 }
 
 func _ServerNode_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Node) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -473,7 +474,7 @@ func fieldContext_ServerNode_at(_ context.Context, ec *executionContext, field g
 }
 
 func _ServerNode_stats(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Node) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -505,7 +506,7 @@ func fieldContext_ServerNode_stats(_ context.Context, ec *executionContext, fiel
 }
 
 func _Watcher_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Watcher) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -528,7 +529,7 @@ func fieldContext_Watcher_user(_ context.Context, ec *executionContext, field gr
 }
 
 func _Watcher_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Watcher) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -551,7 +552,7 @@ func fieldContext_Watcher_since(_ context.Context, ec *executionContext, field g
 }
 
 func _Watcher_channels(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Watcher) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -574,7 +575,7 @@ func fieldContext_Watcher_channels(_ context.Context, ec *executionContext, fiel
 }
 
 func _WatcherList_watchers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.WatcherList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -664,8 +665,8 @@ var nodeListImplementors = []string{"NodeList", "LiveData"}
 func _NodeList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *presence.NodeList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, nodeListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -697,8 +698,8 @@ var nodeStatsImplementors = []string{"NodeStats"}
 func _NodeStats(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *presence.Stats) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, nodeStatsImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -800,8 +801,8 @@ var serverNodeImplementors = []string{"ServerNode"}
 func _ServerNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *presence.Node) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, serverNodeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -848,8 +849,8 @@ var watcherImplementors = []string{"Watcher"}
 func _Watcher(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *presence.Watcher) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, watcherImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -891,8 +892,8 @@ var watcherListImplementors = []string{"WatcherList", "LiveData"}
 func _WatcherList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *presence.WatcherList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, watcherListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -932,7 +933,7 @@ func marshalNServerNode2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpr
 }
 
 func marshalNServerNode2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpresenceᚐNodeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []presence.Node) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNServerNode2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpresenceᚐNode(ctx, ec, sel, v[i])
@@ -952,7 +953,7 @@ func marshalNWatcher2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋprese
 }
 
 func marshalNWatcher2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpresenceᚐWatcherᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []presence.Watcher) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNWatcher2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpresenceᚐWatcher(ctx, ec, sel, v[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -46,7 +47,7 @@ type RoleResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _ActivateRolePayload_activeRole(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ActivateRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -78,7 +79,7 @@ func fieldContext_ActivateRolePayload_activeRole(_ context.Context, ec *executio
 }
 
 func _ActiveRole_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ActiveRole) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -110,7 +111,7 @@ func fieldContext_ActiveRole_role(_ context.Context, ec *executionContext, field
 }
 
 func _ActiveRole_bindings(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ActiveRole) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -133,7 +134,7 @@ func fieldContext_ActiveRole_bindings(_ context.Context, ec *executionContext, f
 }
 
 func _ApproveObjectGrantPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ApproveObjectGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -165,7 +166,7 @@ func fieldContext_ApproveObjectGrantPayload_objectGrant(_ context.Context, ec *e
 }
 
 func _CreateRolePayload_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -197,7 +198,7 @@ func fieldContext_CreateRolePayload_role(_ context.Context, ec *executionContext
 }
 
 func _CreateRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -220,7 +221,7 @@ func fieldContext_CreateRolePayload_rev(_ context.Context, ec *executionContext,
 }
 
 func _Decision_allowed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Decision) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -266,7 +267,7 @@ func fieldContext_Decision_reason(_ context.Context, ec *executionContext, field
 }
 
 func _Decision_predicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Decision) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -289,7 +290,7 @@ func fieldContext_Decision_predicate(_ context.Context, ec *executionContext, fi
 }
 
 func _Decision_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Decision) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -312,7 +313,7 @@ func fieldContext_Decision_rev(_ context.Context, ec *executionContext, field gr
 }
 
 func _DeleteRolePayload_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -335,7 +336,7 @@ func fieldContext_DeleteRolePayload_role(_ context.Context, ec *executionContext
 }
 
 func _DeleteRolePayload_grants(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -358,7 +359,7 @@ func fieldContext_DeleteRolePayload_grants(_ context.Context, ec *executionConte
 }
 
 func _DeleteRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -381,7 +382,7 @@ func fieldContext_DeleteRolePayload_rev(_ context.Context, ec *executionContext,
 }
 
 func _ExplainStep_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExplainStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -404,7 +405,7 @@ func fieldContext_ExplainStep_grant(_ context.Context, ec *executionContext, fie
 }
 
 func _ExplainStep_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ExplainStep) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -427,7 +428,7 @@ func fieldContext_ExplainStep_role(_ context.Context, ec *executionContext, fiel
 }
 
 func _Explanation_decision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -459,7 +460,7 @@ func fieldContext_Explanation_decision(_ context.Context, ec *executionContext, 
 }
 
 func _Explanation_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -482,7 +483,7 @@ func fieldContext_Explanation_text(_ context.Context, ec *executionContext, fiel
 }
 
 func _Explanation_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -514,7 +515,7 @@ func fieldContext_Explanation_path(_ context.Context, ec *executionContext, fiel
 }
 
 func _Explanation_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -537,7 +538,7 @@ func fieldContext_Explanation_objectGrant(_ context.Context, ec *executionContex
 }
 
 func _Explanation_supportingGrants(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -560,7 +561,7 @@ func fieldContext_Explanation_supportingGrants(_ context.Context, ec *executionC
 }
 
 func _Explanation_predicates(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -592,7 +593,7 @@ func fieldContext_Explanation_predicates(_ context.Context, ec *executionContext
 }
 
 func _Explanation_missing(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -615,7 +616,7 @@ func fieldContext_Explanation_missing(_ context.Context, ec *executionContext, f
 }
 
 func _Explanation_roles(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Explanation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -638,7 +639,7 @@ func fieldContext_Explanation_roles(_ context.Context, ec *executionContext, fie
 }
 
 func _FieldRule_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.FieldRule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -661,7 +662,7 @@ func fieldContext_FieldRule_on(_ context.Context, ec *executionContext, field gr
 }
 
 func _FieldRule_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.FieldRule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -730,7 +731,7 @@ func fieldContext_FieldRule_writers(_ context.Context, ec *executionContext, fie
 }
 
 func _Grant_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -753,7 +754,7 @@ func fieldContext_Grant_id(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Grant_member(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -831,7 +832,7 @@ func fieldContext_Grant_bindings(_ context.Context, ec *executionContext, field 
 }
 
 func _Grant_inherit(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -854,7 +855,7 @@ func fieldContext_Grant_inherit(_ context.Context, ec *executionContext, field g
 }
 
 func _Grant_set(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -877,7 +878,7 @@ func fieldContext_Grant_set(_ context.Context, ec *executionContext, field graph
 }
 
 func _Grant_admin(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -900,7 +901,7 @@ func fieldContext_Grant_admin(_ context.Context, ec *executionContext, field gra
 }
 
 func _Grant_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -923,7 +924,7 @@ func fieldContext_Grant_source(_ context.Context, ec *executionContext, field gr
 }
 
 func _Grant_notBefore(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -946,7 +947,7 @@ func fieldContext_Grant_notBefore(_ context.Context, ec *executionContext, field
 }
 
 func _Grant_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -969,7 +970,7 @@ func fieldContext_Grant_expiresAt(_ context.Context, ec *executionContext, field
 }
 
 func _Grant_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -992,7 +993,7 @@ func fieldContext_Grant_reason(_ context.Context, ec *executionContext, field gr
 }
 
 func _Grant_grantedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1038,7 +1039,7 @@ func fieldContext_Grant_via(_ context.Context, ec *executionContext, field graph
 }
 
 func _Grant_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1061,7 +1062,7 @@ func fieldContext_Grant_createdAt(_ context.Context, ec *executionContext, field
 }
 
 func _GrantObjectPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GrantObjectPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1093,7 +1094,7 @@ func fieldContext_GrantObjectPayload_objectGrant(_ context.Context, ec *executio
 }
 
 func _GrantRolePayload_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GrantRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1125,7 +1126,7 @@ func fieldContext_GrantRolePayload_grant(_ context.Context, ec *executionContext
 }
 
 func _GrantRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.GrantRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1148,7 +1149,7 @@ func fieldContext_GrantRolePayload_rev(_ context.Context, ec *executionContext, 
 }
 
 func _Holders_users(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1171,7 +1172,7 @@ func fieldContext_Holders_users(_ context.Context, ec *executionContext, field g
 }
 
 func _Holders_complete(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1194,7 +1195,7 @@ func fieldContext_Holders_complete(_ context.Context, ec *executionContext, fiel
 }
 
 func _Holders_endCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1217,7 +1218,7 @@ func fieldContext_Holders_endCursor(_ context.Context, ec *executionContext, fie
 }
 
 func _Holders_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Holders) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1240,7 +1241,7 @@ func fieldContext_Holders_rev(_ context.Context, ec *executionContext, field gra
 }
 
 func _ObjectGrant_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1263,7 +1264,7 @@ func fieldContext_ObjectGrant_id(_ context.Context, ec *executionContext, field 
 }
 
 func _ObjectGrant_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1286,7 +1287,7 @@ func fieldContext_ObjectGrant_subject(_ context.Context, ec *executionContext, f
 }
 
 func _ObjectGrant_permission(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1309,7 +1310,7 @@ func fieldContext_ObjectGrant_permission(_ context.Context, ec *executionContext
 }
 
 func _ObjectGrant_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1332,7 +1333,7 @@ func fieldContext_ObjectGrant_on(_ context.Context, ec *executionContext, field 
 }
 
 func _ObjectGrant_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1355,7 +1356,7 @@ func fieldContext_ObjectGrant_status(_ context.Context, ec *executionContext, fi
 }
 
 func _ObjectGrant_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1378,7 +1379,7 @@ func fieldContext_ObjectGrant_reason(_ context.Context, ec *executionContext, fi
 }
 
 func _ObjectGrant_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1401,7 +1402,7 @@ func fieldContext_ObjectGrant_expiresAt(_ context.Context, ec *executionContext,
 }
 
 func _ObjectGrant_grantedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1424,7 +1425,7 @@ func fieldContext_ObjectGrant_grantedBy(_ context.Context, ec *executionContext,
 }
 
 func _ObjectGrant_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.ObjectGrant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1447,7 +1448,7 @@ func fieldContext_ObjectGrant_createdAt(_ context.Context, ec *executionContext,
 }
 
 func _Permission_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Permission) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1470,7 +1471,7 @@ func fieldContext_Permission_key(_ context.Context, ec *executionContext, field 
 }
 
 func _Permission_params(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Permission) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1493,7 +1494,7 @@ func fieldContext_Permission_params(_ context.Context, ec *executionContext, fie
 }
 
 func _Permission_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Permission) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1516,7 +1517,7 @@ func fieldContext_Permission_description(_ context.Context, ec *executionContext
 }
 
 func _PermissionList_permissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PermissionList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1539,7 +1540,7 @@ func fieldContext_PermissionList_permissions(_ context.Context, ec *executionCon
 }
 
 func _PermissionList_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PermissionList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1562,7 +1563,7 @@ func fieldContext_PermissionList_rev(_ context.Context, ec *executionContext, fi
 }
 
 func _PolicyChange_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1585,7 +1586,7 @@ func fieldContext_PolicyChange_kind(_ context.Context, ec *executionContext, fie
 }
 
 func _PolicyChange_on(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1608,7 +1609,7 @@ func fieldContext_PolicyChange_on(_ context.Context, ec *executionContext, field
 }
 
 func _PolicyChange_cause(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyChange) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1631,7 +1632,7 @@ func fieldContext_PolicyChange_cause(_ context.Context, ec *executionContext, fi
 }
 
 func _PolicyDiff_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PolicyDiff) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1654,7 +1655,7 @@ func fieldContext_PolicyDiff_user(_ context.Context, ec *executionContext, field
 }
 
 func _PolicyDiff_gains(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PolicyDiff) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1677,7 +1678,7 @@ func fieldContext_PolicyDiff_gains(_ context.Context, ec *executionContext, fiel
 }
 
 func _PolicyDiff_loses(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PolicyDiff) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1700,7 +1701,7 @@ func fieldContext_PolicyDiff_loses(_ context.Context, ec *executionContext, fiel
 }
 
 func _PolicyNews_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyNews) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1723,7 +1724,7 @@ func fieldContext_PolicyNews_rev(_ context.Context, ec *executionContext, field 
 }
 
 func _PolicyNews_changes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.PolicyNews) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1755,7 +1756,7 @@ func fieldContext_PolicyNews_changes(_ context.Context, ec *executionContext, fi
 }
 
 func _Predicate_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1778,7 +1779,7 @@ func fieldContext_Predicate_id(_ context.Context, ec *executionContext, field gr
 }
 
 func _Predicate_permission(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1801,7 +1802,7 @@ func fieldContext_Predicate_permission(_ context.Context, ec *executionContext, 
 }
 
 func _Predicate_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1824,7 +1825,7 @@ func fieldContext_Predicate_name(_ context.Context, ec *executionContext, field 
 }
 
 func _Predicate_expression(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1847,7 +1848,7 @@ func fieldContext_Predicate_expression(_ context.Context, ec *executionContext, 
 }
 
 func _Predicate_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Predicate) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1870,7 +1871,7 @@ func fieldContext_Predicate_description(_ context.Context, ec *executionContext,
 }
 
 func _PredicateVerdict_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PredicateVerdict) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1893,7 +1894,7 @@ func fieldContext_PredicateVerdict_name(_ context.Context, ec *executionContext,
 }
 
 func _PredicateVerdict_expression(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PredicateVerdict) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1916,7 +1917,7 @@ func fieldContext_PredicateVerdict_expression(_ context.Context, ec *executionCo
 }
 
 func _PredicateVerdict_outcome(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PredicateVerdict) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1939,7 +1940,7 @@ func fieldContext_PredicateVerdict_outcome(_ context.Context, ec *executionConte
 }
 
 func _RemovePredicatePayload_predicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RemovePredicatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1962,7 +1963,7 @@ func fieldContext_RemovePredicatePayload_predicate(_ context.Context, ec *execut
 }
 
 func _RequestObjectGrantPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RequestObjectGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1994,7 +1995,7 @@ func fieldContext_RequestObjectGrantPayload_objectGrant(_ context.Context, ec *e
 }
 
 func _ResetRolePayload_permissions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ResetRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2017,7 +2018,7 @@ func fieldContext_ResetRolePayload_permissions(_ context.Context, ec *executionC
 }
 
 func _RevokeGrantPayload_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2040,7 +2041,7 @@ func fieldContext_RevokeGrantPayload_grant(_ context.Context, ec *executionConte
 }
 
 func _RevokeGrantPayload_revoked(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2063,7 +2064,7 @@ func fieldContext_RevokeGrantPayload_revoked(_ context.Context, ec *executionCon
 }
 
 func _RevokeGrantPayload_stillHeld(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2086,7 +2087,7 @@ func fieldContext_RevokeGrantPayload_stillHeld(_ context.Context, ec *executionC
 }
 
 func _RevokeGrantPayload_stillHeldVia(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2109,7 +2110,7 @@ func fieldContext_RevokeGrantPayload_stillHeldVia(_ context.Context, ec *executi
 }
 
 func _RevokeGrantPayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2132,7 +2133,7 @@ func fieldContext_RevokeGrantPayload_rev(_ context.Context, ec *executionContext
 }
 
 func _RevokeObjectGrantPayload_objectGrant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevokeObjectGrantPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2155,7 +2156,7 @@ func fieldContext_RevokeObjectGrantPayload_objectGrant(_ context.Context, ec *ex
 }
 
 func _Role_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2178,7 +2179,7 @@ func fieldContext_Role_id(_ context.Context, ec *executionContext, field graphql
 }
 
 func _Role_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2201,7 +2202,7 @@ func fieldContext_Role_key(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Role_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2224,7 +2225,7 @@ func fieldContext_Role_name(_ context.Context, ec *executionContext, field graph
 }
 
 func _Role_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2247,7 +2248,7 @@ func fieldContext_Role_description(_ context.Context, ec *executionContext, fiel
 }
 
 func _Role_params(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Role) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2357,7 +2358,7 @@ func fieldContext_Role_includes(_ context.Context, ec *executionContext, field g
 }
 
 func _RoleConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RoleConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2389,7 +2390,7 @@ func fieldContext_RoleConnection_edges(_ context.Context, ec *executionContext, 
 }
 
 func _RoleConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RoleConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2421,7 +2422,7 @@ func fieldContext_RoleConnection_nodes(_ context.Context, ec *executionContext, 
 }
 
 func _RoleConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RoleConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2453,7 +2454,7 @@ func fieldContext_RoleConnection_pageInfo(_ context.Context, ec *executionContex
 }
 
 func _RoleEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RoleEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2476,7 +2477,7 @@ func fieldContext_RoleEdge_cursor(_ context.Context, ec *executionContext, field
 }
 
 func _RoleEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RoleEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2508,7 +2509,7 @@ func fieldContext_RoleEdge_node(_ context.Context, ec *executionContext, field g
 }
 
 func _RoleParam_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Param) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2531,7 +2532,7 @@ func fieldContext_RoleParam_name(_ context.Context, ec *executionContext, field 
 }
 
 func _RoleParam_type(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Param) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2554,7 +2555,7 @@ func fieldContext_RoleParam_type(_ context.Context, ec *executionContext, field 
 }
 
 func _RoleParam_values(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *rbac.Param) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2577,7 +2578,7 @@ func fieldContext_RoleParam_values(_ context.Context, ec *executionContext, fiel
 }
 
 func _SetFieldRulePayload_fieldRule(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetFieldRulePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2609,7 +2610,7 @@ func fieldContext_SetFieldRulePayload_fieldRule(_ context.Context, ec *execution
 }
 
 func _SetGrantOptionsPayload_grant(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetGrantOptionsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2641,7 +2642,7 @@ func fieldContext_SetGrantOptionsPayload_grant(_ context.Context, ec *executionC
 }
 
 func _SetGrantOptionsPayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetGrantOptionsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2664,7 +2665,7 @@ func fieldContext_SetGrantOptionsPayload_rev(_ context.Context, ec *executionCon
 }
 
 func _SetPredicatePayload_predicate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetPredicatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2696,7 +2697,7 @@ func fieldContext_SetPredicatePayload_predicate(_ context.Context, ec *execution
 }
 
 func _Simulation_diffs(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Simulation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2728,7 +2729,7 @@ func fieldContext_Simulation_diffs(_ context.Context, ec *executionContext, fiel
 }
 
 func _Simulation_complete(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Simulation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2751,7 +2752,7 @@ func fieldContext_Simulation_complete(_ context.Context, ec *executionContext, f
 }
 
 func _Simulation_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Simulation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2774,7 +2775,7 @@ func fieldContext_Simulation_rev(_ context.Context, ec *executionContext, field 
 }
 
 func _UpdateRolePayload_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2806,7 +2807,7 @@ func fieldContext_UpdateRolePayload_role(_ context.Context, ec *executionContext
 }
 
 func _UpdateRolePayload_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateRolePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3995,8 +3996,8 @@ var activateRolePayloadImplementors = []string{"ActivateRolePayload"}
 func _ActivateRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ActivateRolePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, activateRolePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4028,8 +4029,8 @@ var activeRoleImplementors = []string{"ActiveRole"}
 func _ActiveRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ActiveRole) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, activeRoleImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4066,8 +4067,8 @@ var approveObjectGrantPayloadImplementors = []string{"ApproveObjectGrantPayload"
 func _ApproveObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ApproveObjectGrantPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, approveObjectGrantPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4099,8 +4100,8 @@ var createRolePayloadImplementors = []string{"CreateRolePayload"}
 func _CreateRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateRolePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createRolePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4137,8 +4138,8 @@ var decisionImplementors = []string{"Decision"}
 func _Decision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Decision) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, decisionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4186,8 +4187,8 @@ var deleteRolePayloadImplementors = []string{"DeleteRolePayload"}
 func _DeleteRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteRolePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteRolePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4229,8 +4230,8 @@ var explainStepImplementors = []string{"ExplainStep"}
 func _ExplainStep(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ExplainStep) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, explainStepImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4267,8 +4268,8 @@ var explanationImplementors = []string{"Explanation"}
 func _Explanation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Explanation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, explanationImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4335,8 +4336,8 @@ var fieldRuleImplementors = []string{"FieldRule"}
 func _FieldRule(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.FieldRule) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, fieldRuleImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4385,8 +4386,8 @@ var grantImplementors = []string{"Grant", "Node"}
 func _Grant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Grant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4486,8 +4487,8 @@ var grantObjectPayloadImplementors = []string{"GrantObjectPayload"}
 func _GrantObjectPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.GrantObjectPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantObjectPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4519,8 +4520,8 @@ var grantRolePayloadImplementors = []string{"GrantRolePayload"}
 func _GrantRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.GrantRolePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, grantRolePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4557,8 +4558,8 @@ var holdersImplementors = []string{"Holders"}
 func _Holders(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Holders) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, holdersImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4605,8 +4606,8 @@ var objectGrantImplementors = []string{"ObjectGrant"}
 func _ObjectGrant(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.ObjectGrant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, objectGrantImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4678,8 +4679,8 @@ var permissionImplementors = []string{"Permission"}
 func _Permission(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Permission) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, permissionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4721,8 +4722,8 @@ var permissionListImplementors = []string{"PermissionList", "LiveData"}
 func _PermissionList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.PermissionList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, permissionListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4759,8 +4760,8 @@ var policyChangeImplementors = []string{"PolicyChange"}
 func _PolicyChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.PolicyChange) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, policyChangeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4802,8 +4803,8 @@ var policyDiffImplementors = []string{"PolicyDiff"}
 func _PolicyDiff(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PolicyDiff) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, policyDiffImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4845,8 +4846,8 @@ var policyNewsImplementors = []string{"PolicyNews", "LiveData"}
 func _PolicyNews(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.PolicyNews) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, policyNewsImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4883,8 +4884,8 @@ var predicateImplementors = []string{"Predicate"}
 func _Predicate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Predicate) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, predicateImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4936,8 +4937,8 @@ var predicateVerdictImplementors = []string{"PredicateVerdict"}
 func _PredicateVerdict(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PredicateVerdict) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, predicateVerdictImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -4979,8 +4980,8 @@ var removePredicatePayloadImplementors = []string{"RemovePredicatePayload"}
 func _RemovePredicatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RemovePredicatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, removePredicatePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5012,8 +5013,8 @@ var requestObjectGrantPayloadImplementors = []string{"RequestObjectGrantPayload"
 func _RequestObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RequestObjectGrantPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, requestObjectGrantPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5045,8 +5046,8 @@ var resetRolePayloadImplementors = []string{"ResetRolePayload"}
 func _ResetRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ResetRolePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, resetRolePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5078,8 +5079,8 @@ var revokeGrantPayloadImplementors = []string{"RevokeGrantPayload"}
 func _RevokeGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevokeGrantPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revokeGrantPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5131,8 +5132,8 @@ var revokeObjectGrantPayloadImplementors = []string{"RevokeObjectGrantPayload"}
 func _RevokeObjectGrantPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevokeObjectGrantPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revokeObjectGrantPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5164,8 +5165,8 @@ var roleImplementors = []string{"Role", "Node", "RefTarget"}
 func _Role(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Role) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roleImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5235,8 +5236,8 @@ var roleConnectionImplementors = []string{"RoleConnection"}
 func _RoleConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RoleConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roleConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5278,8 +5279,8 @@ var roleEdgeImplementors = []string{"RoleEdge"}
 func _RoleEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RoleEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roleEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5316,8 +5317,8 @@ var roleParamImplementors = []string{"RoleParam"}
 func _RoleParam(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *rbac.Param) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roleParamImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5359,8 +5360,8 @@ var setFieldRulePayloadImplementors = []string{"SetFieldRulePayload"}
 func _SetFieldRulePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetFieldRulePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setFieldRulePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5392,8 +5393,8 @@ var setGrantOptionsPayloadImplementors = []string{"SetGrantOptionsPayload"}
 func _SetGrantOptionsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetGrantOptionsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setGrantOptionsPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5430,8 +5431,8 @@ var setPredicatePayloadImplementors = []string{"SetPredicatePayload"}
 func _SetPredicatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetPredicatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setPredicatePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5463,8 +5464,8 @@ var simulationImplementors = []string{"Simulation"}
 func _Simulation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Simulation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, simulationImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5506,8 +5507,8 @@ var updateRolePayloadImplementors = []string{"UpdateRolePayload"}
 func _UpdateRolePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateRolePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateRolePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5629,7 +5630,7 @@ func marshalNDecision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbac
 }
 
 func marshalNDecision2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐDecisionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Decision) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDecision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐDecision(ctx, ec, sel, v[i])
@@ -5662,7 +5663,7 @@ func marshalNExplainStep2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmode
 }
 
 func marshalNExplainStep2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐExplainStepᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.ExplainStep) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNExplainStep2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐExplainStep(ctx, ec, sel, v[i])
@@ -5690,7 +5691,7 @@ func marshalNFieldRule2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrba
 }
 
 func marshalNFieldRule2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐFieldRuleᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.FieldRule) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFieldRule2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐFieldRule(ctx, ec, sel, v[i])
@@ -5710,7 +5711,7 @@ func marshalNGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐ
 }
 
 func marshalNGrant2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrantᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Grant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐGrant(ctx, ec, sel, v[i])
@@ -5764,7 +5765,7 @@ func marshalNObjectGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋr
 }
 
 func marshalNObjectGrant2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrantᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.ObjectGrant) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNObjectGrant2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐObjectGrant(ctx, ec, sel, v[i])
@@ -5814,7 +5815,7 @@ func marshalNPermission2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrb
 }
 
 func marshalNPermission2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPermissionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Permission) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPermission2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPermission(ctx, ec, sel, v[i])
@@ -5834,7 +5835,7 @@ func marshalNPolicyChange2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 }
 
 func marshalNPolicyChange2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPolicyChangeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.PolicyChange) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPolicyChange2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPolicyChange(ctx, ec, sel, v[i])
@@ -5873,7 +5874,7 @@ func marshalNPolicyDiff2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel
 }
 
 func marshalNPolicyDiff2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyDiffᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.PolicyDiff) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPolicyDiff2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPolicyDiff(ctx, ec, sel, v[i])
@@ -5893,7 +5894,7 @@ func marshalNPredicate2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrba
 }
 
 func marshalNPredicate2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPredicateᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Predicate) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPredicate2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐPredicate(ctx, ec, sel, v[i])
@@ -5923,7 +5924,7 @@ func marshalNPredicateVerdict2githubᚗcomᚋbackendbookᚋbackendbookᚋgraph�
 }
 
 func marshalNPredicateVerdict2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateVerdictᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.PredicateVerdict) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNPredicateVerdict2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐPredicateVerdict(ctx, ec, sel, v[i])
@@ -6018,7 +6019,7 @@ func marshalNRole2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐR
 }
 
 func marshalNRole2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐRoleᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Role) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNRole2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐRole(ctx, ec, sel, v[i])
@@ -6054,7 +6055,7 @@ func marshalNRoleEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel�
 }
 
 func marshalNRoleEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRoleEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.RoleEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNRoleEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRoleEdge(ctx, ec, sel, v[i])
@@ -6074,7 +6075,7 @@ func marshalNRoleParam2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrba
 }
 
 func marshalNRoleParam2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParamᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []rbac.Param) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNRoleParam2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrbacᚐParam(ctx, ec, sel, v[i])

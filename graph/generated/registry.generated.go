@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/graph/scalar"
 	"github.com/backendbook/backendbook/internal/account"
@@ -214,7 +215,7 @@ func field_Revision_diff_args(ctx context.Context, ec *executionContext, rawArgs
 // region    **************************** field.gotpl *****************************
 
 func _Attachment_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -237,7 +238,7 @@ func fieldContext_Attachment_id(_ context.Context, ec *executionContext, field g
 }
 
 func _Attachment_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -269,7 +270,7 @@ func fieldContext_Attachment_document(_ context.Context, ec *executionContext, f
 }
 
 func _Attachment_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -292,7 +293,7 @@ func fieldContext_Attachment_name(_ context.Context, ec *executionContext, field
 }
 
 func _Attachment_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -315,7 +316,7 @@ func fieldContext_Attachment_contentType(_ context.Context, ec *executionContext
 }
 
 func _Attachment_size(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -338,7 +339,7 @@ func fieldContext_Attachment_size(_ context.Context, ec *executionContext, field
 }
 
 func _Attachment_sha256(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -361,7 +362,7 @@ func fieldContext_Attachment_sha256(_ context.Context, ec *executionContext, fie
 }
 
 func _Attachment_width(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -384,7 +385,7 @@ func fieldContext_Attachment_width(_ context.Context, ec *executionContext, fiel
 }
 
 func _Attachment_height(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -407,7 +408,7 @@ func fieldContext_Attachment_height(_ context.Context, ec *executionContext, fie
 }
 
 func _Attachment_scan(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Attachment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -485,7 +486,7 @@ func fieldContext_Backlink_from(_ context.Context, ec *executionContext, field g
 }
 
 func _Backlink_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -508,7 +509,7 @@ func fieldContext_Backlink_path(_ context.Context, ec *executionContext, field g
 }
 
 func _BacklinkConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BacklinkConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -540,7 +541,7 @@ func fieldContext_BacklinkConnection_edges(_ context.Context, ec *executionConte
 }
 
 func _BacklinkConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BacklinkConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -572,7 +573,7 @@ func fieldContext_BacklinkConnection_nodes(_ context.Context, ec *executionConte
 }
 
 func _BacklinkConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BacklinkConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -604,7 +605,7 @@ func fieldContext_BacklinkConnection_pageInfo(_ context.Context, ec *executionCo
 }
 
 func _BacklinkEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BacklinkEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -627,7 +628,7 @@ func fieldContext_BacklinkEdge_cursor(_ context.Context, ec *executionContext, f
 }
 
 func _BacklinkEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BacklinkEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -659,7 +660,7 @@ func fieldContext_BacklinkEdge_node(_ context.Context, ec *executionContext, fie
 }
 
 func _Bookmark_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Bookmark) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -682,7 +683,7 @@ func fieldContext_Bookmark_id(_ context.Context, ec *executionContext, field gra
 }
 
 func _Bookmark_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Bookmark) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -737,7 +738,7 @@ func fieldContext_Bookmark_on(_ context.Context, ec *executionContext, field gra
 }
 
 func _Bookmark_note(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Bookmark) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -760,7 +761,7 @@ func fieldContext_Bookmark_note(_ context.Context, ec *executionContext, field g
 }
 
 func _BulkFailure_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkFailure) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -783,7 +784,7 @@ func fieldContext_BulkFailure_document(_ context.Context, ec *executionContext, 
 }
 
 func _BulkFailure_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkFailure) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -806,7 +807,7 @@ func fieldContext_BulkFailure_code(_ context.Context, ec *executionContext, fiel
 }
 
 func _BulkFailure_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkFailure) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -829,7 +830,7 @@ func fieldContext_BulkFailure_message(_ context.Context, ec *executionContext, f
 }
 
 func _Comment_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -852,7 +853,7 @@ func fieldContext_Comment_id(_ context.Context, ec *executionContext, field grap
 }
 
 func _Comment_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -884,7 +885,7 @@ func fieldContext_Comment_document(_ context.Context, ec *executionContext, fiel
 }
 
 func _Comment_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Comment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -953,7 +954,7 @@ func fieldContext_Comment_inReplyTo(_ context.Context, ec *executionContext, fie
 }
 
 func _ContentType_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -976,7 +977,7 @@ func fieldContext_ContentType_id(_ context.Context, ec *executionContext, field 
 }
 
 func _ContentType_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -999,7 +1000,7 @@ func fieldContext_ContentType_key(_ context.Context, ec *executionContext, field
 }
 
 func _ContentType_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1022,7 +1023,7 @@ func fieldContext_ContentType_name(_ context.Context, ec *executionContext, fiel
 }
 
 func _ContentType_schema(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1045,7 +1046,7 @@ func fieldContext_ContentType_schema(_ context.Context, ec *executionContext, fi
 }
 
 func _ContentType_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1091,7 +1092,7 @@ func fieldContext_ContentType_aliases(_ context.Context, ec *executionContext, f
 }
 
 func _ContentType_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1114,7 +1115,7 @@ func fieldContext_ContentType_state(_ context.Context, ec *executionContext, fie
 }
 
 func _ContentType_native(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.ContentType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1215,7 +1216,7 @@ func fieldContext_ContentType_filterSchema(_ context.Context, ec *executionConte
 }
 
 func _CreateDocumentPayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateDocumentPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1247,7 +1248,7 @@ func fieldContext_CreateDocumentPayload_document(_ context.Context, ec *executio
 }
 
 func _DefineContentTypePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DefineContentTypePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1279,7 +1280,7 @@ func fieldContext_DefineContentTypePayload_contentType(_ context.Context, ec *ex
 }
 
 func _DeleteDocumentPayload_deleted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteDocumentPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1302,7 +1303,7 @@ func fieldContext_DeleteDocumentPayload_deleted(_ context.Context, ec *execution
 }
 
 func _DeleteDocumentPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteDocumentPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1325,7 +1326,7 @@ func fieldContext_DeleteDocumentPayload_job(_ context.Context, ec *executionCont
 }
 
 func _DeleteDocumentsPayload_done(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1348,7 +1349,7 @@ func fieldContext_DeleteDocumentsPayload_done(_ context.Context, ec *executionCo
 }
 
 func _DeleteDocumentsPayload_failed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1380,7 +1381,7 @@ func fieldContext_DeleteDocumentsPayload_failed(_ context.Context, ec *execution
 }
 
 func _DeleteDocumentsPayload_next(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1403,7 +1404,7 @@ func fieldContext_DeleteDocumentsPayload_next(_ context.Context, ec *executionCo
 }
 
 func _DeleteReport_deleted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1426,7 +1427,7 @@ func fieldContext_DeleteReport_deleted(_ context.Context, ec *executionContext, 
 }
 
 func _DeleteReport_documents(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1449,7 +1450,7 @@ func fieldContext_DeleteReport_documents(_ context.Context, ec *executionContext
 }
 
 func _DeleteReport_detached(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1472,7 +1473,7 @@ func fieldContext_DeleteReport_detached(_ context.Context, ec *executionContext,
 }
 
 func _DeleteReport_changed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1495,7 +1496,7 @@ func fieldContext_DeleteReport_changed(_ context.Context, ec *executionContext, 
 }
 
 func _DeleteReport_kept(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1518,7 +1519,7 @@ func fieldContext_DeleteReport_kept(_ context.Context, ec *executionContext, fie
 }
 
 func _DeleteReport_blockers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1541,7 +1542,7 @@ func fieldContext_DeleteReport_blockers(_ context.Context, ec *executionContext,
 }
 
 func _DeleteReport_blockerCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1564,7 +1565,7 @@ func fieldContext_DeleteReport_blockerCount(_ context.Context, ec *executionCont
 }
 
 func _DeleteReport_inBackground(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.DeleteReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1587,7 +1588,7 @@ func fieldContext_DeleteReport_inBackground(_ context.Context, ec *executionCont
 }
 
 func _Difference_pointer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Difference) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1610,7 +1611,7 @@ func fieldContext_Difference_pointer(_ context.Context, ec *executionContext, fi
 }
 
 func _Difference_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Difference) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1679,7 +1680,7 @@ func fieldContext_Difference_after(_ context.Context, ec *executionContext, fiel
 }
 
 func _Document_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1734,7 +1735,7 @@ func fieldContext_Document_type(_ context.Context, ec *executionContext, field g
 }
 
 func _Document_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1757,7 +1758,7 @@ func fieldContext_Document_rev(_ context.Context, ec *executionContext, field gr
 }
 
 func _Document_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1780,7 +1781,7 @@ func fieldContext_Document_version(_ context.Context, ec *executionContext, fiel
 }
 
 func _Document_label(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1803,7 +1804,7 @@ func fieldContext_Document_label(_ context.Context, ec *executionContext, field 
 }
 
 func _Document_data(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1858,7 +1859,7 @@ func fieldContext_Document_owner(_ context.Context, ec *executionContext, field 
 }
 
 func _Document_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1881,7 +1882,7 @@ func fieldContext_Document_createdAt(_ context.Context, ec *executionContext, fi
 }
 
 func _Document_updatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1968,7 +1969,7 @@ func fieldContext_Document_impersonatedBy(_ context.Context, ec *executionContex
 }
 
 func _Document_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Document) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2134,7 +2135,7 @@ func fieldContext_Document_history(ctx context.Context, ec *executionContext, fi
 }
 
 func _DocumentConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2166,7 +2167,7 @@ func fieldContext_DocumentConnection_edges(_ context.Context, ec *executionConte
 }
 
 func _DocumentConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2198,7 +2199,7 @@ func fieldContext_DocumentConnection_nodes(_ context.Context, ec *executionConte
 }
 
 func _DocumentConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2274,7 +2275,7 @@ func fieldContext_DocumentConnection_count(ctx context.Context, ec *executionCon
 }
 
 func _DocumentEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2297,7 +2298,7 @@ func fieldContext_DocumentEdge_cursor(_ context.Context, ec *executionContext, f
 }
 
 func _DocumentEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2329,7 +2330,7 @@ func fieldContext_DocumentEdge_node(_ context.Context, ec *executionContext, fie
 }
 
 func _DocumentFacet_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacet) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2352,7 +2353,7 @@ func fieldContext_DocumentFacet_field(_ context.Context, ec *executionContext, f
 }
 
 func _DocumentFacet_values(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacet) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2384,7 +2385,7 @@ func fieldContext_DocumentFacet_values(_ context.Context, ec *executionContext, 
 }
 
 func _DocumentFacetValue_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacetValue) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2407,7 +2408,7 @@ func fieldContext_DocumentFacetValue_value(_ context.Context, ec *executionConte
 }
 
 func _DocumentFacetValue_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DocumentFacetValue) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2430,7 +2431,7 @@ func fieldContext_DocumentFacetValue_count(_ context.Context, ec *executionConte
 }
 
 func _DocumentField_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2453,7 +2454,7 @@ func fieldContext_DocumentField_name(_ context.Context, ec *executionContext, fi
 }
 
 func _DocumentField_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2476,7 +2477,7 @@ func fieldContext_DocumentField_kind(_ context.Context, ec *executionContext, fi
 }
 
 func _DocumentField_list(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2499,7 +2500,7 @@ func fieldContext_DocumentField_list(_ context.Context, ec *executionContext, fi
 }
 
 func _DocumentField_indexed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2522,7 +2523,7 @@ func fieldContext_DocumentField_indexed(_ context.Context, ec *executionContext,
 }
 
 func _DocumentField_searched(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Field) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2568,7 +2569,7 @@ func fieldContext_DocumentField_operators(_ context.Context, ec *executionContex
 }
 
 func _EvolveContentTypePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EvolveContentTypePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2600,7 +2601,7 @@ func fieldContext_EvolveContentTypePayload_contentType(_ context.Context, ec *ex
 }
 
 func _EvolveContentTypePayload_check(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EvolveContentTypePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2632,7 +2633,7 @@ func fieldContext_EvolveContentTypePayload_check(_ context.Context, ec *executio
 }
 
 func _Forbidden_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Forbidden) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2655,7 +2656,7 @@ func fieldContext_Forbidden_id(_ context.Context, ec *executionContext, field gr
 }
 
 func _Note_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2678,7 +2679,7 @@ func fieldContext_Note_id(_ context.Context, ec *executionContext, field graphql
 }
 
 func _Note_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2710,7 +2711,7 @@ func fieldContext_Note_document(_ context.Context, ec *executionContext, field g
 }
 
 func _Note_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2733,7 +2734,7 @@ func fieldContext_Note_title(_ context.Context, ec *executionContext, field grap
 }
 
 func _Note_body(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Note) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2779,7 +2780,7 @@ func fieldContext_Note_about(_ context.Context, ec *executionContext, field grap
 }
 
 func _PurgeDocumentPayload_purged(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PurgeDocumentPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2802,7 +2803,7 @@ func fieldContext_PurgeDocumentPayload_purged(_ context.Context, ec *executionCo
 }
 
 func _Reference_path(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2825,7 +2826,7 @@ func fieldContext_Reference_path(_ context.Context, ec *executionContext, field 
 }
 
 func _Reference_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Reference) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2871,7 +2872,7 @@ func fieldContext_Reference_target(_ context.Context, ec *executionContext, fiel
 }
 
 func _RenameContentTypePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RenameContentTypePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2903,7 +2904,7 @@ func fieldContext_RenameContentTypePayload_contentType(_ context.Context, ec *ex
 }
 
 func _RestoreDocumentPayload_documents(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RestoreDocumentPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2935,7 +2936,7 @@ func fieldContext_RestoreDocumentPayload_documents(_ context.Context, ec *execut
 }
 
 func _RevertDocumentPayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevertDocumentPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2967,7 +2968,7 @@ func fieldContext_RevertDocumentPayload_document(_ context.Context, ec *executio
 }
 
 func _Revision_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2990,7 +2991,7 @@ func fieldContext_Revision_id(_ context.Context, ec *executionContext, field gra
 }
 
 func _Revision_rev(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3013,7 +3014,7 @@ func fieldContext_Revision_rev(_ context.Context, ec *executionContext, field gr
 }
 
 func _Revision_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3036,7 +3037,7 @@ func fieldContext_Revision_version(_ context.Context, ec *executionContext, fiel
 }
 
 func _Revision_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3123,7 +3124,7 @@ func fieldContext_Revision_impersonatedBy(_ context.Context, ec *executionContex
 }
 
 func _Revision_op(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3146,7 +3147,7 @@ func fieldContext_Revision_op(_ context.Context, ec *executionContext, field gra
 }
 
 func _Revision_label(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3169,7 +3170,7 @@ func fieldContext_Revision_label(_ context.Context, ec *executionContext, field 
 }
 
 func _Revision_fields(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Change) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3268,7 +3269,7 @@ func fieldContext_Revision_diff(ctx context.Context, ec *executionContext, field
 }
 
 func _RevisionConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3300,7 +3301,7 @@ func fieldContext_RevisionConnection_edges(_ context.Context, ec *executionConte
 }
 
 func _RevisionConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3332,7 +3333,7 @@ func fieldContext_RevisionConnection_nodes(_ context.Context, ec *executionConte
 }
 
 func _RevisionConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3364,7 +3365,7 @@ func fieldContext_RevisionConnection_pageInfo(_ context.Context, ec *executionCo
 }
 
 func _RevisionEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3387,7 +3388,7 @@ func fieldContext_RevisionEdge_cursor(_ context.Context, ec *executionContext, f
 }
 
 func _RevisionEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RevisionEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3419,7 +3420,7 @@ func fieldContext_RevisionEdge_node(_ context.Context, ec *executionContext, fie
 }
 
 func _SchemaCheck_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3442,7 +3443,7 @@ func fieldContext_SchemaCheck_total(_ context.Context, ec *executionContext, fie
 }
 
 func _SchemaCheck_invalid(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3465,7 +3466,7 @@ func fieldContext_SchemaCheck_invalid(_ context.Context, ec *executionContext, f
 }
 
 func _SchemaCheck_problems(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3497,7 +3498,7 @@ func fieldContext_SchemaCheck_problems(_ context.Context, ec *executionContext, 
 }
 
 func _SchemaCheck_dropped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3520,7 +3521,7 @@ func fieldContext_SchemaCheck_dropped(_ context.Context, ec *executionContext, f
 }
 
 func _SchemaCheck_losses(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3552,7 +3553,7 @@ func fieldContext_SchemaCheck_losses(_ context.Context, ec *executionContext, fi
 }
 
 func _SchemaCheck_partial(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaCheck) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3575,7 +3576,7 @@ func fieldContext_SchemaCheck_partial(_ context.Context, ec *executionContext, f
 }
 
 func _SchemaProblem_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaProblem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3598,7 +3599,7 @@ func fieldContext_SchemaProblem_document(_ context.Context, ec *executionContext
 }
 
 func _SchemaProblem_pointer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaProblem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3621,7 +3622,7 @@ func fieldContext_SchemaProblem_pointer(_ context.Context, ec *executionContext,
 }
 
 func _SchemaProblem_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SchemaProblem) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3644,7 +3645,7 @@ func fieldContext_SchemaProblem_message(_ context.Context, ec *executionContext,
 }
 
 func _SetContentTypeStatePayload_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SetContentTypeStatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3676,7 +3677,7 @@ func fieldContext_SetContentTypeStatePayload_contentType(_ context.Context, ec *
 }
 
 func _Tag_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3699,7 +3700,7 @@ func fieldContext_Tag_id(_ context.Context, ec *executionContext, field graphql.
 }
 
 func _Tag_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3731,7 +3732,7 @@ func fieldContext_Tag_document(_ context.Context, ec *executionContext, field gr
 }
 
 func _Tag_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3754,7 +3755,7 @@ func fieldContext_Tag_name(_ context.Context, ec *executionContext, field graphq
 }
 
 func _Tag_color(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tag) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3800,7 +3801,7 @@ func fieldContext_Tag_on(_ context.Context, ec *executionContext, field graphql.
 }
 
 func _Task_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3823,7 +3824,7 @@ func fieldContext_Task_id(_ context.Context, ec *executionContext, field graphql
 }
 
 func _Task_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3855,7 +3856,7 @@ func fieldContext_Task_document(_ context.Context, ec *executionContext, field g
 }
 
 func _Task_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3878,7 +3879,7 @@ func fieldContext_Task_title(_ context.Context, ec *executionContext, field grap
 }
 
 func _Task_body(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3901,7 +3902,7 @@ func fieldContext_Task_body(_ context.Context, ec *executionContext, field graph
 }
 
 func _Task_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3924,7 +3925,7 @@ func fieldContext_Task_status(_ context.Context, ec *executionContext, field gra
 }
 
 func _Task_dueOn(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Task) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -3993,7 +3994,7 @@ func fieldContext_Task_about(_ context.Context, ec *executionContext, field grap
 }
 
 func _Tombstone_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tombstone) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4016,7 +4017,7 @@ func fieldContext_Tombstone_id(_ context.Context, ec *executionContext, field gr
 }
 
 func _Tombstone_label(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tombstone) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4039,7 +4040,7 @@ func fieldContext_Tombstone_label(_ context.Context, ec *executionContext, field
 }
 
 func _Tombstone_deletedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tombstone) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4062,7 +4063,7 @@ func fieldContext_Tombstone_deletedAt(_ context.Context, ec *executionContext, f
 }
 
 func _TrashConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4094,7 +4095,7 @@ func fieldContext_TrashConnection_edges(_ context.Context, ec *executionContext,
 }
 
 func _TrashConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4126,7 +4127,7 @@ func fieldContext_TrashConnection_nodes(_ context.Context, ec *executionContext,
 }
 
 func _TrashConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4158,7 +4159,7 @@ func fieldContext_TrashConnection_pageInfo(_ context.Context, ec *executionConte
 }
 
 func _TrashEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4181,7 +4182,7 @@ func fieldContext_TrashEdge_cursor(_ context.Context, ec *executionContext, fiel
 }
 
 func _TrashEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TrashEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4213,7 +4214,7 @@ func fieldContext_TrashEdge_node(_ context.Context, ec *executionContext, field 
 }
 
 func _TrashedDocument_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4236,7 +4237,7 @@ func fieldContext_TrashedDocument_id(_ context.Context, ec *executionContext, fi
 }
 
 func _TrashedDocument_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4268,7 +4269,7 @@ func fieldContext_TrashedDocument_document(_ context.Context, ec *executionConte
 }
 
 func _TrashedDocument_deletedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4323,7 +4324,7 @@ func fieldContext_TrashedDocument_deletedBy(_ context.Context, ec *executionCont
 }
 
 func _TrashedDocument_root(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4346,7 +4347,7 @@ func fieldContext_TrashedDocument_root(_ context.Context, ec *executionContext, 
 }
 
 func _TrashedDocument_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Trashed) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4369,7 +4370,7 @@ func fieldContext_TrashedDocument_expiresAt(_ context.Context, ec *executionCont
 }
 
 func _UnknownTarget_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnknownTarget) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4392,7 +4393,7 @@ func fieldContext_UnknownTarget_id(_ context.Context, ec *executionContext, fiel
 }
 
 func _UnknownType_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnknownType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4415,7 +4416,7 @@ func fieldContext_UnknownType_id(_ context.Context, ec *executionContext, field 
 }
 
 func _UnknownType_contentType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnknownType) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4438,7 +4439,7 @@ func fieldContext_UnknownType_contentType(_ context.Context, ec *executionContex
 }
 
 func _UpdateDocumentPayload_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateDocumentPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4470,7 +4471,7 @@ func fieldContext_UpdateDocumentPayload_document(_ context.Context, ec *executio
 }
 
 func _UpdateDocumentsPayload_done(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4493,7 +4494,7 @@ func fieldContext_UpdateDocumentsPayload_done(_ context.Context, ec *executionCo
 }
 
 func _UpdateDocumentsPayload_failed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4525,7 +4526,7 @@ func fieldContext_UpdateDocumentsPayload_failed(_ context.Context, ec *execution
 }
 
 func _UpdateDocumentsPayload_next(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.BulkResult) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -4548,7 +4549,7 @@ func fieldContext_UpdateDocumentsPayload_next(_ context.Context, ec *executionCo
 }
 
 func _VerifyReferencesPayload_job(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerifyReferencesPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -5667,8 +5668,8 @@ var attachmentImplementors = []string{"Attachment", "Node", "RefTarget"}
 func _Attachment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Attachment) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, attachmentImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5746,8 +5747,8 @@ var backlinkImplementors = []string{"Backlink"}
 func _Backlink(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Reference) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, backlinkImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5785,8 +5786,8 @@ var backlinkConnectionImplementors = []string{"BacklinkConnection"}
 func _BacklinkConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BacklinkConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, backlinkConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5828,8 +5829,8 @@ var backlinkEdgeImplementors = []string{"BacklinkEdge"}
 func _BacklinkEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BacklinkEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, backlinkEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5866,8 +5867,8 @@ var bookmarkImplementors = []string{"Bookmark", "Node", "RefTarget"}
 func _Bookmark(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Bookmark) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, bookmarkImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5915,8 +5916,8 @@ var bulkFailureImplementors = []string{"BulkFailure"}
 func _BulkFailure(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BulkFailure) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, bulkFailureImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -5958,8 +5959,8 @@ var commentImplementors = []string{"Comment", "Node", "RefTarget"}
 func _Comment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Comment) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, commentImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6013,8 +6014,8 @@ var contentTypeImplementors = []string{"ContentType", "Node", "RefTarget"}
 func _ContentType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.ContentType) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, contentTypeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6100,8 +6101,8 @@ var createDocumentPayloadImplementors = []string{"CreateDocumentPayload"}
 func _CreateDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateDocumentPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createDocumentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6133,8 +6134,8 @@ var defineContentTypePayloadImplementors = []string{"DefineContentTypePayload"}
 func _DefineContentTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DefineContentTypePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, defineContentTypePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6166,8 +6167,8 @@ var deleteDocumentPayloadImplementors = []string{"DeleteDocumentPayload"}
 func _DeleteDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteDocumentPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteDocumentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6204,8 +6205,8 @@ var deleteDocumentsPayloadImplementors = []string{"DeleteDocumentsPayload"}
 func _DeleteDocumentsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BulkResult) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteDocumentsPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6247,8 +6248,8 @@ var deleteReportImplementors = []string{"DeleteReport"}
 func _DeleteReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.DeleteReport) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteReportImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6315,8 +6316,8 @@ var differenceImplementors = []string{"Difference"}
 func _Difference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Difference) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, differenceImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6365,8 +6366,8 @@ var documentImplementors = []string{"Document", "Node", "RefTarget"}
 func _Document(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Document) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6481,8 +6482,8 @@ var documentConnectionImplementors = []string{"DocumentConnection"}
 func _DocumentConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DocumentConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6530,8 +6531,8 @@ var documentEdgeImplementors = []string{"DocumentEdge"}
 func _DocumentEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DocumentEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6568,8 +6569,8 @@ var documentFacetImplementors = []string{"DocumentFacet"}
 func _DocumentFacet(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DocumentFacet) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentFacetImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6606,8 +6607,8 @@ var documentFacetValueImplementors = []string{"DocumentFacetValue"}
 func _DocumentFacetValue(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DocumentFacetValue) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentFacetValueImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6644,8 +6645,8 @@ var documentFieldImplementors = []string{"DocumentField"}
 func _DocumentField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Field) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, documentFieldImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6703,8 +6704,8 @@ var evolveContentTypePayloadImplementors = []string{"EvolveContentTypePayload"}
 func _EvolveContentTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EvolveContentTypePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, evolveContentTypePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6741,8 +6742,8 @@ var forbiddenImplementors = []string{"Forbidden", "RefTarget"}
 func _Forbidden(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Forbidden) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, forbiddenImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6774,8 +6775,8 @@ var noteImplementors = []string{"Note", "Node", "RefTarget"}
 func _Note(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Note) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, noteImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6828,8 +6829,8 @@ var purgeDocumentPayloadImplementors = []string{"PurgeDocumentPayload"}
 func _PurgeDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PurgeDocumentPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, purgeDocumentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6861,8 +6862,8 @@ var referenceImplementors = []string{"Reference"}
 func _Reference(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Reference) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, referenceImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6905,8 +6906,8 @@ var renameContentTypePayloadImplementors = []string{"RenameContentTypePayload"}
 func _RenameContentTypePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RenameContentTypePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, renameContentTypePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6938,8 +6939,8 @@ var restoreDocumentPayloadImplementors = []string{"RestoreDocumentPayload"}
 func _RestoreDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RestoreDocumentPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, restoreDocumentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -6971,8 +6972,8 @@ var revertDocumentPayloadImplementors = []string{"RevertDocumentPayload"}
 func _RevertDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevertDocumentPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revertDocumentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7004,8 +7005,8 @@ var revisionImplementors = []string{"Revision"}
 func _Revision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Change) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revisionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7091,8 +7092,8 @@ var revisionConnectionImplementors = []string{"RevisionConnection"}
 func _RevisionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevisionConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revisionConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7134,8 +7135,8 @@ var revisionEdgeImplementors = []string{"RevisionEdge"}
 func _RevisionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RevisionEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, revisionEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7172,8 +7173,8 @@ var schemaCheckImplementors = []string{"SchemaCheck"}
 func _SchemaCheck(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.SchemaCheck) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, schemaCheckImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7230,8 +7231,8 @@ var schemaProblemImplementors = []string{"SchemaProblem"}
 func _SchemaProblem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.SchemaProblem) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, schemaProblemImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7273,8 +7274,8 @@ var setContentTypeStatePayloadImplementors = []string{"SetContentTypeStatePayloa
 func _SetContentTypeStatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SetContentTypeStatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setContentTypeStatePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7306,8 +7307,8 @@ var tagImplementors = []string{"Tag", "Node", "RefTarget"}
 func _Tag(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Tag) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, tagImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7360,8 +7361,8 @@ var taskImplementors = []string{"Task", "Node", "RefTarget"}
 func _Task(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Task) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, taskImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7430,8 +7431,8 @@ var tombstoneImplementors = []string{"Tombstone", "RefTarget"}
 func _Tombstone(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Tombstone) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, tombstoneImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7473,8 +7474,8 @@ var trashConnectionImplementors = []string{"TrashConnection"}
 func _TrashConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.TrashConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, trashConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7516,8 +7517,8 @@ var trashEdgeImplementors = []string{"TrashEdge"}
 func _TrashEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.TrashEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, trashEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7554,8 +7555,8 @@ var trashedDocumentImplementors = []string{"TrashedDocument"}
 func _TrashedDocument(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Trashed) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, trashedDocumentImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7613,8 +7614,8 @@ var unknownTargetImplementors = []string{"UnknownTarget", "RefTarget"}
 func _UnknownTarget(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnknownTarget) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unknownTargetImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7646,8 +7647,8 @@ var unknownTypeImplementors = []string{"UnknownType", "RefTarget"}
 func _UnknownType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnknownType) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unknownTypeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7684,8 +7685,8 @@ var updateDocumentPayloadImplementors = []string{"UpdateDocumentPayload"}
 func _UpdateDocumentPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateDocumentPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateDocumentPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7717,8 +7718,8 @@ var updateDocumentsPayloadImplementors = []string{"UpdateDocumentsPayload"}
 func _UpdateDocumentsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.BulkResult) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateDocumentsPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7760,8 +7761,8 @@ var verifyReferencesPayloadImplementors = []string{"VerifyReferencesPayload"}
 func _VerifyReferencesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.VerifyReferencesPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, verifyReferencesPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -7797,7 +7798,7 @@ func marshalNBacklink2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregi
 }
 
 func marshalNBacklink2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReferenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Reference) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNBacklink2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReference(ctx, ec, sel, v[i])
@@ -7825,7 +7826,7 @@ func marshalNBacklinkEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmod
 }
 
 func marshalNBacklinkEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBacklinkEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.BacklinkEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNBacklinkEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐBacklinkEdge(ctx, ec, sel, v[i])
@@ -7845,7 +7846,7 @@ func marshalNBulkFailure2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋr
 }
 
 func marshalNBulkFailure2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkFailureᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.BulkFailure) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNBulkFailure2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐBulkFailure(ctx, ec, sel, v[i])
@@ -7865,7 +7866,7 @@ func marshalNContentType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋr
 }
 
 func marshalNContentType2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐContentTypeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.ContentType) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNContentType2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐContentType(ctx, ec, sel, v[i])
@@ -7968,7 +7969,7 @@ func marshalNDifference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋre
 }
 
 func marshalNDifference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDifferenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Difference) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDifference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDifference(ctx, ec, sel, v[i])
@@ -7988,7 +7989,7 @@ func marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregi
 }
 
 func marshalNDocument2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocumentᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Document) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐDocument(ctx, ec, sel, v[i])
@@ -8024,7 +8025,7 @@ func marshalNDocumentEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmod
 }
 
 func marshalNDocumentEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.DocumentEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDocumentEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentEdge(ctx, ec, sel, v[i])
@@ -8044,7 +8045,7 @@ func marshalNDocumentFacet2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmo
 }
 
 func marshalNDocumentFacet2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.DocumentFacet) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDocumentFacet2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacet(ctx, ec, sel, v[i])
@@ -8064,7 +8065,7 @@ func marshalNDocumentFacetValue2githubᚗcomᚋbackendbookᚋbackendbookᚋgraph
 }
 
 func marshalNDocumentFacetValue2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetValueᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.DocumentFacetValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDocumentFacetValue2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDocumentFacetValue(ctx, ec, sel, v[i])
@@ -8089,7 +8090,7 @@ func marshalNDocumentField2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 }
 
 func marshalNDocumentField2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐFieldᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Field) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDocumentField2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐField(ctx, ec, sel, v[i])
@@ -8226,7 +8227,7 @@ func marshalNRefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel�
 }
 
 func marshalNRefTarget2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTargetᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.RefTarget) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNRefTarget2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRefTarget(ctx, ec, sel, v[i])
@@ -8246,7 +8247,7 @@ func marshalNReference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋreg
 }
 
 func marshalNReference2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReferenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Reference) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNReference2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐReference(ctx, ec, sel, v[i])
@@ -8305,7 +8306,7 @@ func marshalNRevision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregi
 }
 
 func marshalNRevision2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐChangeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Change) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNRevision2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐChange(ctx, ec, sel, v[i])
@@ -8333,7 +8334,7 @@ func marshalNRevisionEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmod
 }
 
 func marshalNRevisionEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.RevisionEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNRevisionEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐRevisionEdge(ctx, ec, sel, v[i])
@@ -8357,7 +8358,7 @@ func marshalNSchemaProblem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 }
 
 func marshalNSchemaProblem2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaProblemᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.SchemaProblem) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNSchemaProblem2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐSchemaProblem(ctx, ec, sel, v[i])
@@ -8398,7 +8399,7 @@ func marshalNTrashEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel�
 }
 
 func marshalNTrashEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTrashEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.TrashEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNTrashEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐTrashEdge(ctx, ec, sel, v[i])
@@ -8418,7 +8419,7 @@ func marshalNTrashedDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal
 }
 
 func marshalNTrashedDocument2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTrashedᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Trashed) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNTrashedDocument2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTrashed(ctx, ec, sel, v[i])

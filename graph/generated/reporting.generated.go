@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
@@ -56,7 +57,7 @@ type ScheduleResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _Alert_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -134,7 +135,7 @@ func fieldContext_Alert_report(_ context.Context, ec *executionContext, field gr
 }
 
 func _Alert_condition(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -157,7 +158,7 @@ func fieldContext_Alert_condition(_ context.Context, ec *executionContext, field
 }
 
 func _Alert_threshold(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -180,7 +181,7 @@ func fieldContext_Alert_threshold(_ context.Context, ec *executionContext, field
 }
 
 func _Alert_recover(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -203,7 +204,7 @@ func fieldContext_Alert_recover(_ context.Context, ec *executionContext, field g
 }
 
 func _Alert_for(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -258,7 +259,7 @@ func fieldContext_Alert_recipients(_ context.Context, ec *executionContext, fiel
 }
 
 func _Alert_state(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -281,7 +282,7 @@ func fieldContext_Alert_state(_ context.Context, ec *executionContext, field gra
 }
 
 func _Alert_since(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -304,7 +305,7 @@ func fieldContext_Alert_since(_ context.Context, ec *executionContext, field gra
 }
 
 func _Alert_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -327,7 +328,7 @@ func fieldContext_Alert_value(_ context.Context, ec *executionContext, field gra
 }
 
 func _Alert_evaluatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -350,7 +351,7 @@ func fieldContext_Alert_evaluatedAt(_ context.Context, ec *executionContext, fie
 }
 
 func _Alert_paused(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -396,7 +397,7 @@ func fieldContext_Alert_reason(_ context.Context, ec *executionContext, field gr
 }
 
 func _Alert_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Alert) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -419,7 +420,7 @@ func fieldContext_Alert_createdAt(_ context.Context, ec *executionContext, field
 }
 
 func _AlertConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -451,7 +452,7 @@ func fieldContext_AlertConnection_edges(_ context.Context, ec *executionContext,
 }
 
 func _AlertConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -483,7 +484,7 @@ func fieldContext_AlertConnection_nodes(_ context.Context, ec *executionContext,
 }
 
 func _AlertConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -515,7 +516,7 @@ func fieldContext_AlertConnection_pageInfo(_ context.Context, ec *executionConte
 }
 
 func _AlertEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -538,7 +539,7 @@ func fieldContext_AlertEdge_cursor(_ context.Context, ec *executionContext, fiel
 }
 
 func _AlertEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AlertEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -570,7 +571,7 @@ func fieldContext_AlertEdge_node(_ context.Context, ec *executionContext, field 
 }
 
 func _AlertList_alerts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.AlertList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -602,7 +603,7 @@ func fieldContext_AlertList_alerts(_ context.Context, ec *executionContext, fiel
 }
 
 func _CreateAlertPayload_alert(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateAlertPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -634,7 +635,7 @@ func fieldContext_CreateAlertPayload_alert(_ context.Context, ec *executionConte
 }
 
 func _CreateDashboardFromTemplatePayload_dashboard(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateDashboardFromTemplatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -666,7 +667,7 @@ func fieldContext_CreateDashboardFromTemplatePayload_dashboard(_ context.Context
 }
 
 func _CreateSchedulePayload_schedule(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CreateSchedulePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -698,7 +699,7 @@ func fieldContext_CreateSchedulePayload_schedule(_ context.Context, ec *executio
 }
 
 func _Dashboard_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Dashboard) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -721,7 +722,7 @@ func fieldContext_Dashboard_id(_ context.Context, ec *executionContext, field gr
 }
 
 func _Dashboard_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Dashboard) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -753,7 +754,7 @@ func fieldContext_Dashboard_document(_ context.Context, ec *executionContext, fi
 }
 
 func _Dashboard_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Dashboard) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -776,7 +777,7 @@ func fieldContext_Dashboard_title(_ context.Context, ec *executionContext, field
 }
 
 func _Dashboard_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Dashboard) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -799,7 +800,7 @@ func fieldContext_Dashboard_description(_ context.Context, ec *executionContext,
 }
 
 func _Dashboard_template(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Dashboard) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -822,7 +823,7 @@ func fieldContext_Dashboard_template(_ context.Context, ec *executionContext, fi
 }
 
 func _Dashboard_tiles(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Dashboard) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -877,7 +878,7 @@ func fieldContext_DashboardTile_report(_ context.Context, ec *executionContext, 
 }
 
 func _DashboardTile_x(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tile) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -900,7 +901,7 @@ func fieldContext_DashboardTile_x(_ context.Context, ec *executionContext, field
 }
 
 func _DashboardTile_y(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tile) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -923,7 +924,7 @@ func fieldContext_DashboardTile_y(_ context.Context, ec *executionContext, field
 }
 
 func _DashboardTile_w(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tile) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -946,7 +947,7 @@ func fieldContext_DashboardTile_w(_ context.Context, ec *executionContext, field
 }
 
 func _DashboardTile_h(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.Tile) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -969,7 +970,7 @@ func fieldContext_DashboardTile_h(_ context.Context, ec *executionContext, field
 }
 
 func _DeleteAlertPayload_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteAlertPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -992,7 +993,7 @@ func fieldContext_DeleteAlertPayload_id(_ context.Context, ec *executionContext,
 }
 
 func _DeleteSchedulePayload_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteSchedulePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1015,7 +1016,7 @@ func fieldContext_DeleteSchedulePayload_id(_ context.Context, ec *executionConte
 }
 
 func _PauseAlertPayload_alert(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PauseAlertPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1047,7 +1048,7 @@ func fieldContext_PauseAlertPayload_alert(_ context.Context, ec *executionContex
 }
 
 func _PauseSchedulePayload_schedule(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PauseSchedulePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1079,7 +1080,7 @@ func fieldContext_PauseSchedulePayload_schedule(_ context.Context, ec *execution
 }
 
 func _RunScheduleNowPayload_schedule(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RunScheduleNowPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1111,7 +1112,7 @@ func fieldContext_RunScheduleNowPayload_schedule(_ context.Context, ec *executio
 }
 
 func _SavedReport_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SavedReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1134,7 +1135,7 @@ func fieldContext_SavedReport_id(_ context.Context, ec *executionContext, field 
 }
 
 func _SavedReport_document(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SavedReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1166,7 +1167,7 @@ func fieldContext_SavedReport_document(_ context.Context, ec *executionContext, 
 }
 
 func _SavedReport_title(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SavedReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1189,7 +1190,7 @@ func fieldContext_SavedReport_title(_ context.Context, ec *executionContext, fie
 }
 
 func _SavedReport_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SavedReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1212,7 +1213,7 @@ func fieldContext_SavedReport_description(_ context.Context, ec *executionContex
 }
 
 func _SavedReport_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SavedReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1235,7 +1236,7 @@ func fieldContext_SavedReport_kind(_ context.Context, ec *executionContext, fiel
 }
 
 func _SavedReport_query(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *registry.SavedReport) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1258,7 +1259,7 @@ func fieldContext_SavedReport_query(_ context.Context, ec *executionContext, fie
 }
 
 func _SavedReportResult_saved(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Ran) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1313,7 +1314,7 @@ func fieldContext_SavedReportResult_result(_ context.Context, ec *executionConte
 }
 
 func _Schedule_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1391,7 +1392,7 @@ func fieldContext_Schedule_report(_ context.Context, ec *executionContext, field
 }
 
 func _Schedule_cron(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1414,7 +1415,7 @@ func fieldContext_Schedule_cron(_ context.Context, ec *executionContext, field g
 }
 
 func _Schedule_timeZone(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1469,7 +1470,7 @@ func fieldContext_Schedule_recipients(_ context.Context, ec *executionContext, f
 }
 
 func _Schedule_format(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1492,7 +1493,7 @@ func fieldContext_Schedule_format(_ context.Context, ec *executionContext, field
 }
 
 func _Schedule_paused(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1538,7 +1539,7 @@ func fieldContext_Schedule_reason(_ context.Context, ec *executionContext, field
 }
 
 func _Schedule_nextAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1561,7 +1562,7 @@ func fieldContext_Schedule_nextAt(_ context.Context, ec *executionContext, field
 }
 
 func _Schedule_lastAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1607,7 +1608,7 @@ func fieldContext_Schedule_errorCode(_ context.Context, ec *executionContext, fi
 }
 
 func _Schedule_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reporting.Schedule) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1630,7 +1631,7 @@ func fieldContext_Schedule_createdAt(_ context.Context, ec *executionContext, fi
 }
 
 func _ScheduleConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ScheduleConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1662,7 +1663,7 @@ func fieldContext_ScheduleConnection_edges(_ context.Context, ec *executionConte
 }
 
 func _ScheduleConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ScheduleConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1694,7 +1695,7 @@ func fieldContext_ScheduleConnection_nodes(_ context.Context, ec *executionConte
 }
 
 func _ScheduleConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ScheduleConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1726,7 +1727,7 @@ func fieldContext_ScheduleConnection_pageInfo(_ context.Context, ec *executionCo
 }
 
 func _ScheduleEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ScheduleEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1749,7 +1750,7 @@ func fieldContext_ScheduleEdge_cursor(_ context.Context, ec *executionContext, f
 }
 
 func _ScheduleEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ScheduleEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1781,7 +1782,7 @@ func fieldContext_ScheduleEdge_node(_ context.Context, ec *executionContext, fie
 }
 
 func _UpdateAlertPayload_alert(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateAlertPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1813,7 +1814,7 @@ func fieldContext_UpdateAlertPayload_alert(_ context.Context, ec *executionConte
 }
 
 func _UpdateSchedulePayload_schedule(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateSchedulePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2452,8 +2453,8 @@ var alertImplementors = []string{"Alert"}
 func _Alert(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reporting.Alert) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2559,8 +2560,8 @@ var alertConnectionImplementors = []string{"AlertConnection"}
 func _AlertConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AlertConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2602,8 +2603,8 @@ var alertEdgeImplementors = []string{"AlertEdge"}
 func _AlertEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AlertEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2640,8 +2641,8 @@ var alertListImplementors = []string{"AlertList", "LiveData"}
 func _AlertList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reporting.AlertList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, alertListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2673,8 +2674,8 @@ var createAlertPayloadImplementors = []string{"CreateAlertPayload"}
 func _CreateAlertPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateAlertPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createAlertPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2706,8 +2707,8 @@ var createDashboardFromTemplatePayloadImplementors = []string{"CreateDashboardFr
 func _CreateDashboardFromTemplatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateDashboardFromTemplatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createDashboardFromTemplatePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2739,8 +2740,8 @@ var createSchedulePayloadImplementors = []string{"CreateSchedulePayload"}
 func _CreateSchedulePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CreateSchedulePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, createSchedulePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2772,8 +2773,8 @@ var dashboardImplementors = []string{"Dashboard", "RefTarget", "Node"}
 func _Dashboard(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Dashboard) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, dashboardImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2830,8 +2831,8 @@ var dashboardTileImplementors = []string{"DashboardTile"}
 func _DashboardTile(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.Tile) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, dashboardTileImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2884,8 +2885,8 @@ var deleteAlertPayloadImplementors = []string{"DeleteAlertPayload"}
 func _DeleteAlertPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteAlertPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteAlertPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2917,8 +2918,8 @@ var deleteSchedulePayloadImplementors = []string{"DeleteSchedulePayload"}
 func _DeleteSchedulePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteSchedulePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteSchedulePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2950,8 +2951,8 @@ var pauseAlertPayloadImplementors = []string{"PauseAlertPayload"}
 func _PauseAlertPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PauseAlertPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pauseAlertPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2983,8 +2984,8 @@ var pauseSchedulePayloadImplementors = []string{"PauseSchedulePayload"}
 func _PauseSchedulePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PauseSchedulePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pauseSchedulePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3016,8 +3017,8 @@ var runScheduleNowPayloadImplementors = []string{"RunScheduleNowPayload"}
 func _RunScheduleNowPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RunScheduleNowPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, runScheduleNowPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3049,8 +3050,8 @@ var savedReportImplementors = []string{"SavedReport", "RefTarget", "Node"}
 func _SavedReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *registry.SavedReport) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, savedReportImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3107,8 +3108,8 @@ var savedReportResultImplementors = []string{"SavedReportResult"}
 func _SavedReportResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reporting.Ran) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, savedReportResultImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3146,8 +3147,8 @@ var scheduleImplementors = []string{"Schedule"}
 func _Schedule(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reporting.Schedule) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3244,8 +3245,8 @@ var scheduleConnectionImplementors = []string{"ScheduleConnection"}
 func _ScheduleConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ScheduleConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3287,8 +3288,8 @@ var scheduleEdgeImplementors = []string{"ScheduleEdge"}
 func _ScheduleEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ScheduleEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, scheduleEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3325,8 +3326,8 @@ var updateAlertPayloadImplementors = []string{"UpdateAlertPayload"}
 func _UpdateAlertPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateAlertPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateAlertPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3358,8 +3359,8 @@ var updateSchedulePayloadImplementors = []string{"UpdateSchedulePayload"}
 func _UpdateSchedulePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateSchedulePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, updateSchedulePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3395,7 +3396,7 @@ func marshalNAlert2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋreporti
 }
 
 func marshalNAlert2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋreportingᚐAlertᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []reporting.Alert) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNAlert2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋreportingᚐAlert(ctx, ec, sel, v[i])
@@ -3438,7 +3439,7 @@ func marshalNAlertEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel�
 }
 
 func marshalNAlertEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐAlertEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.AlertEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNAlertEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐAlertEdge(ctx, ec, sel, v[i])
@@ -3531,7 +3532,7 @@ func marshalNDashboardTile2githubᚗcomᚋbackendbookᚋbackendbookᚋinternal�
 }
 
 func marshalNDashboardTile2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTileᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []registry.Tile) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDashboardTile2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋregistryᚐTile(ctx, ec, sel, v[i])
@@ -3636,7 +3637,7 @@ func marshalNSchedule2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋrepo
 }
 
 func marshalNSchedule2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋreportingᚐScheduleᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []reporting.Schedule) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNSchedule2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋreportingᚐSchedule(ctx, ec, sel, v[i])
@@ -3664,7 +3665,7 @@ func marshalNScheduleEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmod
 }
 
 func marshalNScheduleEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐScheduleEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.ScheduleEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNScheduleEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐScheduleEdge(ctx, ec, sel, v[i])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -33,7 +34,7 @@ type FactorResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _AddPasskeyPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -65,7 +66,7 @@ func fieldContext_AddPasskeyPayload_factor(_ context.Context, ec *executionConte
 }
 
 func _AddPasskeyPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -88,7 +89,7 @@ func fieldContext_AddPasskeyPayload_recoveryCodes(_ context.Context, ec *executi
 }
 
 func _BeginTotpPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginTotpPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -111,7 +112,7 @@ func fieldContext_BeginTotpPayload_factor(_ context.Context, ec *executionContex
 }
 
 func _BeginTotpPayload_secret(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginTotpPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -134,7 +135,7 @@ func fieldContext_BeginTotpPayload_secret(_ context.Context, ec *executionContex
 }
 
 func _BeginTotpPayload_uri(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginTotpPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -157,7 +158,7 @@ func fieldContext_BeginTotpPayload_uri(_ context.Context, ec *executionContext, 
 }
 
 func _BeginTotpPayload_qrPng(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginTotpPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -180,7 +181,7 @@ func fieldContext_BeginTotpPayload_qrPng(_ context.Context, ec *executionContext
 }
 
 func _BeginTotpPayload_qrText(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginTotpPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -203,7 +204,7 @@ func fieldContext_BeginTotpPayload_qrText(_ context.Context, ec *executionContex
 }
 
 func _ChangePasswordPayload_ended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChangePasswordPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -226,7 +227,7 @@ func fieldContext_ChangePasswordPayload_ended(_ context.Context, ec *executionCo
 }
 
 func _ChangePasswordPayload_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChangePasswordPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -249,7 +250,7 @@ func fieldContext_ChangePasswordPayload_token(_ context.Context, ec *executionCo
 }
 
 func _ChangePasswordPayload_tokenExpiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChangePasswordPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -272,7 +273,7 @@ func fieldContext_ChangePasswordPayload_tokenExpiresAt(_ context.Context, ec *ex
 }
 
 func _ChangePasswordPayload_refreshToken(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChangePasswordPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -295,7 +296,7 @@ func fieldContext_ChangePasswordPayload_refreshToken(_ context.Context, ec *exec
 }
 
 func _CompleteElevationPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CompleteElevationPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -327,7 +328,7 @@ func fieldContext_CompleteElevationPayload_session(_ context.Context, ec *execut
 }
 
 func _CompleteElevationPayload_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CompleteElevationPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -350,7 +351,7 @@ func fieldContext_CompleteElevationPayload_token(_ context.Context, ec *executio
 }
 
 func _CompleteElevationPayload_tokenExpiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CompleteElevationPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -373,7 +374,7 @@ func fieldContext_CompleteElevationPayload_tokenExpiresAt(_ context.Context, ec 
 }
 
 func _CompleteElevationPayload_refreshToken(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.CompleteElevationPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -396,7 +397,7 @@ func fieldContext_CompleteElevationPayload_refreshToken(_ context.Context, ec *e
 }
 
 func _ConfirmEmailPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -428,7 +429,7 @@ func fieldContext_ConfirmEmailPayload_emails(_ context.Context, ec *executionCon
 }
 
 func _ConfirmTotpPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -460,7 +461,7 @@ func fieldContext_ConfirmTotpPayload_factor(_ context.Context, ec *executionCont
 }
 
 func _ConfirmTotpPayload_recoveryCodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -483,7 +484,7 @@ func fieldContext_ConfirmTotpPayload_recoveryCodes(_ context.Context, ec *execut
 }
 
 func _DeactivateMePayload_deletedAfter(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LeavePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -506,7 +507,7 @@ func fieldContext_DeactivateMePayload_deletedAfter(_ context.Context, ec *execut
 }
 
 func _DeleteMePayload_deletedAfter(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LeavePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -529,7 +530,7 @@ func fieldContext_DeleteMePayload_deletedAfter(_ context.Context, ec *executionC
 }
 
 func _ElevatePayload_required(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ElevatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -561,7 +562,7 @@ func fieldContext_ElevatePayload_required(_ context.Context, ec *executionContex
 }
 
 func _Factor_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *factor.Factor) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -607,7 +608,7 @@ func fieldContext_Factor_kind(_ context.Context, ec *executionContext, field gra
 }
 
 func _Factor_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *factor.Factor) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -630,7 +631,7 @@ func fieldContext_Factor_name(_ context.Context, ec *executionContext, field gra
 }
 
 func _Factor_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *factor.Factor) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -653,7 +654,7 @@ func fieldContext_Factor_createdAt(_ context.Context, ec *executionContext, fiel
 }
 
 func _Factor_lastUsedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *factor.Factor) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -676,7 +677,7 @@ func fieldContext_Factor_lastUsedAt(_ context.Context, ec *executionContext, fie
 }
 
 func _Factors_items(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Factors) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -708,7 +709,7 @@ func fieldContext_Factors_items(_ context.Context, ec *executionContext, field g
 }
 
 func _Factors_recoveryCodesLeft(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Factors) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -731,7 +732,7 @@ func fieldContext_Factors_recoveryCodesLeft(_ context.Context, ec *executionCont
 }
 
 func _Identity_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Identity) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -754,7 +755,7 @@ func fieldContext_Identity_id(_ context.Context, ec *executionContext, field gra
 }
 
 func _Identity_provider(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Identity) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -777,7 +778,7 @@ func fieldContext_Identity_provider(_ context.Context, ec *executionContext, fie
 }
 
 func _Identity_email(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Identity) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -800,7 +801,7 @@ func fieldContext_Identity_email(_ context.Context, ec *executionContext, field 
 }
 
 func _Identity_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Identity) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -823,7 +824,7 @@ func fieldContext_Identity_createdAt(_ context.Context, ec *executionContext, fi
 }
 
 func _Identity_lastUsedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Identity) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -846,7 +847,7 @@ func fieldContext_Identity_lastUsedAt(_ context.Context, ec *executionContext, f
 }
 
 func _MakeRecoveryCodesPayload_codes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MakeRecoveryCodesPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -869,7 +870,7 @@ func fieldContext_MakeRecoveryCodesPayload_codes(_ context.Context, ec *executio
 }
 
 func _RemoveEmailPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -901,7 +902,7 @@ func fieldContext_RemoveEmailPayload_emails(_ context.Context, ec *executionCont
 }
 
 func _RemoveFactorPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RemoveFactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -924,7 +925,7 @@ func fieldContext_RemoveFactorPayload_factor(_ context.Context, ec *executionCon
 }
 
 func _RenameFactorPayload_factor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -956,7 +957,7 @@ func fieldContext_RenameFactorPayload_factor(_ context.Context, ec *executionCon
 }
 
 func _SetPrimaryEmailPayload_emails(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EmailsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -988,7 +989,7 @@ func fieldContext_SetPrimaryEmailPayload_emails(_ context.Context, ec *execution
 }
 
 func _UnlinkIdentityPayload_identity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnlinkIdentityPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1613,8 +1614,8 @@ var addPasskeyPayloadImplementors = []string{"AddPasskeyPayload"}
 func _AddPasskeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, addPasskeyPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1651,8 +1652,8 @@ var beginTotpPayloadImplementors = []string{"BeginTotpPayload"}
 func _BeginTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BeginTotpPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, beginTotpPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1704,8 +1705,8 @@ var changePasswordPayloadImplementors = []string{"ChangePasswordPayload"}
 func _ChangePasswordPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ChangePasswordPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, changePasswordPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1752,8 +1753,8 @@ var completeElevationPayloadImplementors = []string{"CompleteElevationPayload"}
 func _CompleteElevationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.CompleteElevationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, completeElevationPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1800,8 +1801,8 @@ var confirmEmailPayloadImplementors = []string{"ConfirmEmailPayload"}
 func _ConfirmEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, confirmEmailPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1833,8 +1834,8 @@ var confirmTotpPayloadImplementors = []string{"ConfirmTotpPayload"}
 func _ConfirmTotpPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, confirmTotpPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1871,8 +1872,8 @@ var deactivateMePayloadImplementors = []string{"DeactivateMePayload"}
 func _DeactivateMePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LeavePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deactivateMePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1904,8 +1905,8 @@ var deleteMePayloadImplementors = []string{"DeleteMePayload"}
 func _DeleteMePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LeavePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteMePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1937,8 +1938,8 @@ var elevatePayloadImplementors = []string{"ElevatePayload"}
 func _ElevatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ElevatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, elevatePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1970,8 +1971,8 @@ var factorImplementors = []string{"Factor", "Node"}
 func _Factor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *factor.Factor) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, factorImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2024,8 +2025,8 @@ var factorsImplementors = []string{"Factors"}
 func _Factors(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Factors) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, factorsImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2062,8 +2063,8 @@ var identityImplementors = []string{"Identity", "Node"}
 func _Identity(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *social.Identity) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, identityImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2115,8 +2116,8 @@ var makeRecoveryCodesPayloadImplementors = []string{"MakeRecoveryCodesPayload"}
 func _MakeRecoveryCodesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MakeRecoveryCodesPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, makeRecoveryCodesPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2148,8 +2149,8 @@ var removeEmailPayloadImplementors = []string{"RemoveEmailPayload"}
 func _RemoveEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, removeEmailPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2181,8 +2182,8 @@ var removeFactorPayloadImplementors = []string{"RemoveFactorPayload"}
 func _RemoveFactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RemoveFactorPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, removeFactorPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2214,8 +2215,8 @@ var renameFactorPayloadImplementors = []string{"RenameFactorPayload"}
 func _RenameFactorPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, renameFactorPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2247,8 +2248,8 @@ var setPrimaryEmailPayloadImplementors = []string{"SetPrimaryEmailPayload"}
 func _SetPrimaryEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EmailsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, setPrimaryEmailPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2280,8 +2281,8 @@ var unlinkIdentityPayloadImplementors = []string{"UnlinkIdentityPayload"}
 func _UnlinkIdentityPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnlinkIdentityPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, unlinkIdentityPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2424,7 +2425,7 @@ func marshalNFactor2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactor
 }
 
 func marshalNFactor2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactorᚐFactorᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []factor.Factor) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFactor2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋfactorᚐFactor(ctx, ec, sel, v[i])
@@ -2452,7 +2453,7 @@ func marshalNIdentity2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsoci
 }
 
 func marshalNIdentity2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsocialᚐIdentityᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []social.Identity) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNIdentity2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsocialᚐIdentity(ctx, ec, sel, v[i])

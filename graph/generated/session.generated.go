@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -43,7 +44,7 @@ type SessionResolver interface {
 // region    **************************** field.gotpl *****************************
 
 func _Device_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Device) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -89,7 +90,7 @@ func fieldContext_Device_client(_ context.Context, ec *executionContext, field g
 }
 
 func _Device_ip(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Device) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -112,7 +113,7 @@ func fieldContext_Device_ip(_ context.Context, ec *executionContext, field graph
 }
 
 func _Device_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Device) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -135,7 +136,7 @@ func fieldContext_Device_createdAt(_ context.Context, ec *executionContext, fiel
 }
 
 func _Device_lastSeenAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Device) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -158,7 +159,7 @@ func fieldContext_Device_lastSeenAt(_ context.Context, ec *executionContext, fie
 }
 
 func _Device_trustedUntil(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Device) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -181,7 +182,7 @@ func fieldContext_Device_trustedUntil(_ context.Context, ec *executionContext, f
 }
 
 func _EndOtherSessionsPayload_ended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EndOtherSessionsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -204,7 +205,7 @@ func fieldContext_EndOtherSessionsPayload_ended(_ context.Context, ec *execution
 }
 
 func _EndSessionPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.EndSessionPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -227,7 +228,7 @@ func fieldContext_EndSessionPayload_session(_ context.Context, ec *executionCont
 }
 
 func _ForgetDevicePayload_device(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ForgetDevicePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -250,7 +251,7 @@ func fieldContext_ForgetDevicePayload_device(_ context.Context, ec *executionCon
 }
 
 func _ImpersonatePayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImpersonatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -282,7 +283,7 @@ func fieldContext_ImpersonatePayload_user(_ context.Context, ec *executionContex
 }
 
 func _ImpersonatePayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImpersonatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -314,7 +315,7 @@ func fieldContext_ImpersonatePayload_session(_ context.Context, ec *executionCon
 }
 
 func _ImpersonatePayload_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ImpersonatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -337,7 +338,7 @@ func fieldContext_ImpersonatePayload_token(_ context.Context, ec *executionConte
 }
 
 func _Impersonation_by(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -369,7 +370,7 @@ func fieldContext_Impersonation_by(_ context.Context, ec *executionContext, fiel
 }
 
 func _Impersonation_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -392,7 +393,7 @@ func fieldContext_Impersonation_reason(_ context.Context, ec *executionContext, 
 }
 
 func _Impersonation_readOnly(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -415,7 +416,7 @@ func fieldContext_Impersonation_readOnly(_ context.Context, ec *executionContext
 }
 
 func _Impersonation_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Impersonation) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -438,7 +439,7 @@ func fieldContext_Impersonation_expiresAt(_ context.Context, ec *executionContex
 }
 
 func _ReauthenticatePayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ReauthenticatePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -461,7 +462,7 @@ func fieldContext_ReauthenticatePayload_expiresAt(_ context.Context, ec *executi
 }
 
 func _RefreshSessionPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -493,7 +494,7 @@ func fieldContext_RefreshSessionPayload_session(_ context.Context, ec *execution
 }
 
 func _RefreshSessionPayload_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -516,7 +517,7 @@ func fieldContext_RefreshSessionPayload_token(_ context.Context, ec *executionCo
 }
 
 func _RefreshSessionPayload_tokenExpiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -539,7 +540,7 @@ func fieldContext_RefreshSessionPayload_tokenExpiresAt(_ context.Context, ec *ex
 }
 
 func _RefreshSessionPayload_refreshToken(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RefreshSessionPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -562,7 +563,7 @@ func fieldContext_RefreshSessionPayload_refreshToken(_ context.Context, ec *exec
 }
 
 func _RenameSessionPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.RenameSessionPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -594,7 +595,7 @@ func fieldContext_RenameSessionPayload_session(_ context.Context, ec *executionC
 }
 
 func _SecurityEvent_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -617,7 +618,7 @@ func fieldContext_SecurityEvent_id(_ context.Context, ec *executionContext, fiel
 }
 
 func _SecurityEvent_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -640,7 +641,7 @@ func fieldContext_SecurityEvent_kind(_ context.Context, ec *executionContext, fi
 }
 
 func _SecurityEvent_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -663,7 +664,7 @@ func fieldContext_SecurityEvent_at(_ context.Context, ec *executionContext, fiel
 }
 
 func _SecurityEvent_ip(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -686,7 +687,7 @@ func fieldContext_SecurityEvent_ip(_ context.Context, ec *executionContext, fiel
 }
 
 func _SecurityEvent_own(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEvent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -709,7 +710,7 @@ func fieldContext_SecurityEvent_own(_ context.Context, ec *executionContext, fie
 }
 
 func _SecurityEventConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEventConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -741,7 +742,7 @@ func fieldContext_SecurityEventConnection_edges(_ context.Context, ec *execution
 }
 
 func _SecurityEventConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEventConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -773,7 +774,7 @@ func fieldContext_SecurityEventConnection_nodes(_ context.Context, ec *execution
 }
 
 func _SecurityEventConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEventConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -805,7 +806,7 @@ func fieldContext_SecurityEventConnection_pageInfo(_ context.Context, ec *execut
 }
 
 func _SecurityEventEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEventEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -828,7 +829,7 @@ func fieldContext_SecurityEventEdge_cursor(_ context.Context, ec *executionConte
 }
 
 func _SecurityEventEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SecurityEventEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -860,7 +861,7 @@ func fieldContext_SecurityEventEdge_node(_ context.Context, ec *executionContext
 }
 
 func _Session_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -883,7 +884,7 @@ func fieldContext_Session_id(_ context.Context, ec *executionContext, field grap
 }
 
 func _Session_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -906,7 +907,7 @@ func fieldContext_Session_createdAt(_ context.Context, ec *executionContext, fie
 }
 
 func _Session_lastSeenAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -929,7 +930,7 @@ func fieldContext_Session_lastSeenAt(_ context.Context, ec *executionContext, fi
 }
 
 func _Session_idleUntil(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -952,7 +953,7 @@ func fieldContext_Session_idleUntil(_ context.Context, ec *executionContext, fie
 }
 
 func _Session_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1090,7 +1091,7 @@ func fieldContext_Session_client(_ context.Context, ec *executionContext, field 
 }
 
 func _Session_userAgent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1113,7 +1114,7 @@ func fieldContext_Session_userAgent(_ context.Context, ec *executionContext, fie
 }
 
 func _Session_ip(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *session.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1205,7 +1206,7 @@ func fieldContext_Session_impersonated(_ context.Context, ec *executionContext, 
 }
 
 func _SessionConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1237,7 +1238,7 @@ func fieldContext_SessionConnection_edges(_ context.Context, ec *executionContex
 }
 
 func _SessionConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1269,7 +1270,7 @@ func fieldContext_SessionConnection_nodes(_ context.Context, ec *executionContex
 }
 
 func _SessionConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1301,7 +1302,7 @@ func fieldContext_SessionConnection_pageInfo(_ context.Context, ec *executionCon
 }
 
 func _SessionEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1324,7 +1325,7 @@ func fieldContext_SessionEdge_cursor(_ context.Context, ec *executionContext, fi
 }
 
 func _SessionEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SessionEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1356,7 +1357,7 @@ func fieldContext_SessionEdge_node(_ context.Context, ec *executionContext, fiel
 }
 
 func _StepUp_level(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1379,7 +1380,7 @@ func fieldContext_StepUp_level(_ context.Context, ec *executionContext, field gr
 }
 
 func _StepUp_authenticatedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1402,7 +1403,7 @@ func fieldContext_StepUp_authenticatedAt(_ context.Context, ec *executionContext
 }
 
 func _StepUp_freshUntil(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1425,7 +1426,7 @@ func fieldContext_StepUp_freshUntil(_ context.Context, ec *executionContext, fie
 }
 
 func _StepUp_factors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StepUp) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1448,7 +1449,7 @@ func fieldContext_StepUp_factors(_ context.Context, ec *executionContext, field 
 }
 
 func _StopImpersonatingPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StopImpersonatingPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1480,7 +1481,7 @@ func fieldContext_StopImpersonatingPayload_user(_ context.Context, ec *execution
 }
 
 func _StopImpersonatingPayload_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.StopImpersonatingPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1815,8 +1816,8 @@ var deviceImplementors = []string{"Device", "RefTarget", "Node"}
 func _Device(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *session.Device) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deviceImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1874,8 +1875,8 @@ var endOtherSessionsPayloadImplementors = []string{"EndOtherSessionsPayload"}
 func _EndOtherSessionsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EndOtherSessionsPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, endOtherSessionsPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1907,8 +1908,8 @@ var endSessionPayloadImplementors = []string{"EndSessionPayload"}
 func _EndSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.EndSessionPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, endSessionPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1940,8 +1941,8 @@ var forgetDevicePayloadImplementors = []string{"ForgetDevicePayload"}
 func _ForgetDevicePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ForgetDevicePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, forgetDevicePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -1973,8 +1974,8 @@ var impersonatePayloadImplementors = []string{"ImpersonatePayload"}
 func _ImpersonatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ImpersonatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, impersonatePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2016,8 +2017,8 @@ var impersonationImplementors = []string{"Impersonation"}
 func _Impersonation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Impersonation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, impersonationImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2064,8 +2065,8 @@ var reauthenticatePayloadImplementors = []string{"ReauthenticatePayload"}
 func _ReauthenticatePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ReauthenticatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reauthenticatePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2097,8 +2098,8 @@ var refreshSessionPayloadImplementors = []string{"RefreshSessionPayload"}
 func _RefreshSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RefreshSessionPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, refreshSessionPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2145,8 +2146,8 @@ var renameSessionPayloadImplementors = []string{"RenameSessionPayload"}
 func _RenameSessionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.RenameSessionPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, renameSessionPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2178,8 +2179,8 @@ var securityEventImplementors = []string{"SecurityEvent"}
 func _SecurityEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SecurityEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2231,8 +2232,8 @@ var securityEventConnectionImplementors = []string{"SecurityEventConnection"}
 func _SecurityEventConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SecurityEventConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2274,8 +2275,8 @@ var securityEventEdgeImplementors = []string{"SecurityEventEdge"}
 func _SecurityEventEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SecurityEventEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2312,8 +2313,8 @@ var sessionImplementors = []string{"Session", "Node"}
 func _Session(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *session.Session) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, sessionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2423,8 +2424,8 @@ var sessionConnectionImplementors = []string{"SessionConnection"}
 func _SessionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SessionConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, sessionConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2466,8 +2467,8 @@ var sessionEdgeImplementors = []string{"SessionEdge"}
 func _SessionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SessionEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, sessionEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2504,8 +2505,8 @@ var stepUpImplementors = []string{"StepUp"}
 func _StepUp(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.StepUp) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, stepUpImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2552,8 +2553,8 @@ var stopImpersonatingPayloadImplementors = []string{"StopImpersonatingPayload"}
 func _StopImpersonatingPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.StopImpersonatingPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, stopImpersonatingPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2594,7 +2595,7 @@ func marshalNDevice2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessio
 }
 
 func marshalNDevice2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐDeviceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []session.Device) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNDevice2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐDevice(ctx, ec, sel, v[i])
@@ -2710,7 +2711,7 @@ func marshalNSecurityEvent2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmo
 }
 
 func marshalNSecurityEvent2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSecurityEventᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.SecurityEvent) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNSecurityEvent2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSecurityEvent(ctx, ec, sel, v[i])
@@ -2738,7 +2739,7 @@ func marshalNSecurityEventEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraph�
 }
 
 func marshalNSecurityEventEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSecurityEventEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.SecurityEventEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNSecurityEventEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSecurityEventEdge(ctx, ec, sel, v[i])
@@ -2758,7 +2759,7 @@ func marshalNSession2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessi
 }
 
 func marshalNSession2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSessionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []session.Session) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNSession2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsessionᚐSession(ctx, ec, sel, v[i])
@@ -2786,7 +2787,7 @@ func marshalNSessionEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmode
 }
 
 func marshalNSessionEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.SessionEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNSessionEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐSessionEdge(ctx, ec, sel, v[i])

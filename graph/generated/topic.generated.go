@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/topic"
@@ -27,7 +28,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _DefineTopicPayload_topic(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DefineTopicPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -59,7 +60,7 @@ func fieldContext_DefineTopicPayload_topic(_ context.Context, ec *executionConte
 }
 
 func _DeleteTopicPayload_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteTopicPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -82,7 +83,7 @@ func fieldContext_DeleteTopicPayload_key(_ context.Context, ec *executionContext
 }
 
 func _PublishPayload_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PublishPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -114,7 +115,7 @@ func fieldContext_PublishPayload_message(_ context.Context, ec *executionContext
 }
 
 func _Topic_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Topic) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -137,7 +138,7 @@ func fieldContext_Topic_key(_ context.Context, ec *executionContext, field graph
 }
 
 func _Topic_history(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Topic) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -160,7 +161,7 @@ func fieldContext_Topic_history(_ context.Context, ec *executionContext, field g
 }
 
 func _Topic_lifetimeSeconds(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Topic) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -183,7 +184,7 @@ func fieldContext_Topic_lifetimeSeconds(_ context.Context, ec *executionContext,
 }
 
 func _Topic_last(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Topic) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -206,7 +207,7 @@ func fieldContext_Topic_last(_ context.Context, ec *executionContext, field grap
 }
 
 func _Topic_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Topic) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -229,7 +230,7 @@ func fieldContext_Topic_createdAt(_ context.Context, ec *executionContext, field
 }
 
 func _TopicMessage_number(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -252,7 +253,7 @@ func fieldContext_TopicMessage_number(_ context.Context, ec *executionContext, f
 }
 
 func _TopicMessage_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -275,7 +276,7 @@ func fieldContext_TopicMessage_at(_ context.Context, ec *executionContext, field
 }
 
 func _TopicMessage_author(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -298,7 +299,7 @@ func fieldContext_TopicMessage_author(_ context.Context, ec *executionContext, f
 }
 
 func _TopicMessage_data(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.Message) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -321,7 +322,7 @@ func fieldContext_TopicMessage_data(_ context.Context, ec *executionContext, fie
 }
 
 func _TopicMessageList_messages(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *topic.MessageList) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -576,8 +577,8 @@ var defineTopicPayloadImplementors = []string{"DefineTopicPayload"}
 func _DefineTopicPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DefineTopicPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, defineTopicPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -609,8 +610,8 @@ var deleteTopicPayloadImplementors = []string{"DeleteTopicPayload"}
 func _DeleteTopicPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteTopicPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, deleteTopicPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -642,8 +643,8 @@ var publishPayloadImplementors = []string{"PublishPayload"}
 func _PublishPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PublishPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, publishPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -675,8 +676,8 @@ var topicImplementors = []string{"Topic"}
 func _Topic(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *topic.Topic) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, topicImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -728,8 +729,8 @@ var topicMessageImplementors = []string{"TopicMessage"}
 func _TopicMessage(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *topic.Message) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, topicMessageImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -776,8 +777,8 @@ var topicMessageListImplementors = []string{"TopicMessageList", "LiveData"}
 func _TopicMessageList(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *topic.MessageList) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, topicMessageListImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -852,7 +853,7 @@ func marshalNTopic2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋtopic�
 }
 
 func marshalNTopic2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋtopicᚐTopicᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []topic.Topic) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNTopic2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋtopicᚐTopic(ctx, ec, sel, v[i])
@@ -872,7 +873,7 @@ func marshalNTopicMessage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 }
 
 func marshalNTopicMessage2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋtopicᚐMessageᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []topic.Message) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNTopicMessage2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋtopicᚐMessage(ctx, ec, sel, v[i])

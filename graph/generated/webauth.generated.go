@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/session"
@@ -30,7 +31,7 @@ import (
 // region    **************************** field.gotpl *****************************
 
 func _AddEmailPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -53,7 +54,7 @@ func fieldContext_AddEmailPayload_flow(_ context.Context, ec *executionContext, 
 }
 
 func _AddEmailPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -76,7 +77,7 @@ func fieldContext_AddEmailPayload_expiresAt(_ context.Context, ec *executionCont
 }
 
 func _AuthProvider_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Info) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -99,7 +100,7 @@ func fieldContext_AuthProvider_key(_ context.Context, ec *executionContext, fiel
 }
 
 func _AuthProvider_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *social.Info) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -122,7 +123,7 @@ func fieldContext_AuthProvider_name(_ context.Context, ec *executionContext, fie
 }
 
 func _AuthSettings_registration(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AuthSettings) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -145,7 +146,7 @@ func fieldContext_AuthSettings_registration(_ context.Context, ec *executionCont
 }
 
 func _AuthSettings_allowedDomains(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AuthSettings) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -168,7 +169,7 @@ func fieldContext_AuthSettings_allowedDomains(_ context.Context, ec *executionCo
 }
 
 func _AuthSettings_termsVersion(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AuthSettings) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -191,7 +192,7 @@ func fieldContext_AuthSettings_termsVersion(_ context.Context, ec *executionCont
 }
 
 func _AuthSettings_providers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AuthSettings) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -223,7 +224,7 @@ func fieldContext_AuthSettings_providers(_ context.Context, ec *executionContext
 }
 
 func _AuthSettings_mailbox(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.AuthSettings) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -246,7 +247,7 @@ func fieldContext_AuthSettings_mailbox(_ context.Context, ec *executionContext, 
 }
 
 func _BeginPasskeyPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -269,7 +270,7 @@ func fieldContext_BeginPasskeyPayload_flow(_ context.Context, ec *executionConte
 }
 
 func _BeginPasskeyPayload_options(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -292,7 +293,7 @@ func fieldContext_BeginPasskeyPayload_options(_ context.Context, ec *executionCo
 }
 
 func _BeginPasskeySignInPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -315,7 +316,7 @@ func fieldContext_BeginPasskeySignInPayload_flow(_ context.Context, ec *executio
 }
 
 func _BeginPasskeySignInPayload_options(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PasskeyChallenge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -338,7 +339,7 @@ func fieldContext_BeginPasskeySignInPayload_options(_ context.Context, ec *execu
 }
 
 func _BeginProviderPayload_url(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BeginProviderPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -361,7 +362,7 @@ func fieldContext_BeginProviderPayload_url(_ context.Context, ec *executionConte
 }
 
 func _ChallengePayload_options(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChallengePayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -384,7 +385,7 @@ func fieldContext_ChallengePayload_options(_ context.Context, ec *executionConte
 }
 
 func _CompleteSignInPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -407,7 +408,7 @@ func fieldContext_CompleteSignInPayload_result(_ context.Context, ec *executionC
 }
 
 func _FactorRequired_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -430,7 +431,7 @@ func fieldContext_FactorRequired_flow(_ context.Context, ec *executionContext, f
 }
 
 func _FactorRequired_factors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -453,7 +454,7 @@ func fieldContext_FactorRequired_factors(_ context.Context, ec *executionContext
 }
 
 func _FactorRequired_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.FactorRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -476,7 +477,7 @@ func fieldContext_FactorRequired_expiresAt(_ context.Context, ec *executionConte
 }
 
 func _Mail_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *webauth.Mail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -499,7 +500,7 @@ func fieldContext_Mail_id(_ context.Context, ec *executionContext, field graphql
 }
 
 func _Mail_to(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *webauth.Mail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -522,7 +523,7 @@ func fieldContext_Mail_to(_ context.Context, ec *executionContext, field graphql
 }
 
 func _Mail_template(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *webauth.Mail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -545,7 +546,7 @@ func fieldContext_Mail_template(_ context.Context, ec *executionContext, field g
 }
 
 func _Mail_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *webauth.Mail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -568,7 +569,7 @@ func fieldContext_Mail_subject(_ context.Context, ec *executionContext, field gr
 }
 
 func _Mail_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *webauth.Mail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -591,7 +592,7 @@ func fieldContext_Mail_text(_ context.Context, ec *executionContext, field graph
 }
 
 func _Mail_html(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *webauth.Mail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -614,7 +615,7 @@ func fieldContext_Mail_html(_ context.Context, ec *executionContext, field graph
 }
 
 func _Mail_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *webauth.Mail) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -637,7 +638,7 @@ func fieldContext_Mail_at(_ context.Context, ec *executionContext, field graphql
 }
 
 func _MailConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -669,7 +670,7 @@ func fieldContext_MailConnection_edges(_ context.Context, ec *executionContext, 
 }
 
 func _MailConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -701,7 +702,7 @@ func fieldContext_MailConnection_nodes(_ context.Context, ec *executionContext, 
 }
 
 func _MailConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailConnection) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -733,7 +734,7 @@ func fieldContext_MailConnection_pageInfo(_ context.Context, ec *executionContex
 }
 
 func _MailEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -756,7 +757,7 @@ func fieldContext_MailEdge_cursor(_ context.Context, ec *executionContext, field
 }
 
 func _MailEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailEdge) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -788,7 +789,7 @@ func fieldContext_MailEdge_node(_ context.Context, ec *executionContext, field g
 }
 
 func _RegisterPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -811,7 +812,7 @@ func fieldContext_RegisterPayload_result(_ context.Context, ec *executionContext
 }
 
 func _RequestPasswordResetPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -834,7 +835,7 @@ func fieldContext_RequestPasswordResetPayload_flow(_ context.Context, ec *execut
 }
 
 func _RequestPasswordResetPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -857,7 +858,7 @@ func fieldContext_RequestPasswordResetPayload_expiresAt(_ context.Context, ec *e
 }
 
 func _RequestSignInMailPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -880,7 +881,7 @@ func fieldContext_RequestSignInMailPayload_flow(_ context.Context, ec *execution
 }
 
 func _RequestSignInMailPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -903,7 +904,7 @@ func fieldContext_RequestSignInMailPayload_expiresAt(_ context.Context, ec *exec
 }
 
 func _ResendVerificationPayload_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -926,7 +927,7 @@ func fieldContext_ResendVerificationPayload_flow(_ context.Context, ec *executio
 }
 
 func _ResendVerificationPayload_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MailSent) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -949,7 +950,7 @@ func fieldContext_ResendVerificationPayload_expiresAt(_ context.Context, ec *exe
 }
 
 func _ResetPasswordPayload_ended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ResetPasswordPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -972,7 +973,7 @@ func fieldContext_ResetPasswordPayload_ended(_ context.Context, ec *executionCon
 }
 
 func _SignInAnonymouslyPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -995,7 +996,7 @@ func fieldContext_SignInAnonymouslyPayload_result(_ context.Context, ec *executi
 }
 
 func _SignInPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1018,7 +1019,7 @@ func fieldContext_SignInPayload_result(_ context.Context, ec *executionContext, 
 }
 
 func _SignInWithMailPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1041,7 +1042,7 @@ func fieldContext_SignInWithMailPayload_result(_ context.Context, ec *executionC
 }
 
 func _SignInWithPasskeyPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1064,7 +1065,7 @@ func fieldContext_SignInWithPasskeyPayload_result(_ context.Context, ec *executi
 }
 
 func _SignOutPayload_ended(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignOutPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1087,7 +1088,7 @@ func fieldContext_SignOutPayload_ended(_ context.Context, ec *executionContext, 
 }
 
 func _SignedIn_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1119,7 +1120,7 @@ func fieldContext_SignedIn_user(_ context.Context, ec *executionContext, field g
 }
 
 func _SignedIn_session(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1151,7 +1152,7 @@ func fieldContext_SignedIn_session(_ context.Context, ec *executionContext, fiel
 }
 
 func _SignedIn_token(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1174,7 +1175,7 @@ func fieldContext_SignedIn_token(_ context.Context, ec *executionContext, field 
 }
 
 func _SignedIn_tokenExpiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1197,7 +1198,7 @@ func fieldContext_SignedIn_tokenExpiresAt(_ context.Context, ec *executionContex
 }
 
 func _SignedIn_refreshToken(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1220,7 +1221,7 @@ func fieldContext_SignedIn_refreshToken(_ context.Context, ec *executionContext,
 }
 
 func _SignedIn_device(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1243,7 +1244,7 @@ func fieldContext_SignedIn_device(_ context.Context, ec *executionContext, field
 }
 
 func _SignedIn_restored(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignedIn) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1266,7 +1267,7 @@ func fieldContext_SignedIn_restored(_ context.Context, ec *executionContext, fie
 }
 
 func _VerificationRequired_flow(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerificationRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1289,7 +1290,7 @@ func fieldContext_VerificationRequired_flow(_ context.Context, ec *executionCont
 }
 
 func _VerificationRequired_email(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerificationRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1312,7 +1313,7 @@ func fieldContext_VerificationRequired_email(_ context.Context, ec *executionCon
 }
 
 func _VerificationRequired_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.VerificationRequired) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -1335,7 +1336,7 @@ func fieldContext_VerificationRequired_expiresAt(_ context.Context, ec *executio
 }
 
 func _VerifyEmailPayload_result(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
+	return exec.ReadField(
 		ctx,
 		ec.OperationContext,
 		field,
@@ -2322,8 +2323,8 @@ var addEmailPayloadImplementors = []string{"AddEmailPayload"}
 func _AddEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, addEmailPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2360,8 +2361,8 @@ var authProviderImplementors = []string{"AuthProvider"}
 func _AuthProvider(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *social.Info) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, authProviderImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2398,8 +2399,8 @@ var authSettingsImplementors = []string{"AuthSettings"}
 func _AuthSettings(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.AuthSettings) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, authSettingsImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2451,8 +2452,8 @@ var beginPasskeyPayloadImplementors = []string{"BeginPasskeyPayload"}
 func _BeginPasskeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PasskeyChallenge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeyPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2489,8 +2490,8 @@ var beginPasskeySignInPayloadImplementors = []string{"BeginPasskeySignInPayload"
 func _BeginPasskeySignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PasskeyChallenge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeySignInPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2527,8 +2528,8 @@ var beginProviderPayloadImplementors = []string{"BeginProviderPayload"}
 func _BeginProviderPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BeginProviderPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, beginProviderPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2560,8 +2561,8 @@ var challengePayloadImplementors = []string{"ChallengePayload"}
 func _ChallengePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ChallengePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, challengePayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2593,8 +2594,8 @@ var completeSignInPayloadImplementors = []string{"CompleteSignInPayload"}
 func _CompleteSignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, completeSignInPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2626,8 +2627,8 @@ var factorRequiredImplementors = []string{"FactorRequired", "SignInResult"}
 func _FactorRequired(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.FactorRequired) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, factorRequiredImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2669,8 +2670,8 @@ var mailImplementors = []string{"Mail"}
 func _Mail(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *webauth.Mail) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mailImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2732,8 +2733,8 @@ var mailConnectionImplementors = []string{"MailConnection"}
 func _MailConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailConnection) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mailConnectionImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2775,8 +2776,8 @@ var mailEdgeImplementors = []string{"MailEdge"}
 func _MailEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailEdge) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mailEdgeImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2813,8 +2814,8 @@ var registerPayloadImplementors = []string{"RegisterPayload"}
 func _RegisterPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, registerPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2846,8 +2847,8 @@ var requestPasswordResetPayloadImplementors = []string{"RequestPasswordResetPayl
 func _RequestPasswordResetPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, requestPasswordResetPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2884,8 +2885,8 @@ var requestSignInMailPayloadImplementors = []string{"RequestSignInMailPayload"}
 func _RequestSignInMailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, requestSignInMailPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2922,8 +2923,8 @@ var resendVerificationPayloadImplementors = []string{"ResendVerificationPayload"
 func _ResendVerificationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MailSent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, resendVerificationPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2960,8 +2961,8 @@ var resetPasswordPayloadImplementors = []string{"ResetPasswordPayload"}
 func _ResetPasswordPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ResetPasswordPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, resetPasswordPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -2993,8 +2994,8 @@ var signInAnonymouslyPayloadImplementors = []string{"SignInAnonymouslyPayload"}
 func _SignInAnonymouslyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signInAnonymouslyPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3026,8 +3027,8 @@ var signInPayloadImplementors = []string{"SignInPayload"}
 func _SignInPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signInPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3059,8 +3060,8 @@ var signInWithMailPayloadImplementors = []string{"SignInWithMailPayload"}
 func _SignInWithMailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signInWithMailPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3092,8 +3093,8 @@ var signInWithPasskeyPayloadImplementors = []string{"SignInWithPasskeyPayload"}
 func _SignInWithPasskeyPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signInWithPasskeyPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3125,8 +3126,8 @@ var signOutPayloadImplementors = []string{"SignOutPayload"}
 func _SignOutPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignOutPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signOutPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3158,8 +3159,8 @@ var signedInImplementors = []string{"SignedIn", "SignInResult"}
 func _SignedIn(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignedIn) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, signedInImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3221,8 +3222,8 @@ var verificationRequiredImplementors = []string{"VerificationRequired", "SignInR
 func _VerificationRequired(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.VerificationRequired) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, verificationRequiredImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3264,8 +3265,8 @@ var verifyEmailPayloadImplementors = []string{"VerifyEmailPayload"}
 func _VerifyEmailPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SignInPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, verifyEmailPayloadImplementors)
 
-	out := graphql.NewFieldSet(fields)
-	deferred := graphql.NewDeferredGroup(ctx)
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
@@ -3309,7 +3310,7 @@ func marshalNAuthProvider2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋ
 }
 
 func marshalNAuthProvider2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsocialᚐInfoᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []social.Info) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNAuthProvider2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋsocialᚐInfo(ctx, ec, sel, v[i])
@@ -3412,7 +3413,7 @@ func unmarshalNFactorKind2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋ
 }
 
 func marshalNFactorKind2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorKindᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.FactorKind) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNFactorKind2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐFactorKind(ctx, ec, sel, v[i])
@@ -3436,7 +3437,7 @@ func marshalNMail2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋwebauth�
 }
 
 func marshalNMail2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋwebauthᚐMailᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []webauth.Mail) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNMail2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋwebauthᚐMail(ctx, ec, sel, v[i])
@@ -3464,7 +3465,7 @@ func marshalNMailEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodel�
 }
 
 func marshalNMailEdge2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.MailEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNMailEdge2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐMailEdge(ctx, ec, sel, v[i])

@@ -77,6 +77,9 @@ func serve(kind, uri, database string) error {
 	if err := a.Listen(ctx); err != nil {
 		return err
 	}
+	if f := os.Getenv("BENCH_URL_FILE"); f != "" {
+		_ = os.WriteFile(f, []byte(a.InternalURL()), 0o644)
+	}
 	fmt.Println(a.URL())
 	return a.Run(ctx)
 }

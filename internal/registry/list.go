@@ -36,6 +36,7 @@ type ListCmd struct {
 	Prefix    string         // what the label begins with, whatever its case and accents
 	Sort      []Sort         // at most [MaxSort]; none: the newest first. Absent values come first, or last when descending
 	AllowScan bool           // without an index too: needs the permission registry.document.scan
+	Bare      bool           // the data is not asked for: it may be left out
 	Page      page.Args
 }
 
@@ -218,6 +219,7 @@ func (s *Service) selection(ctx context.Context, cmd ListCmd) (selection, error)
 	}
 	r := &filterReader{s: s, t: t, m: m, scan: cmd.AllowScan, bounds: newBounds(), pointers: []string{"filter"}}
 	q.filter, err = r.read(ctx, cmd.Filter, q.search != "" || q.prefix != "")
+	q.bare = cmd.Bare && len(q.sort) == 1 && len(m.hidden) == 0 // a position, and the label of who may not see all, are made of the data
 	return q, err
 }
 
@@ -284,6 +286,10 @@ func (s *Service) List(ctx context.Context, cmd ListCmd) (page.Page[Document], e
 		return page.Page[Document]{}, err
 	}
 	read, err := s.store.window(ctx, q, w)
+	if q.bare && err == nil && slices.ContainsFunc(read, func(d Document) bool { return d.Version != q.t.Version }) {
+		q.bare = false // and so is the label of what was written by an older schema
+		read, err = s.store.window(ctx, q, w)
+	}
 	if err != nil {
 		return page.Page[Document]{}, err
 	}

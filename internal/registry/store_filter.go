@@ -60,6 +60,7 @@ type selection struct {
 	search string // as $text takes it
 	prefix string // of the folded label
 	sort   []sortKey
+	bare   bool // without the data
 }
 
 // column is where an attribute of a document of this type is kept, for filters of this type alone.
@@ -128,8 +129,11 @@ func slotsOf(t *compiled, f predicate.Filter, used map[string]bool) {
 	}
 }
 
-// slim leaves out what only the indexes need.
-var slim = bson.D{{Key: "x", Value: 0}, {Key: "words", Value: 0}, {Key: "prefix", Value: 0}}
+// slim leaves out what only the indexes need, dataless the data too.
+var (
+	slim     = bson.D{{Key: "x", Value: 0}, {Key: "words", Value: 0}, {Key: "prefix", Value: 0}}
+	dataless = append(slices.Clone(slim), bson.E{Key: "data", Value: 0})
+)
 
 // window reads one page of a selection, one document more than asked.
 func (m *mongoStore) window(ctx context.Context, q selection, w page.Window) ([]Document, error) {
@@ -152,7 +156,11 @@ func (m *mongoStore) first(ctx context.Context, q selection, n int, backward boo
 			order[i].Value = -1
 		}
 	}
-	all, err := store.Find[Document](ctx, m.home(q.t.ID), q.query(more...), options.Find().SetSort(order).SetProjection(slim).
+	fields := slim
+	if q.bare {
+		fields = dataless
+	}
+	all, err := store.Find[Document](ctx, m.home(q.t.ID), q.query(more...), options.Find().SetSort(order).SetProjection(fields).
 		SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // at most a few hundred
 	return plainAll(all), err
 }
