@@ -16,6 +16,14 @@ func pageArgs(first *int, after *string, last *int, before *string) page.Args {
 	return page.Args{First: first, After: after, Last: last, Before: before}
 }
 
+// sizeOf is the size of a page that is asked for from the beginning.
+func sizeOf(first *int) int {
+	if first == nil {
+		return page.DefaultSize
+	}
+	return *first
+}
+
 // pageInfo is the pageInfo of a connection.
 func pageInfo[T any](p page.Page[T]) model.PageInfo {
 	info := model.PageInfo{HasNextPage: p.HasNext, HasPreviousPage: p.HasPrevious}

@@ -8,6 +8,7 @@ import (
 	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/graph/model"
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 )
@@ -92,12 +93,16 @@ func (r *Resolver) backlinks(ctx context.Context, cmd registry.BacklinksCmd) (*m
 		return nil, err
 	}
 	loader.SawReferences(ctx, p.Items)
+	return backlinkConnection(ctx, p), nil
+}
+
+func backlinkConnection(ctx context.Context, p page.Page[registry.Reference]) *model.BacklinkConnection {
 	return &model.BacklinkConnection{
 		Nodes: p.Items, PageInfo: pageInfo(p),
 		Edges: edges(ctx, p, func(cursor string, node registry.Reference) model.BacklinkEdge {
 			return model.BacklinkEdge{Cursor: cursor, Node: node}
 		}),
-	}, nil
+	}
 }
 
 // words are operators as texts.

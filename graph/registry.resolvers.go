@@ -110,7 +110,14 @@ func (r *documentResolver) References(ctx context.Context, obj *registry.Documen
 
 // Backlinks is the resolver for the backlinks field.
 func (r *documentResolver) Backlinks(ctx context.Context, obj *registry.Document, types []string, first *int, after *string, last *int, before *string) (*model.BacklinkConnection, error) {
-	return r.backlinks(ctx, registry.BacklinksCmd{To: obj.Ref(), Types: types, Page: pageArgs(first, after, last, before)})
+	if args := pageArgs(first, after, last, before); args.Last != nil || args.After != nil || args.Before != nil {
+		return r.backlinks(ctx, registry.BacklinksCmd{To: obj.Ref(), Types: types, Page: args})
+	}
+	p, err := loader.Backlinks(ctx, obj.Ref(), types, sizeOf(first))
+	if err != nil {
+		return nil, err
+	}
+	return backlinkConnection(ctx, p), nil
 }
 
 // History is the resolver for the history field.

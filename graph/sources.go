@@ -14,6 +14,7 @@ func (r *Resolver) sources() loader.Sources {
 		Documents:    r.Documents.ByRefs,
 		References:   r.Documents.References,
 		Targets:      r.Documents.Resolve,
+		Backlinks:    r.Documents.BacklinksOf,
 		Standings:    r.Plans.Standings,
 	}
 }

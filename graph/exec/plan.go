@@ -1,7 +1,9 @@
 package exec
 
 import (
+	"bytes"
 	"context"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -9,9 +11,10 @@ import (
 
 // Plan tells which selections of a document wait: something in them is read for one object alone. The elements of a list
 // that wait are computed at the same time, so that their loaders meet; the others one after the other, which costs less.
-// A plan is made once for each document and never changes. The nil Plan knows nothing: everything waits.
+// A plan is made once for each document and never changes, but for how large its answers are. The nil Plan knows nothing: everything waits.
 type Plan struct {
 	waiting map[ast.Selection]struct{}
+	size    atomic.Int64 // of the last answer, in bytes
 }
 
 // NewPlan makes the plan of a validated document. waits says it of a field of the schema by itself.
@@ -80,6 +83,19 @@ func With(ctx context.Context, p *Plan) context.Context { return context.WithVal
 func planOf(ctx context.Context) *Plan {
 	p, _ := ctx.Value(planKey{}).(*Plan)
 	return p
+}
+
+// Write gives the data of an answer as JSON.
+func Write(ctx context.Context, data graphql.Marshaler) *bytes.Buffer {
+	plan := planOf(ctx)
+	if plan == nil {
+		plan = &Plan{}
+	}
+	buf := new(bytes.Buffer)
+	buf.Grow(int(plan.size.Load()) + bytes.MinRead)
+	data.MarshalGQL(buf)
+	plan.size.Store(int64(buf.Len()))
+	return buf
 }
 
 // MarshalSlice is [graphql.MarshalSliceConcurrently], one element after the other where the plan allows it.

@@ -3,8 +3,12 @@ package loader
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/backendbook/backendbook/internal/account"
+	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -20,6 +24,7 @@ type Sources struct {
 	Documents    func(ctx context.Context, refs []ref.Ref) (map[ref.Ref]registry.Document, error)
 	References   func(ctx context.Context, documents []ref.Ref) (map[string][]registry.Reference, error) // by the id of the document
 	Targets      func(ctx context.Context, refs []ref.Ref) ([]registry.Target, error)
+	Backlinks    func(ctx context.Context, to []ref.Ref, types []string, first int) (map[ref.Ref]page.Page[registry.Reference], error)
 	Standings    func(ctx context.Context, subjects []ref.Ref) (map[ref.Ref]plan.Standing, error)
 }
 
@@ -33,6 +38,10 @@ type set struct {
 	references batcher[ref.Ref, []registry.Reference]
 	targets    batcher[ref.Ref, registry.Target]
 	standings  batcher[ref.Ref, plan.Standing]
+
+	mu        sync.Mutex
+	backlinks map[string]*batcher[ref.Ref, page.Page[registry.Reference]] // by what is asked of all
+	from      Sources
 }
 
 type key struct{}
@@ -42,7 +51,7 @@ var errNone = errors.New("loader: no loaders in the context")
 
 // With gives ctx new loaders.
 func With(ctx context.Context, from Sources) context.Context {
-	s := &set{}
+	s := &set{from: from}
 	s.users.fetch = from.Users
 	s.roles.fetch = from.Roles
 	s.plans.fetch = from.Plans
@@ -126,10 +135,12 @@ func SawSubjects(ctx context.Context, subjects []ref.Ref) {
 // SawReferences tells the loaders that both ends of these references are about to be resolved. Whoever resolves a list of
 // references that did not come from [References] calls it.
 func SawReferences(ctx context.Context, refs []registry.Reference) {
-	s, ok := ctx.Value(key{}).(*set)
-	if !ok {
-		return
+	if s, ok := ctx.Value(key{}).(*set); ok {
+		s.sawReferences(refs)
 	}
+}
+
+func (s *set) sawReferences(refs []registry.Reference) {
 	from, to := make([]ref.Ref, len(refs)), make([]ref.Ref, len(refs))
 	for i, r := range refs {
 		from[i], to[i] = r.From, r.To
@@ -179,6 +190,39 @@ func ContentType(ctx context.Context, id string) (*registry.ContentType, error) 
 // Document gives a document, nil when absent or hidden.
 func Document(ctx context.Context, on ref.Ref) (*registry.Document, error) {
 	return load(ctx, func(s *set) *batcher[ref.Ref, registry.Document] { return &s.documents }, on)
+}
+
+// Backlinks gives the first page of what leads to an object, from documents of some types or of all.
+func Backlinks(ctx context.Context, to ref.Ref, types []string, first int) (page.Page[registry.Reference], error) {
+	p, err := load(ctx, func(s *set) *batcher[ref.Ref, page.Page[registry.Reference]] { return s.backlinksOf(types, first) }, to)
+	if err != nil || p == nil {
+		return page.Page[registry.Reference]{}, err
+	}
+	return *p, nil
+}
+
+// backlinksOf is the loader of backlinks that are asked for in the same words.
+func (s *set) backlinksOf(types []string, first int) *batcher[ref.Ref, page.Page[registry.Reference]] {
+	words := strconv.Itoa(first) + " " + strings.Join(types, " ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.backlinks[words]
+	if b == nil {
+		b = &batcher[ref.Ref, page.Page[registry.Reference]]{fetch: func(ctx context.Context, to []ref.Ref) (map[ref.Ref]page.Page[registry.Reference], error) {
+			pages, err := s.from.Backlinks(ctx, to, types, first)
+			var rows []registry.Reference
+			for _, p := range pages {
+				rows = append(rows, p.Items...)
+			}
+			s.sawReferences(rows)
+			return pages, err
+		}}
+		if s.backlinks == nil {
+			s.backlinks = map[string]*batcher[ref.Ref, page.Page[registry.Reference]]{}
+		}
+		s.backlinks[words] = b
+	}
+	return b
 }
 
 // References gives what a document points at, in the order of the paths.

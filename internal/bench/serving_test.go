@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,12 +19,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
 	"github.com/backendbook/backendbook/internal/app"
 	"github.com/backendbook/backendbook/internal/app/apptest"
 	"github.com/backendbook/backendbook/internal/bench/bare"
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/keyring"
 	"github.com/backendbook/backendbook/internal/ref"
+	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
@@ -58,8 +63,12 @@ func serve(kind, uri, database string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Println("http://" + l.Addr().String())
-		return http.Serve(l, bare.Handler(db.Database()))
+		mux := http.NewServeMux()
+		mux.Handle("/graphql", bare.Handler(db.Database()))
+		mux.Handle("/metrics", promhttp.Handler())
+		url := "http://" + l.Addr().String()
+		fmt.Println(url, url)
+		return http.Serve(l, mux)
 	}
 	loaded, err := config.Load(config.Input{Out: io.Discard, Args: []string{
 		"--listen=127.0.0.1:0", "--internal-listen=127.0.0.1:0", "--mongodb-uri=" + uri, "--mongodb-database=" + database,
@@ -77,21 +86,21 @@ func serve(kind, uri, database string) error {
 	if err := a.Listen(ctx); err != nil {
 		return err
 	}
-	if f := os.Getenv("BENCH_URL_FILE"); f != "" {
-		_ = os.WriteFile(f, []byte(a.InternalURL()), 0o644)
-	}
-	fmt.Println(a.URL())
+	fmt.Println(a.URL(), a.InternalURL())
 	return a.Run(ctx)
 }
 
-// BenchmarkServing measures a read of one document by id and a list of 50 with their owners, on this server with sessions,
-// rights, limits, logs and metrics on, and on a bare gqlgen server that has none of them. The servers run in processes of
-// their own, in turn. "cpu-ratio" is this server's CPU time for a request to the other's; "rps-ratio" its requests a
-// second with 16 connections.
+// BenchmarkServing measures four operations on this server with sessions, rights, limits, logs and metrics on, and on a bare
+// gqlgen server that has none of them: a point read, a list of 50 with their owners, the making of a document (here with
+// its event and the counting of a quota) and a list of 20 with owners, the newest 5 comments on each and their owners. The
+// servers run in processes of their own, in turn. "cpu-ratio" is this server's CPU time for a request to the other's;
+// "rps-ratio" its requests a second with 16 connections; "KiB/request" what it allocates. With PROFILE=DIR, CPU and
+// allocation profiles of this server are saved there.
 func BenchmarkServing(b *testing.B) {
 	database := "bb_bench_" + ref.NewID()
 	f := seed(b, database)
 	servers := map[string]*server{"bare": start(b, "bare", database), "product": start(b, "product", database)}
+	article := map[string]any{"title": "New", "body": "text", "status": "fresh", "tags": []string{"a", "b"}}
 	for _, op := range []struct {
 		name          string
 		product, bare request
@@ -106,28 +115,48 @@ func BenchmarkServing(b *testing.B) {
 			request{`{ documents(type: "article", first: 50) { nodes { id rev label createdAt owner { id name } } } }`, nil},
 			request{`query($type: String!) { documents(type: $type, first: 50) { id rev label createdAt owner { id name } } }`, map[string]any{"type": f.contentType}},
 		},
+		{
+			"create",
+			request{`mutation($in: CreateDocumentInput!) { createDocument(input: $in) { document { id label rev createdAt op } } }`,
+				map[string]any{"in": map[string]any{"type": "article", "data": article}}},
+			request{`mutation($type: String!, $owner: ID!, $data: Map!) { createDocument(type: $type, owner: $owner, data: $data) { id label rev createdAt } }`,
+				map[string]any{"type": f.contentType, "owner": f.owner, "data": article}},
+		},
+		{
+			"nested",
+			request{`{ documents(type: "article", first: 20, filter: {status: {eq: "open"}}) { nodes { id label data owner { id name }
+				backlinks(types: ["remark"], first: 5) { nodes { from { id label data owner { id name } } } } } } }`, nil},
+			request{`query($type: String!) { documents(type: $type, first: 20, status: "open") { id label data owner { id name }
+				comments(first: 5) { id label data owner { id name } } } }`, map[string]any{"type": f.contentType}},
+		},
 	} {
 		b.Run(op.name, func(b *testing.B) {
 			const rounds = 3
 			var product, plain load
 			for range rounds {
-				plain.add(servers["bare"].measure(b, op.bare, ""))
-				product.add(servers["product"].measure(b, op.product, f.token))
+				plain.add(servers["bare"].measure(b, op.bare, nil))
+				product.add(servers["product"].measure(b, op.product, f.tokens))
 			}
+			servers["product"].profile(b, op.name, op.product, f.tokens)
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(product.cpuPer1k()/plain.cpuPer1k(), "cpu-ratio")
 			b.ReportMetric(product.rps()/plain.rps(), "rps-ratio")
 			b.ReportMetric(product.cpuPer1k(), "cpu-s/1k")
 			b.ReportMetric(plain.cpuPer1k(), "bare-cpu-s/1k")
+			b.ReportMetric(product.kibPerRequest(), "KiB/request")
+			b.ReportMetric(plain.kibPerRequest(), "bare-KiB/request")
 			b.Logf("product %s\nbare    %s", product, plain)
 		})
 	}
 }
 
 // fixture is what the operations need to know of the data.
-type fixture struct{ token, document, contentType string }
+type fixture struct {
+	tokens                       []string // of users
+	document, contentType, owner string
+}
 
-// seed makes 400 articles of about a kilobyte by 20 owners, through the API.
+// seed makes 400 articles of about a kilobyte by 20 owners, and 3 remarks on each, through the API.
 func seed(b *testing.B, database string) fixture {
 	b.Helper()
 	s := apptest.Start(b, apptest.Setup{Database: database})
@@ -135,27 +164,69 @@ func seed(b *testing.B, database string) fixture {
 	c := s.Browser()
 	c.Must(`mutation($in: SignInInput!) { signIn(input: $in) { result { __typename } } }`,
 		map[string]any{"in": map[string]any{"identifier": admin.Email, "password": admin.Password}})
-	schema := map[string]any{"type": "object", "properties": map[string]any{
-		"title": map[string]any{"type": "string"}, "body": map[string]any{"type": "string"}, "n": map[string]any{"type": "integer"},
-	}}
-	made := c.Must(`mutation($in: DefineContentTypeInput!) { defineContentType(input: $in) { contentType { id } } }`,
-		map[string]any{"in": map[string]any{"key": "article", "name": "Article", "schema": schema}})
-	f := fixture{contentType: bareID(made, "defineContentType", "contentType")}
+	define := func(key string, properties map[string]any) string {
+		made := c.Must(`mutation($in: DefineContentTypeInput!) { defineContentType(input: $in) { contentType { id } } }`,
+			map[string]any{"in": map[string]any{"key": key, "name": key, "schema": map[string]any{"type": "object", "properties": properties}}})
+		return bareID(made, "defineContentType", "contentType")
+	}
+	text := map[string]any{"type": "string"}
+	f := fixture{contentType: define("article", map[string]any{
+		"title": text, "body": text, "n": map[string]any{"type": "integer"}, "status": map[string]any{"type": "string", "index": true},
+		"tags": map[string]any{"type": "array", "items": text},
+	})}
+	define("remark", map[string]any{"text": text, "on": map[string]any{"type": "string", "reference": map[string]any{"to": []string{"article"}}}})
+	boundless := func(user string) { // of documents
+		c.Must(`mutation($in: OverrideFeatureInput!) { overrideFeature(input: $in) { membership { version } } }`, map[string]any{
+			"in": map[string]any{"user": user, "feature": map[string]any{"feature": registry.FeatureDocuments, "limit": 10_000_000}, "reason": "benchmark"},
+		})
+	}
+	me := func(c *apptest.Client) string {
+		id, _ := c.Must(`{ me { user { id } } }`, nil)["me"].(map[string]any)["user"].(map[string]any)["id"].(string)
+		return id
+	}
+	boundless(me(c))
+	f.owner = strings.TrimPrefix(me(c), "user:")
+	const create = `mutation($in: CreateDocumentInput!) { createDocument(input: $in) { document { id owner { id } } } }`
 	for owner := range 20 {
 		u := s.Browser()
-		u.Register("owner" + strconv.Itoa(owner))
+		email := u.Register("owner" + strconv.Itoa(owner))
+		boundless(me(u))
+		in := s.Browser().Must(`mutation($in: SignInInput!) { signIn(input: $in) { result { ... on SignedIn { token } } } }`,
+			map[string]any{"in": map[string]any{"identifier": email, "password": apptest.Password, "transport": "BEARER"}})
+		token, _ := in["signIn"].(map[string]any)["result"].(map[string]any)["token"].(string)
+		f.tokens = append(f.tokens, token)
 		for n := range 20 {
-			doc := u.Must(`mutation($in: CreateDocumentInput!) { createDocument(input: $in) { document { id } } }`, map[string]any{
-				"in": map[string]any{"type": "article", "data": map[string]any{"title": "Article " + strconv.Itoa(n), "body": strings.Repeat("word ", 180), "n": n}},
-			})
+			doc := u.Must(create, map[string]any{"in": map[string]any{"type": "article", "data": map[string]any{
+				"title": "Article " + strconv.Itoa(n), "body": strings.Repeat("word ", 180), "n": n, "status": []string{"open", "shut"}[n%2], "tags": []string{"a", "b"},
+			}}})
 			f.document = bareID(doc, "createDocument", "document")
+			for r := range 3 {
+				u.Must(create, map[string]any{"in": map[string]any{"type": "remark", "data": map[string]any{
+					"text": "Remark " + strconv.Itoa(r) + strings.Repeat(" word", 20), "on": "document:" + f.document,
+				}}})
+			}
 		}
 	}
-	in := c.Must(`mutation($in: SignInInput!) { signIn(input: $in) { result { ... on SignedIn { token } } } }`,
-		map[string]any{"in": map[string]any{"identifier": admin.Email, "password": admin.Password, "transport": "BEARER"}})
-	f.token, _ = in["signIn"].(map[string]any)["result"].(map[string]any)["token"].(string)
 	s.Cleanup()
+	index(b, database)
 	return f
+}
+
+// index gives the bare server the indexes that it needs for what this product has rows and slots of its own for.
+func index(b *testing.B, database string) {
+	b.Helper()
+	db, err := store.Open(b.Context(), store.Config{URI: storetest.URI(b), Database: database}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close(b.Context())
+	_, err = db.Database().Collection("documents").Indexes().CreateMany(b.Context(), []mongo.IndexModel{
+		{Keys: bson.D{{Key: "data.on", Value: 1}}},
+		{Keys: bson.D{{Key: "type", Value: 1}, {Key: "data.status", Value: 1}, {Key: "_id", Value: -1}}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 }
 
 // bareID is the id in a payload, without its type.
@@ -171,8 +242,9 @@ type request struct {
 }
 
 type server struct {
-	url string
-	pid int
+	url      string
+	internal string
+	pid      int
 }
 
 func start(b *testing.B, kind, database string) *server {
@@ -188,17 +260,18 @@ func start(b *testing.B, kind, database string) *server {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	url, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
+	s := &server{pid: cmd.Process.Pid}
+	if _, err := fmt.Fscan(out, &s.url, &s.internal); err != nil {
 		b.Fatalf("%s server: %v", kind, err)
 	}
-	return &server{url: strings.TrimSpace(url), pid: cmd.Process.Pid}
+	return s
 }
 
 // load is what was measured.
 type load struct {
 	requests  int
 	cpu, wall float64 // seconds
+	bytes     float64 // allocated
 	latencies []time.Duration
 }
 
@@ -206,11 +279,13 @@ func (l *load) add(o load) {
 	l.requests += o.requests
 	l.cpu += o.cpu
 	l.wall += o.wall
+	l.bytes += o.bytes
 	l.latencies = append(l.latencies, o.latencies...)
 }
 
-func (l *load) cpuPer1k() float64 { return l.cpu / float64(l.requests) * 1000 }
-func (l *load) rps() float64      { return float64(l.requests) / l.wall }
+func (l *load) cpuPer1k() float64      { return l.cpu / float64(l.requests) * 1000 }
+func (l *load) kibPerRequest() float64 { return l.bytes / float64(l.requests) / 1024 }
+func (l *load) rps() float64           { return float64(l.requests) / l.wall }
 
 // String implements fmt.Stringer.
 func (l load) String() string {
@@ -226,20 +301,65 @@ const (
 )
 
 // measure sends one request over and over on each of the connections.
-func (s *server) measure(b *testing.B, r request, token string) load {
+func (s *server) measure(b *testing.B, r request, tokens []string) load {
 	b.Helper()
 	body, err := json.Marshal(map[string]any{"query": r.query, "variables": r.variables})
 	if err != nil {
 		b.Fatal(err)
 	}
-	s.hammer(b, body, token, warmUp)
-	before := cpuSeconds(b, s.pid)
-	l := s.hammer(b, body, token, measured)
-	l.cpu = cpuSeconds(b, s.pid) - before
+	s.hammer(b, body, tokens, warmUp)
+	before, bytes := cpuSeconds(b, s.pid), s.allocated(b)
+	l := s.hammer(b, body, tokens, measured)
+	l.cpu, l.bytes = cpuSeconds(b, s.pid)-before, s.allocated(b)-bytes
 	return l
 }
 
-func (s *server) hammer(b *testing.B, body []byte, token string, d time.Duration) load {
+// allocated is how many bytes the process has allocated so far.
+func (s *server) allocated(b *testing.B) float64 {
+	b.Helper()
+	res, err := http.Get(s.internal + "/metrics")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	_, line, found := strings.Cut(string(text), "\ngo_memstats_alloc_bytes_total ")
+	line, _, _ = strings.Cut(line, "\n")
+	bytes, bad := strconv.ParseFloat(line, 64)
+	if err != nil || !found || bad != nil {
+		b.Fatal(err, found, bad)
+	}
+	return bytes
+}
+
+// profile saves profiles of the process under a load, if they are asked for.
+func (s *server) profile(b *testing.B, name string, r request, tokens []string) {
+	b.Helper()
+	dir := os.Getenv("PROFILE")
+	if dir == "" {
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { s.measure(b, r, tokens) })
+	for kind, path := range map[string]string{"cpu": "profile?seconds=2", "allocs": "allocs"} {
+		res, err := http.Get(s.internal + "/debug/pprof/" + path)
+		if err != nil {
+			b.Error(err)
+			continue
+		}
+		body, err := io.ReadAll(res.Body)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name+"."+kind), body, 0o644)
+		}
+		if err != nil {
+			b.Error(err)
+		}
+		_ = res.Body.Close()
+	}
+	wg.Wait()
+}
+
+func (s *server) hammer(b *testing.B, body []byte, tokens []string, d time.Duration) load {
 	b.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 	defer client.CloseIdleConnections()
@@ -247,7 +367,11 @@ func (s *server) hammer(b *testing.B, body []byte, token string, d time.Duration
 	var all load
 	var wg sync.WaitGroup
 	begin := time.Now()
-	for range connections {
+	for i := range connections {
+		token := ""
+		if tokens != nil {
+			token = tokens[i]
+		}
 		wg.Go(func() {
 			var mine []time.Duration
 			for time.Since(begin) < d {

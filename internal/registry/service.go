@@ -383,13 +383,9 @@ func (s *Service) Backlinks(ctx context.Context, cmd BacklinksCmd) (page.Page[Re
 	if err != nil {
 		return fail(err)
 	}
-	var types []string
-	for _, key := range cmd.Types {
-		t, err := s.types.key(ctx, key)
-		if err != nil {
-			return fail(err)
-		}
-		types = append(types, t.ID)
+	types, err := s.typeIDs(ctx, cmd.Types)
+	if err != nil {
+		return fail(err)
 	}
 	var seen []Reference
 	at := w
@@ -412,7 +408,25 @@ func (s *Service) Backlinks(ctx context.Context, cmd BacklinksCmd) (page.Page[Re
 			at.After = end
 		}
 	}
-	return page.Fold(w, seen[:min(len(seen), w.Size+1)], func(r Reference) page.Cursor { return page.Cursor{r.ID} }), nil
+	return page.Fold(w, seen[:min(len(seen), w.Size+1)], placeOf), nil
+}
+
+// placeOf is where a reference lies in a list.
+func placeOf(r Reference) page.Cursor { return page.Cursor{r.ID} }
+
+// typeIDs are the ids of some content types by their keys.
+//
+// Errors: CONTENT_TYPE_UNKNOWN.
+func (s *Service) typeIDs(ctx context.Context, keys []string) ([]string, error) {
+	var ids []string
+	for _, key := range keys {
+		t, err := s.types.key(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, t.ID)
+	}
+	return ids, nil
 }
 
 // seen are those of some references that the actor may see.

@@ -54,6 +54,16 @@ func (m *mongoStore) referencesTo(ctx context.Context, to ref.Ref, types []strin
 	return store.FindPage[Reference](ctx, m.references, filter, w, store.Key{Field: "_id", Desc: true})
 }
 
+// newestTo reads references to objects of one type, object by object as their ids run, the newest first; at most so many.
+func (m *mongoStore) newestTo(ctx context.Context, typ string, ids, types []string, most int) ([]Reference, error) {
+	filter := bson.D{store.Eq("to.type", typ), in("to.id", ids)}
+	if types != nil {
+		filter = append(filter, store.Eq("fromType", types[0]))
+	}
+	return store.Find[Reference](ctx, m.references, filter, options.Find().
+		SetSort(bson.D{{Key: "to.id", Value: 1}, {Key: "_id", Value: -1}}).SetLimit(int64(most)).SetBatchSize(int32(most))) //nolint:gosec // some thousand
+}
+
 // inbound matches the references of one rule from outside a set of objects to one of them. Ids are unique across all types.
 func inbound(to []ref.Ref, r OnDelete) bson.D {
 	types, ids := []string{}, make([]string, len(to))

@@ -15,6 +15,7 @@ const runtime = "github.com/backendbook/backendbook/graph/exec"
 var (
 	field    = regexp.MustCompile(`(?s)graphql\.ResolveField\(.*?\n\t\)\n`)
 	deferred = regexp.MustCompile(`deferred := graphql\.NewDeferredGroup\(ctx\)`)
+	written  = regexp.MustCompile(`var buf bytes\.Buffer\n\s*data\.MarshalGQL\(&buf\)`)
 	calls    = regexp.MustCompile(`graphql\.(NewFieldSet|MarshalSliceConcurrently)\(`)
 	names    = map[string]string{"NewFieldSet": "exec.NewFieldSet(", "MarshalSliceConcurrently": "exec.MarshalSlice("}
 	imports  = regexp.MustCompile(`\t"github\.com/99designs/gqlgen/graphql"\n`)
@@ -54,6 +55,10 @@ func rewrite(name string) (int, error) {
 		n++
 		return []byte(names[string(calls.FindSubmatch(call)[1])])
 	})
+	if written.Match(code) {
+		n++
+		code = written.ReplaceAll(code, []byte("buf := exec.Write(ctx, data)"))
+	}
 	code = deferred.ReplaceAll(code, []byte("var deferred graphql.DeferredGroup"))
 	if n == 0 {
 		return 0, nil

@@ -3,12 +3,17 @@
 package bare
 
 type Document struct {
-	ID        string `json:"id"`
-	Rev       int    `json:"rev"`
-	Label     string `json:"label"`
-	CreatedAt string `json:"createdAt"`
-	Owner     *User  `json:"owner,omitempty"`
-	OwnerID   string `json:"-"`
+	ID        string         `json:"id"`
+	Rev       int            `json:"rev"`
+	Label     string         `json:"label"`
+	Data      map[string]any `json:"data"`
+	CreatedAt string         `json:"createdAt"`
+	Owner     *User          `json:"owner,omitempty"`
+	Comments  []*Document    `json:"comments"`
+	OwnerID   string         `json:"-"`
+}
+
+type Mutation struct {
 }
 
 type Query struct {

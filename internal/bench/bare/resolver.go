@@ -9,6 +9,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vikstrous/dataloadgen"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -29,9 +30,17 @@ func Handler(db *mongo.Database) http.Handler {
 	srv.SetQueryCache(lru.New[*ast.QueryDocument](1000))
 	srv.Use(extension.AutomaticPersistedQuery{Cache: lru.New[string](100)})
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		load := dataloadgen.NewLoader(r.users, dataloadgen.WithWait(time.Millisecond))
+		load := loaders{
+			users:    dataloadgen.NewLoader(r.users, dataloadgen.WithWait(time.Millisecond)),
+			comments: dataloadgen.NewLoader(r.comments, dataloadgen.WithWait(time.Millisecond)),
+		}
 		srv.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), loaderKey{}, load)))
 	})
+}
+
+type loaders struct {
+	users    *dataloadgen.Loader[string, *User]
+	comments *dataloadgen.Loader[string, []*Document]
 }
 
 type loaderKey struct{}
@@ -41,6 +50,8 @@ type row struct {
 	ID        string    `bson:"_id"`
 	Rev       int       `bson:"rev"`
 	Label     string    `bson:"label"`
+	Type      string    `bson:"type"`
+	Data      bson.M    `bson:"data"`
 	CreatedAt time.Time `bson:"createdAt"`
 	Owner     struct {
 		ID string `bson:"id"`
@@ -48,7 +59,7 @@ type row struct {
 }
 
 func (d row) model() *Document {
-	return &Document{ID: d.ID, Rev: d.Rev, Label: d.Label, CreatedAt: d.CreatedAt.Format(time.RFC3339Nano), OwnerID: d.Owner.ID}
+	return &Document{ID: d.ID, Rev: d.Rev, Label: d.Label, Data: d.Data, CreatedAt: d.CreatedAt.Format(time.RFC3339Nano), OwnerID: d.Owner.ID}
 }
 
 func (r *Resolver) users(ctx context.Context, ids []string) ([]*User, []error) {
@@ -74,7 +85,32 @@ func (r *Resolver) users(ctx context.Context, ids []string) ([]*User, []error) {
 	return out, nil
 }
 
+// comments are the comments on some documents, all of them: which are shown is for whoever asks.
+func (r *Resolver) comments(ctx context.Context, ids []string) ([][]*Document, []error) {
+	on := make([]string, len(ids))
+	place := map[string]int{}
+	for i, id := range ids {
+		on[i] = "document:" + id
+		place[on[i]] = i
+	}
+	cur, err := r.DB.Collection("documents").Find(ctx, bson.M{"data.on": bson.M{"$in": on}}, options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}))
+	if err != nil {
+		return nil, []error{err}
+	}
+	var rows []row
+	if err := cur.All(ctx, &rows); err != nil {
+		return nil, []error{err}
+	}
+	out := make([][]*Document, len(ids))
+	for _, d := range rows {
+		at, _ := d.Data["on"].(string)
+		out[place[at]] = append(out[place[at]], d.model())
+	}
+	return out, nil
+}
+
 type (
+	mutationResolver struct{ *Resolver }
 	documentResolver struct{ *Resolver }
 	queryResolver    struct{ *Resolver }
 )
@@ -87,8 +123,27 @@ func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 // Owner loads the owner with those of the other documents that ask within a millisecond.
 func (r *documentResolver) Owner(ctx context.Context, obj *Document) (*User, error) {
-	load, _ := ctx.Value(loaderKey{}).(*dataloadgen.Loader[string, *User])
-	return load.Load(ctx, obj.OwnerID)
+	load, _ := ctx.Value(loaderKey{}).(loaders)
+	return load.users.Load(ctx, obj.OwnerID)
+}
+
+// Comments loads the comments with those on the other documents that ask within a millisecond.
+func (r *documentResolver) Comments(ctx context.Context, obj *Document, first int) ([]*Document, error) {
+	load, _ := ctx.Value(loaderKey{}).(loaders)
+	all, err := load.comments.Load(ctx, obj.ID)
+	return all[:min(len(all), first)], err
+}
+
+// Mutation is the root of what changes.
+func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
+
+// CreateDocument stores a document.
+func (r *mutationResolver) CreateDocument(ctx context.Context, typeArg, owner string, data map[string]any) (*Document, error) {
+	label, _ := data["title"].(string)
+	d := row{ID: uuid.NewString(), Rev: 1, Label: label, Type: typeArg, Data: data, CreatedAt: time.Now()}
+	d.Owner.ID = owner
+	_, err := r.DB.Collection("bare_documents").InsertOne(ctx, d) // documents has the validator of this product
+	return d.model(), err
 }
 
 // Document reads one document.
@@ -99,8 +154,12 @@ func (r *queryResolver) Document(ctx context.Context, id string) (*Document, err
 }
 
 // Documents reads the newest documents of a type, by the type's id.
-func (r *queryResolver) Documents(ctx context.Context, typeArg string, first int) ([]*Document, error) {
-	cur, err := r.DB.Collection("documents").Find(ctx, bson.M{"type": typeArg},
+func (r *queryResolver) Documents(ctx context.Context, typeArg string, first int, status *string) ([]*Document, error) {
+	filter := bson.M{"type": typeArg}
+	if status != nil {
+		filter["data.status"] = *status
+	}
+	cur, err := r.DB.Collection("documents").Find(ctx, filter,
 		options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(int64(first)))
 	if err != nil {
 		return nil, err
