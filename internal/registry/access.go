@@ -108,10 +108,16 @@ func (m mask) over(t *compiled, d Document) Document {
 	return d
 }
 
+// unescape undoes the escapes of a JSON Pointer.
+var unescape = strings.NewReplacer("~1", "/", "~0", "~")
+
 // hides reports whether a JSON Pointer leads to a hidden field or into one.
 func (m mask) hides(pointer string) bool {
+	if len(m.hidden) == 0 {
+		return false
+	}
 	head, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
-	return slices.Contains(m.hidden, strings.NewReplacer("~1", "/", "~0", "~").Replace(head))
+	return slices.Contains(m.hidden, unescape.Replace(head))
 }
 
 // writes refuses data that has a field the caller cannot write.

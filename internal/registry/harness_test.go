@@ -263,7 +263,7 @@ func (w *world) noStrands() {
 	}
 	byID := map[string]Document{}
 	held := 0
-	for _, d := range plainAll(docs) {
+	for _, d := range docs {
 		byID[d.ID] = d
 		t, err := w.types.id(ctx, d.Type)
 		if err != nil {

@@ -171,7 +171,7 @@ func (m *mongoStore) replaceType(ctx context.Context, row typeRow, version int) 
 func (m *mongoStore) documentsAfter(ctx context.Context, typ, after string, n int) ([]Document, error) {
 	all, err := store.Find[Document](ctx, m.home(typ), bson.D{store.Eq("type", typ), {Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(n)))
-	return plainAll(all), err
+	return all, err
 }
 
 func older(typ string, version int) bson.D {
@@ -183,7 +183,7 @@ func (m *mongoStore) documentsOfVersion(ctx context.Context, typ string, version
 	all, err := store.Find[Document](ctx, m.home(typ), bson.D{
 		store.Eq("type", typ), store.Eq("v", version), {Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}},
 	}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(n)))
-	return plainAll(all), err
+	return all, err
 }
 
 func (m *mongoStore) countOlder(ctx context.Context, typ string, version int) (int64, error) {
@@ -227,8 +227,7 @@ func (m *mongoStore) document(ctx context.Context, on ref.Ref) (Document, error)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return d, fault.ErrNotFound
 	}
-	d.Data = plainMap(d.Data)
-	return d.bare(), err
+	return d, err
 }
 
 // chunk bounds the ids of one find: the filter stays small beside the answer.
@@ -242,7 +241,7 @@ func (m *mongoStore) documentsByID(ctx context.Context, home string, sc predicat
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range plainAll(all) {
+		for _, d := range all {
 			found[d.ID] = d
 		}
 	}
@@ -378,14 +377,6 @@ func (m *mongoStore) typesOf(ctx context.Context, home string, sc predicate.Filt
 		types[d.ID] = d.Type
 	}
 	return types, err
-}
-
-func plainAll(ds []Document) []Document {
-	for i := range ds {
-		ds[i].Data = plainMap(ds[i].Data)
-		ds[i] = ds[i].bare()
-	}
-	return ds
 }
 
 // plainMap turns what the driver makes of stored data back into what [plainData] gave.

@@ -162,7 +162,7 @@ func (m *mongoStore) first(ctx context.Context, q selection, n int, backward boo
 	}
 	all, err := store.Find[Document](ctx, m.home(q.t.ID), q.query(more...), options.Find().SetSort(order).SetProjection(fields).
 		SetLimit(int64(n)).SetBatchSize(int32(n))) //nolint:gosec // at most a few hundred
-	return plainAll(all), err
+	return all, err
 }
 
 // beyond matches what lies after a position (before it, if before). Null sorts before all else.

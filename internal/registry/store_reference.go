@@ -193,7 +193,7 @@ func (m *mongoStore) lock(ctx context.Context, on ref.Ref, job string) error {
 func (m *mongoStore) homeAfter(ctx context.Context, home, after string, n int) ([]Document, error) {
 	all, err := store.Find[Document](ctx, m.homes[home], bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(n)))
-	return plainAll(all), err
+	return all, err
 }
 
 // cutCursor is a home and an id.

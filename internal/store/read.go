@@ -25,7 +25,7 @@ func FindOne[T any](ctx context.Context, c *mongo.Collection, filter any, opts .
 	if err != nil {
 		return v, wrap(c, "find", err)
 	}
-	if err := bson.Unmarshal(raw, &v); err != nil {
+	if err := decode(raw, &v); err != nil {
 		return v, wrap(c, "decode", err)
 	}
 	return v, nil
@@ -110,7 +110,7 @@ func timeLeft(ctx context.Context) (ms int64, ok bool) {
 // Decode unmarshals one raw document.
 func Decode[T any](raw bson.Raw) (T, error) {
 	var v T
-	err := bson.Unmarshal(raw, &v)
+	err := decode(raw, &v)
 	return v, err
 }
 
@@ -118,16 +118,25 @@ func drain[T any](ctx context.Context, c *mongo.Collection, cur *mongo.Cursor) (
 	defer func() { _ = cur.Close(context.WithoutCancel(ctx)) }()
 	all := make([]T, 0, max(cur.RemainingBatchLength(), 0))
 	for cur.Next(ctx) {
-		var v T
-		if err := bson.Unmarshal(cur.Current, &v); err != nil {
+		all = append(all, *new(T))
+		if err := decode(cur.Current, &all[len(all)-1]); err != nil {
 			return nil, wrap(c, "decode", err)
 		}
-		all = append(all, v)
 	}
 	if err := cur.Err(); err != nil {
 		return nil, wrap(c, "read", err)
 	}
 	return all, nil
+}
+
+// RawDecoder is a type that decodes itself, for documents that are read in long lists. It keeps nothing of raw.
+type RawDecoder interface{ DecodeRaw(raw bson.Raw) error }
+
+func decode[T any](raw bson.Raw, into *T) error {
+	if d, ok := any(into).(RawDecoder); ok {
+		return d.DecodeRaw(raw)
+	}
+	return bson.Unmarshal(raw, into)
 }
 
 // Eq matches a field that equals a value. The operator keeps a value that comes from outside from being one itself.
