@@ -361,7 +361,7 @@ func (s *server) profile(b *testing.B, name string, r request, tokens []string) 
 
 func (s *server) hammer(b *testing.B, body []byte, tokens []string, d time.Duration) load {
 	b.Helper()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
 	var all load
