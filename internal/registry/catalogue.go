@@ -76,6 +76,12 @@ func (c *catalogue) ids(ctx context.Context, ids []string) (map[string]*compiled
 //
 // Errors: CONTENT_TYPE_UNKNOWN.
 func (c *catalogue) id(ctx context.Context, id string) (*compiled, error) {
+	c.mu.RLock()
+	warm := c.byID[id]
+	c.mu.RUnlock()
+	if warm != nil {
+		return warm, nil
+	}
 	found, err := c.ids(ctx, []string{id})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -223,42 +224,43 @@ func (s *Service) outOfUse(ctx context.Context, typeID string) (bool, error) {
 // ByIDs gives the documents of one home by id; absent and hidden ones, and those of types out of use, are left out. Cost: one
 // read for each 2,000.
 func (s *Service) ByIDs(ctx context.Context, home string, ids []string) (map[string]Document, error) {
-	sc, err := s.visible(ctx, home)
-	if err != nil || sc.IsNone() {
-		return map[string]Document{}, err
-	}
-	found, err := s.store.documentsByID(ctx, home, sc, ids)
-	if err != nil {
-		return nil, err
-	}
-	for id, d := range found {
-		retired, err := s.outOfUse(ctx, d.Type)
-		if err != nil {
-			return nil, err
-		}
-		if retired {
-			delete(found, id)
-		}
-	}
-	docs := slices.Collect(maps.Values(found))
-	if err := s.masked(ctx, docs); err != nil {
-		return nil, err
-	}
+	docs, err := s.readByID(ctx, home, ids)
+	found := make(map[string]Document, len(docs))
 	for _, d := range docs {
 		found[d.ID] = d
 	}
-	return found, nil
+	return found, err
+}
+
+func (s *Service) readByID(ctx context.Context, home string, ids []string) ([]Document, error) {
+	sc, err := s.visible(ctx, home)
+	if err != nil || sc.IsNone() {
+		return nil, err
+	}
+	docs, err := s.store.documentList(ctx, home, sc, ids)
+	if err != nil {
+		return nil, err
+	}
+	docs = slices.DeleteFunc(docs, func(d Document) bool {
+		retired, fail := s.outOfUse(ctx, d.Type)
+		err = cmp.Or(err, fail)
+		return retired
+	})
+	if err != nil {
+		return nil, err
+	}
+	return docs, s.masked(ctx, docs)
 }
 
 // ByRefs gives documents of any homes, as [Service.ByIDs] does. Cost: one read for each home.
 func (s *Service) ByRefs(ctx context.Context, refs []ref.Ref) (map[ref.Ref]Document, error) {
 	all := make(map[ref.Ref]Document, len(refs))
 	for home, ids := range byHome(refs) {
-		found, err := s.ByIDs(ctx, home, ids)
+		docs, err := s.readByID(ctx, home, ids)
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range found {
+		for _, d := range docs {
 			all[d.Ref()] = d
 		}
 	}

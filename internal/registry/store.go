@@ -235,17 +235,29 @@ const chunk = 2000
 
 // documentsByID reads the documents of one home with these ids that the scope lets see. One find for each 2,000 ids.
 func (m *mongoStore) documentsByID(ctx context.Context, home string, sc predicate.Filter, ids []string) (map[string]Document, error) {
-	found := make(map[string]Document, len(ids))
+	all, err := m.documentList(ctx, home, sc, ids)
+	found := make(map[string]Document, len(all))
+	for _, d := range all {
+		found[d.ID] = d
+	}
+	return found, err
+}
+
+// documentList is documentsByID in whatever order.
+func (m *mongoStore) documentList(ctx context.Context, home string, sc predicate.Filter, ids []string) ([]Document, error) {
+	var all []Document
 	for part := range slices.Chunk(ids, chunk) {
-		all, err := store.Find[Document](ctx, m.homes[home], within(sc, bson.D{in("_id", part)}), options.Find().SetBatchSize(chunk+1))
+		read, err := store.Find[Document](ctx, m.homes[home], within(sc, bson.D{in("_id", part)}), options.Find().SetBatchSize(chunk+1))
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range all {
-			found[d.ID] = d
+		if all == nil {
+			all = read
+		} else {
+			all = append(all, read...)
 		}
 	}
-	return found, nil
+	return all, nil
 }
 
 // documentsOf reads the documents at these references, by id: ids are unique across all homes. One find for each home.
