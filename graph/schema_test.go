@@ -88,6 +88,11 @@ func TestSchemaIsDescribed(t *testing.T) {
 			if strings.TrimSpace(f.Description) == "" && !strings.HasPrefix(f.Name, "__") {
 				t.Errorf("%s.%s has no description", d.Name, f.Name)
 			}
+			for _, a := range f.Arguments {
+				if strings.TrimSpace(a.Description) == "" && !strings.HasPrefix(f.Name, "__") {
+					t.Errorf("%s.%s: %s has no description", d.Name, f.Name, a.Name)
+				}
+			}
 		}
 		for _, v := range d.EnumValues {
 			if strings.TrimSpace(v.Description) == "" {

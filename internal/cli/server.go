@@ -138,19 +138,6 @@ What nobody foresaw is ` + "`INTERNAL`" + `: its cause is in the log under the r
 | --- | --- | --- | --- |
 `
 
-// SchemaCmd prints the schema.
-type SchemaCmd struct{}
-
-// Run prints it.
-func (c *SchemaCmd) Run(env *Env) error {
-	text, err := env.Host.Schema()
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(env.Out, text)
-	return err
-}
-
 // Severity is how bad a finding is.
 type Severity string
 
