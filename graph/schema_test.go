@@ -126,7 +126,11 @@ func TestSchemaConventions(t *testing.T) {
 		}
 		switch {
 		case strings.HasSuffix(d.Name, "Connection"):
-			checkFields(t, d, "edges", "nodes", "pageInfo: PageInfo!")
+			checkFields(t, d, "edges: ["+strings.TrimSuffix(d.Name, "Connection")+"Edge!]!", "nodes", "pageInfo: PageInfo!")
+			node := schema.Types[d.Fields.ForName("edges").Type.Name()].Fields.ForName("node").Type
+			if nodes := d.Fields.ForName("nodes").Type; nodes.String() != "["+node.String()+"]!" || !node.NonNull {
+				t.Errorf("%s: nodes are %s, those of the edges %s", d.Name, nodes, node)
+			}
 		case strings.HasSuffix(d.Name, "Edge"):
 			checkFields(t, d, "cursor: String!", "node")
 		case slices.Contains(d.Interfaces, "Node"):
