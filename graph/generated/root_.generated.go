@@ -4963,7 +4963,7 @@ extend type Query {
     id: ID!
     "As it was at this revision."
     rev: Int
-    "As it was at this time; not together with ` + "`" + `rev` + "`" + `."
+    "As it was at this time, unless ` + "`" + `rev` + "`" + ` is given."
     asOf: Time
   ): Document @access(rule: PERMISSION, permission: "registry.document.read")
   "What deleting a document would do. Errors: NOT_FOUND."
