@@ -2,14 +2,15 @@
 import { Client, fetchExchange } from '@urql/core';
 import { cacheExchange } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
-import { buildSchema, introspectionFromSchema } from 'graphql';
+import { buildSchema, introspectionFromSchema, isObjectType, type GraphQLSchema } from 'graphql';
 import { bearer } from './apollo.ts';
 
 export function urql(url: string, sdl: string, token: () => string | undefined) {
+  const schema = buildSchema(sdl);
   const cache = cacheExchange({
-    schema: introspectionFromSchema(buildSchema(sdl)) as never,
+    schema: introspectionFromSchema(schema) as never,
     resolvers: { Query: { documents: relayPagination() } },
-    keys: { PageInfo: () => null },
+    keys: parts(schema),
     updates: {
       Mutation: {
         // A new document belongs to lists of which the cache cannot know whether it is in them.
@@ -18,4 +19,13 @@ export function urql(url: string, sdl: string, token: () => string | undefined) 
     },
   });
   return new Client({ url, exchanges: [cache, fetchExchange], preferGetMethod: false, fetchOptions: () => ({ headers: bearer(token()) }) });
+}
+
+/** Types that are parts of what holds them: those without an id, and those whose id is of what they are about. */
+function parts(schema: GraphQLSchema) {
+  const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+  const names = Object.values(schema.getTypeMap())
+    .filter((type) => isObjectType(type) && !type.name.startsWith('__') && !roots.includes(type) && !type.getFields().id)
+    .map((type) => type.name);
+  return Object.fromEntries([...names, 'Behind', 'ListChange'].map((name) => [name, () => null]));
 }

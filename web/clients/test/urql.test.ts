@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { expect, inject, test } from 'vitest';
-import { NotesDocument, RewriteDocument, SignInDocument, WriteDocument } from '../generated/operations.ts';
+import { expect, inject, test, vi } from 'vitest';
+import { MeDocument, NotesDocument, RewriteDocument, SignInDocument, WriteDocument } from '../generated/operations.ts';
 import { urql } from '../src/urql.ts';
 
 const { url, email, password } = inject('server');
 const sdl = readFileSync(new URL('../generated/schema.graphql', import.meta.url), 'utf8');
 
 test('signs in, pages, and a mutation changes what the cache holds', async () => {
+  const warned = vi.spyOn(console, 'warn');
   let token: string | undefined;
   const client = urql(url, sdl, () => token);
   const { data: entered } = await client.mutation(SignInDocument, { identifier: email, password }).toPromise();
@@ -29,4 +30,8 @@ test('signs in, pages, and a mutation changes what the cache holds', async () =>
 
   const { error } = await client.query(NotesDocument, { first: 1000 }, { requestPolicy: 'network-only' }).toPromise();
   expect(error?.graphQLErrors[0]?.extensions).toMatchObject({ code: 'PAGE_SIZE' });
+
+  const me = await client.query(MeDocument, {}).toPromise(); // a Viewer has no id
+  expect(me.data?.me?.user.id).toMatch(/^user:/);
+  expect(warned).not.toHaveBeenCalled(); // the cache has a key for everything, or knows that there is none
 });
