@@ -3,10 +3,12 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/backendbook/backendbook/internal/app/apptest"
 	"github.com/backendbook/backendbook/internal/fault"
@@ -67,40 +69,7 @@ func TestErrorShape(t *testing.T) {
 	defineNote(root)
 	email := s.Browser().Register("Erin")
 	socket := dialed(t, s, bearer(s.Browser(), email).Token)
-	n := 1
-	overSocket := func(query string, variables map[string]any) []told {
-		n++
-		id := fmt.Sprint(n)
-		if err := socket.WriteJSON(map[string]any{"id": id, "type": "subscribe", "payload": map[string]any{"query": query, "variables": variables}}); err != nil {
-			t.Fatal(err)
-		}
-		for {
-			var m struct {
-				ID, Type string
-				Payload  json.RawMessage
-			}
-			if err := socket.ReadJSON(&m); err != nil {
-				t.Fatal(err)
-			}
-			var result struct{ Errors []told }
-			switch {
-			case m.ID != id:
-			case m.Type == "error":
-				var errs []told
-				if err := json.Unmarshal(m.Payload, &errs); err != nil {
-					t.Fatal(err)
-				}
-				return errs
-			case m.Type == "next":
-				if err := json.Unmarshal(m.Payload, &result); err != nil {
-					t.Fatal(err)
-				}
-				return result.Errors
-			case m.Type == "complete":
-				return nil
-			}
-		}
-	}
+	id := 1
 	for name, tc := range brokenOperations {
 		var overHTTP []told
 		for _, e := range root.Do(tc.query, tc.variables).Errors {
@@ -108,12 +77,45 @@ func TestErrorShape(t *testing.T) {
 		}
 		checkTold(t, name, overHTTP, tc.code, tc.field)
 		if tc.code != "PAGE_SIZE" && tc.code != "BAD_CURSOR" { // the socket is a user's who may not list the others
-			errs := overSocket(tc.query, tc.variables)
+			id++
+			errs := overSocket(t, socket, strconv.Itoa(id), tc.query, tc.variables)
 			checkTold(t, name+" over a socket", errs, tc.code, tc.field)
 			if tc.code == "GRAPHQL_VALIDATION_FAILED" && len(errs[0].Locations) == 0 {
 				t.Errorf("%s: it does not say where", name)
 			}
 		}
+	}
+}
+
+// overSocket sends an operation, and gives the errors of its answer.
+func overSocket(t *testing.T, socket *websocket.Conn, id, query string, variables map[string]any) []told {
+	t.Helper()
+	if err := socket.WriteJSON(map[string]any{"id": id, "type": "subscribe", "payload": map[string]any{"query": query, "variables": variables}}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var m struct {
+			ID, Type string
+			Payload  json.RawMessage
+		}
+		if err := socket.ReadJSON(&m); err != nil {
+			t.Fatal(err)
+		}
+		var errs []told
+		var result struct{ Errors []told }
+		var err error
+		switch {
+		case m.ID != id:
+			continue
+		case m.Type == "error":
+			err = json.Unmarshal(m.Payload, &errs)
+		case m.Type == "next":
+			err = json.Unmarshal(m.Payload, &result)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(errs, result.Errors...)
 	}
 }
 
