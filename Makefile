@@ -44,5 +44,5 @@ lint: ## Run the linters alone
 	@scripts/check format vet lint
 
 clean: ## Remove what was built; the data in .data stays
-	@rm -rf bin web/test-results
+	@rm -rf bin web/test-results web/clients/generated
 	@find web/dist -mindepth 1 -not -name .gitkeep -delete
