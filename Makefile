@@ -1,18 +1,18 @@
 # The tasks of Backend Book. Each is a script that can be run by itself; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-live soak web build generate fmt lint clean
+.PHONY: help run test bench bench-live soak web build generate release-schema fmt lint clean
 MAKEFLAGS += --no-print-directory
 export GOTOOLCHAIN := local
 # A checkout that belongs to somebody else, as in many pipelines, has no version to stamp.
 export GOFLAGS ?= -buildvcs=false
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build everything and serve the demo on http://localhost:8080
 	@exec bin/backendbook serve --demo
 
-test: ## Run every check: format, generated files, vet, lint, tests, console, browser
+test: ## Run every check: format, generated files, vet, lint, tests, console, clients, browser
 	@scripts/check
 
 bench: ## Run the paired benchmarks and print ratios
@@ -33,6 +33,10 @@ build: web ## Build bin/backendbook with the console in it
 generate: ## Write what is generated: the GraphQL layer, docs/errors.md, docs/config.md
 	@scripts/generate
 
+release-schema: ## At a release: keep its schema, which later ones must not break
+	@go run . schema print -o schema/released.graphql
+	@echo '{}' >schema/breaking.json
+
 fmt: ## Format the Go code
 	@scripts/fmt
 
@@ -40,5 +44,5 @@ lint: ## Run the linters alone
 	@scripts/check format vet lint
 
 clean: ## Remove what was built; the data in .data stays
-	@rm -rf bin web/test-results
+	@rm -rf bin web/test-results web/clients/generated
 	@find web/dist -mindepth 1 -not -name .gitkeep -delete

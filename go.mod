@@ -2,6 +2,9 @@ module github.com/backendbook/backendbook
 
 go 1.26.0
 
+// Packages of the console and of clients may hold Go code.
+ignore node_modules
+
 require (
 	codeberg.org/go-pdf/fpdf v0.12.0
 	github.com/99designs/gqlgen v0.17.98

@@ -88,6 +88,11 @@ func TestSchemaIsDescribed(t *testing.T) {
 			if strings.TrimSpace(f.Description) == "" && !strings.HasPrefix(f.Name, "__") {
 				t.Errorf("%s.%s has no description", d.Name, f.Name)
 			}
+			for _, a := range f.Arguments {
+				if strings.TrimSpace(a.Description) == "" && !strings.HasPrefix(f.Name, "__") {
+					t.Errorf("%s.%s: %s has no description", d.Name, f.Name, a.Name)
+				}
+			}
 		}
 		for _, v := range d.EnumValues {
 			if strings.TrimSpace(v.Description) == "" {
@@ -121,7 +126,11 @@ func TestSchemaConventions(t *testing.T) {
 		}
 		switch {
 		case strings.HasSuffix(d.Name, "Connection"):
-			checkFields(t, d, "edges", "nodes", "pageInfo: PageInfo!")
+			checkFields(t, d, "edges: ["+strings.TrimSuffix(d.Name, "Connection")+"Edge!]!", "nodes", "pageInfo: PageInfo!")
+			node := schema.Types[d.Fields.ForName("edges").Type.Name()].Fields.ForName("node").Type
+			if nodes := d.Fields.ForName("nodes").Type; nodes.String() != "["+node.String()+"]!" || !node.NonNull {
+				t.Errorf("%s: nodes are %s, those of the edges %s", d.Name, nodes, node)
+			}
 		case strings.HasSuffix(d.Name, "Edge"):
 			checkFields(t, d, "cursor: String!", "node")
 		case slices.Contains(d.Interfaces, "Node"):

@@ -342,6 +342,7 @@ type User implements Node {
   "Display name, as its owner wrote it."
   name: String!
   "Unique name to sign in with; null when there is none."
+  # eslint-disable-next-line @graphql-eslint/no-typename-prefix -- one word
   username: String
   "Primary mail address. Null unless it is the caller's own or the caller may read users (` + "`" + `account.user.read` + "`" + `), and for who has none."
   email: String
@@ -493,7 +494,16 @@ extend type Query {
   "Who is asking; null when nobody is signed in."
   me: Viewer @access(rule: PUBLIC)
   "Users by name."
-  users(first: Int, after: String, last: Int, before: String): UserConnection!
+  users(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): UserConnection!
     @access(rule: PERMISSION, permission: "account.user.read")
   "Everything the server holds about the caller's account, as a file to keep. Errors: REAUTH_REQUIRED."
   myData: JSON! @access(rule: SESSION) @fresh
@@ -501,15 +511,15 @@ extend type Query {
 
 extend type Mutation {
   "Change the caller's profile. Errors: USERNAME_TAKEN, USERNAME_INVALID, TERMS_VERSION, BAD_USER_INPUT."
-  updateMe(input: UpdateMeInput!): UpdateMePayload! @access(rule: SESSION)
+  updateMe("What to do." input: UpdateMeInput!): UpdateMePayload! @access(rule: SESSION)
   "Keep somebody out: their sessions and keys end at once, and no way in works until ` + "`" + `enableUser` + "`" + `. Errors: FORBIDDEN, NOT_FOUND."
-  disableUser(input: DisableUserInput!): DisableUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  disableUser("What to do." input: DisableUserInput!): DisableUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
   "Let somebody in again. Errors: FORBIDDEN, NOT_FOUND."
-  enableUser(input: EnableUserInput!): EnableUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  enableUser("What to do." input: EnableUserInput!): EnableUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
   "End all sessions and keys of a user. Errors: FORBIDDEN, NOT_FOUND."
-  signOutUser(input: SignOutUserInput!): SignOutUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  signOutUser("What to do." input: SignOutUserInput!): SignOutUserPayload! @access(rule: PERMISSION, permission: "account.user.write")
   "Send a user the mail to choose a new password. Nobody else ever sees or chooses it. Errors: FORBIDDEN, NOT_FOUND."
-  startPasswordReset(input: StartPasswordResetInput!): StartPasswordResetPayload! @access(rule: PERMISSION, permission: "account.user.write")
+  startPasswordReset("What to do." input: StartPasswordResetInput!): StartPasswordResetPayload! @access(rule: PERMISSION, permission: "account.user.write")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/analytics.graphqls", Input: `"How the events of a bucket become one number."
@@ -834,17 +844,17 @@ extend type Query {
   rows of their values. Errors: FORBIDDEN, METRIC_UNKNOWN, DIMENSION_UNKNOWN, REPORT_RANGE, REPORT_TOO_LARGE,
   REPORT_UNAVAILABLE, BAD_USER_INPUT.
   """
-  report(input: ReportInput!): Report! @access(rule: USER)
+  report("What is asked for." input: ReportInput!): Report! @access(rule: USER)
 }
 
 extend type Mutation {
   "Store events. All of the batch is checked before any of it is stored. Errors: EVENT_INVALID, EVENT_TOO_OLD (with the index), QUOTA_EXCEEDED."
-  track(input: TrackInput!): TrackPayload! @access(rule: PERMISSION, permission: "analytics.event.track")
+  track("What to do." input: TrackInput!): TrackPayload! @access(rule: PERMISSION, permission: "analytics.event.track")
   """
   Make a metric, or change it. Events stored before count too: the numbers are computed in the background. Numbers of events
   that are no longer kept stay, unless it is another event, value, ` + "`" + `unique` + "`" + `, ` + "`" + `quantiles` + "`" + ` or ` + "`" + `where` + "`" + `. Errors: METRIC_INVALID.
   """
-  defineMetric(input: DefineMetricInput!): DefineMetricPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
+  defineMetric("What to do." input: DefineMetricInput!): DefineMetricPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
   "Have the numbers of every metric computed anew from the stored events, in the background."
   rebuildMetrics: RebuildMetricsPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
 }
@@ -872,7 +882,7 @@ extend type Query {
   A link to the file of an attachment, for whoever may read its document. Files are sent by plain HTTP: see docs/attachments.md.
   Errors: NOT_FOUND, BAD_ID, BAD_USER_INPUT.
   """
-  attachmentLink(input: AttachmentLinkInput!): AttachmentLink! @access(rule: PERMISSION, permission: "registry.document.read")
+  attachmentLink("What is asked for." input: AttachmentLinkInput!): AttachmentLink! @access(rule: PERMISSION, permission: "registry.document.read")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/base.graphqls", Input: `"""
@@ -931,9 +941,9 @@ type PageInfo @shareable {
 "Everything that can be read."
 type Query {
   "Any object by its global id. Null when there is none, or the caller may not see it: the two look the same."
-  node(id: ID!): Node @access(rule: PUBLIC)
+  node("The global id." id: ID!): Node @access(rule: PUBLIC)
   "Several objects by their global ids, in the order asked, at most 100; null for each that is absent or hidden."
-  nodes(ids: [ID!]!): [Node]! @access(rule: PUBLIC)
+  nodes("The global ids, at most 100." ids: [ID!]!): [Node]! @access(rule: PUBLIC)
 }
 
 "Everything that changes something."
@@ -1031,9 +1041,9 @@ extend type Mutation {
   Keep a value, at most 8 KiB, all of the caller's together 64 KiB and 100 keys. A visitor is known by a cookie from then on.
   Errors: DATA_STALE when the revision is not that of the value, DATA_TOO_LARGE, BAD_USER_INPUT, UNAUTHENTICATED for a visitor who takes no cookie.
   """
-  setSessionData(input: SetSessionDataInput!): SetSessionDataPayload! @access(rule: PUBLIC)
+  setSessionData("What to do." input: SetSessionDataInput!): SetSessionDataPayload! @access(rule: PUBLIC)
   "Remove a value."
-  removeSessionData(input: RemoveSessionDataInput!): RemoveSessionDataPayload! @access(rule: PUBLIC)
+  removeSessionData("What to do." input: RemoveSessionDataInput!): RemoveSessionDataPayload! @access(rule: PUBLIC)
   "Take the messages that wait to be shown to this session or visitor."
   takeFlashMessages: TakeFlashMessagesPayload! @access(rule: PUBLIC)
 }
@@ -1109,9 +1119,9 @@ extend type Mutation {
   Start a job that writes stored events to a file. When it is done, ` + "`" + `file` + "`" + ` of its ` + "`" + `result` + "`" + ` is the path where the file is downloaded until
   ` + "`" + `until` + "`" + `, by whoever may see the job and the events. Errors: BAD_USER_INPUT; of the job: TABLE_SHEET.
   """
-  exportEvents(input: ExportEventsInput!): ExportEventsPayload! @access(rule: PERMISSION, permission: "analytics.event.read")
+  exportEvents("What to do." input: ExportEventsInput!): ExportEventsPayload! @access(rule: PERMISSION, permission: "analytics.event.read")
   "Start a job that writes a report to a file, as ` + "`" + `exportEvents` + "`" + ` does. Errors: those of ` + "`" + `report` + "`" + `."
-  exportReport(input: ExportReportInput!): ExportReportPayload! @access(rule: PERMISSION, permission: "analytics.report.view")
+  exportReport("What to do." input: ExportReportInput!): ExportReportPayload! @access(rule: PERMISSION, permission: "analytics.report.view")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/ingest.graphqls", Input: `"Whether whom an event is about lets it be linked to them."
@@ -1261,19 +1271,19 @@ extend type Query {
 
 extend type Mutation {
   "Make an ingest key. Its events count for the plan of the caller. Errors: BAD_USER_INPUT, EVENT_SOURCE_INVALID."
-  createEventSource(input: CreateEventSourceInput!): CreateEventSourcePayload!
+  createEventSource("What to do." input: CreateEventSourceInput!): CreateEventSourcePayload!
     @access(rule: PERMISSION, permission: "analytics.source.manage")
   "Change an ingest key. Errors: NOT_FOUND, BAD_USER_INPUT, EVENT_SOURCE_INVALID."
-  updateEventSource(input: UpdateEventSourceInput!): UpdateEventSourcePayload!
+  updateEventSource("What to do." input: UpdateEventSourceInput!): UpdateEventSourcePayload!
     @access(rule: PERMISSION, permission: "analytics.source.manage")
   "Give an ingest key another secret, at once. Errors: NOT_FOUND."
-  rotateEventSource(input: RotateEventSourceInput!): RotateEventSourcePayload!
+  rotateEventSource("What to do." input: RotateEventSourceInput!): RotateEventSourcePayload!
     @access(rule: PERMISSION, permission: "analytics.source.manage")
   "Remove an ingest key; the events it has brought stay. Errors: NOT_FOUND."
-  deleteEventSource(input: DeleteEventSourceInput!): DeleteEventSourcePayload!
+  deleteEventSource("What to do." input: DeleteEventSourceInput!): DeleteEventSourcePayload!
     @access(rule: PERMISSION, permission: "analytics.source.manage")
   "Say what is known of the events of a name. Events that are stored stay as they are. Errors: EVENT_TYPE_INVALID."
-  defineEventType(input: DefineEventTypeInput!): DefineEventTypePayload!
+  defineEventType("What to do." input: DefineEventTypeInput!): DefineEventTypePayload!
     @access(rule: PERMISSION, permission: "analytics.source.manage")
 }
 `, BuiltIn: false},
@@ -1343,15 +1353,24 @@ input RevokeInvitationInput {
 
 extend type Query {
   "Open invitations, the newest first."
-  invitations(first: Int, after: String, last: Int, before: String): InvitationConnection!
+  invitations(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): InvitationConnection!
     @access(rule: PERMISSION, permission: "account.user.invite")
 }
 
 extend type Mutation {
   "Invite somebody by mail. Errors: FORBIDDEN, RBAC_ESCALATION, EMAIL_INVALID, NOT_FOUND for role or plan, BAD_USER_INPUT."
-  invite(input: InviteInput!): InvitePayload! @access(rule: PERMISSION, permission: "account.user.invite")
+  invite("What to do." input: InviteInput!): InvitePayload! @access(rule: PERMISSION, permission: "account.user.invite")
   "Take an invitation back. Errors: NOT_FOUND."
-  revokeInvitation(input: RevokeInvitationInput!): RevokeInvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
+  revokeInvitation("What to do." input: RevokeInvitationInput!): RevokeInvitationPayload! @access(rule: PERMISSION, permission: "account.user.invite")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/job.graphqls", Input: `"Work that goes on after its request: an import, a migration, a large deletion."
@@ -1432,14 +1451,27 @@ type CancelJobPayload {
 
 extend type Query {
   "A job of the caller's; that of another needs ` + "`" + `job.read` + "`" + `. Errors: JOB_NOT_FOUND, FORBIDDEN."
-  job(id: ID!): Job! @access(rule: USER)
+  job("The job." id: ID!): Job! @access(rule: USER)
   "Jobs, the newest first and without results: the caller's own, or with ` + "`" + `job.read` + "`" + ` everybody's, or those about an object."
-  jobs(everybody: Boolean! = false, on: ID, first: Int, after: String, last: Int, before: String): JobConnection! @access(rule: USER)
+  jobs(
+    "Everybody's instead of the caller's own."
+    everybody: Boolean! = false
+    "Only jobs about this object."
+    on: ID
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): JobConnection! @access(rule: USER)
 }
 
 extend type Mutation {
   "End a job: what its steps have done stays. That of another needs ` + "`" + `job.cancel` + "`" + `. Errors: JOB_NOT_FOUND, JOB_ENDED, FORBIDDEN."
-  cancelJob(input: CancelJobInput!): CancelJobPayload! @access(rule: USER)
+  cancelJob("What to do." input: CancelJobInput!): CancelJobPayload! @access(rule: USER)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/journey.graphqls", Input: `"Picks the events of a name for which all filters hold."
@@ -1798,18 +1830,40 @@ input EventFilterInput {
 
 extend type Query {
   "Compute a funnel. Errors: BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE (with the budget or the seconds)."
-  funnel(input: FunnelInput!): Funnel! @access(rule: PERMISSION, permission: "analytics.event.read")
+  funnel("What is asked for." input: FunnelInput!): Funnel! @access(rule: PERMISSION, permission: "analytics.event.read")
   "Compute a retention. Errors: BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE (with the budget or the seconds)."
-  retention(input: RetentionInput!): Retention! @access(rule: PERMISSION, permission: "analytics.event.read")
+  retention("What is asked for." input: RetentionInput!): Retention! @access(rule: PERMISSION, permission: "analytics.event.read")
   "Compute paths. Errors: BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE (with the budget or the seconds)."
-  paths(input: PathsInput!): Paths! @access(rule: PERMISSION, permission: "analytics.event.read")
+  paths("What is asked for." input: PathsInput!): Paths! @access(rule: PERMISSION, permission: "analytics.event.read")
   """
   Who is behind a number of a report, a funnel or a retention, by id. Of a report its metric has to be visible too. Errors:
   METRIC_UNKNOWN, DIMENSION_UNKNOWN, BAD_USER_INPUT, REPORT_RANGE, REPORT_TOO_LARGE.
   """
-  behind(input: BehindInput!, first: Int, after: String, last: Int, before: String): BehindConnection! @access(rule: PERMISSION, permission: "analytics.event.read")
+  behind(
+    "What is asked for."
+    input: BehindInput!
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): BehindConnection! @access(rule: PERMISSION, permission: "analytics.event.read")
   "The stored events that pass the filter, those that happened last first. Errors: BAD_USER_INPUT."
-  events(filter: EventFilterInput, first: Int, after: String, last: Int, before: String): EventConnection! @access(rule: PERMISSION, permission: "analytics.event.read")
+  events(
+    "Only these; null for all."
+    filter: EventFilterInput
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): EventConnection! @access(rule: PERMISSION, permission: "analytics.event.read")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/key.graphqls", Input: `"A key with which a program uses the API as its owner, or as a service account: by ` + "`" + `Authorization: Bearer …` + "`" + `."
@@ -1892,22 +1946,51 @@ input RevokeAccessKeyInput {
 
 extend type Query {
   "Access keys of the caller, the newest first, ended ones too."
-  myAccessKeys(first: Int, after: String, last: Int, before: String): AccessKeyConnection! @access(rule: SESSION)
+  myAccessKeys(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): AccessKeyConnection! @access(rule: SESSION)
   "Service accounts by name."
-  serviceAccounts(first: Int, after: String, last: Int, before: String): UserConnection!
+  serviceAccounts(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): UserConnection!
     @access(rule: PERMISSION, permission: "account.service.write")
   "Access keys of a service account, the newest first. Errors: NOT_FOUND."
-  serviceAccessKeys(serviceAccount: ID!, first: Int, after: String, last: Int, before: String): AccessKeyConnection!
+  serviceAccessKeys(
+    "The service account."
+    serviceAccount: ID!
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): AccessKeyConnection!
     @access(rule: PERMISSION, permission: "account.service.write")
 }
 
 extend type Mutation {
   "Make an access key. Errors: REAUTH_REQUIRED, FORBIDDEN for a scope the owner does not hold, UNKNOWN_PERMISSION, KEY_LIMIT, NOT_FOUND, BAD_USER_INPUT, FEATURE_NOT_IN_PLAN."
-  createAccessKey(input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION) @fresh @entitled(feature: "access.keys")
+  createAccessKey("What to do." input: CreateAccessKeyInput!): CreateAccessKeyPayload! @access(rule: SESSION) @fresh @entitled(feature: "access.keys")
   "Revoke an access key of the caller, or of a service account by who may manage them. Errors: NOT_FOUND."
-  revokeAccessKey(input: RevokeAccessKeyInput!): RevokeAccessKeyPayload! @access(rule: SESSION)
+  revokeAccessKey("What to do." input: RevokeAccessKeyInput!): RevokeAccessKeyPayload! @access(rule: SESSION)
   "Make a service account: a user for a program. Errors: FORBIDDEN, REAUTH_REQUIRED, BAD_USER_INPUT."
-  createServiceAccount(input: CreateServiceAccountInput!): CreateServiceAccountPayload! @access(rule: PERMISSION, permission: "account.service.write") @fresh
+  createServiceAccount("What to do." input: CreateServiceAccountInput!): CreateServiceAccountPayload! @access(rule: PERMISSION, permission: "account.service.write") @fresh
 }
 `, BuiltIn: false},
 	{Name: "../../schema/live.graphqls", Input: `"A channel to follow: exactly one of the families is given."
@@ -2240,12 +2323,12 @@ extend type Mutation {
   Adds channels to a running ` + "`" + `live` + "`" + ` of the caller's session, over its socket or any other way to the same node. Errors:
   LIVE_UNKNOWN, BAD_CHANNELS, QUOTA_EXCEEDED.
   """
-  liveSubscribe(input: LiveSubscribeInput!): LiveSubscribePayload! @access(rule: USER)
+  liveSubscribe("What to do." input: LiveSubscribeInput!): LiveSubscribePayload! @access(rule: USER)
   """
   Takes channels from a running ` + "`" + `live` + "`" + ` of the caller's session. Nothing of them is sent after the answer but what was on its
   way. The stream goes on, also without any channel. Errors: LIVE_UNKNOWN.
   """
-  liveUnsubscribe(input: LiveUnsubscribeInput!): LiveUnsubscribePayload! @access(rule: USER)
+  liveUnsubscribe("What to do." input: LiveUnsubscribeInput!): LiveUnsubscribePayload! @access(rule: USER)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/plan.graphqls", Input: `"""
@@ -3197,22 +3280,54 @@ extend type Query {
   "Everything that is, was and will be on offer."
   catalogue: Catalogue! @access(rule: PERMISSION, permission: "plan.catalogue.write")
   "A user's membership; the caller's for null. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN."
-  membership(user: ID): Membership! @access(rule: USER)
+  membership("The user; null for the caller." user: ID): Membership! @access(rule: USER)
   "All memberships, the newest first; on any version of a plan for its key. Errors: PLAN_UNKNOWN."
-  memberships(plan: String, first: Int, after: String, last: Int, before: String): MembershipConnection! @access(rule: PERMISSION, permission: "plan.membership.read")
+  memberships(
+    "Key of a plan; null for all."
+    plan: String
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): MembershipConnection! @access(rule: PERMISSION, permission: "plan.membership.read")
   "What a user may use; the caller for null. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN."
-  entitlements(user: ID): [Entitlement!]! @access(rule: USER)
+  entitlements("The user; null for the caller." user: ID): [Entitlement!]! @access(rule: USER)
   "What a user may use of one feature. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN, FEATURE_UNKNOWN."
-  entitlement(feature: String!, user: ID): Entitlement! @access(rule: USER)
+  entitlement(
+    "Key of the feature."
+    feature: String!
+    "The user; null for the caller."
+    user: ID
+  ): Entitlement! @access(rule: USER)
   "What a user has too much of, on its plan or on another. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN, PLAN_UNKNOWN."
-  overQuota(plan: ID, user: ID): [OverQuotaItem!]! @access(rule: USER)
+  overQuota(
+    "The plan; null for the present one."
+    plan: ID
+    "The user; null for the caller."
+    user: ID
+  ): [OverQuotaItem!]! @access(rule: USER)
   """
   What a change of plan or an add-on would cost, when it would come, and the token that makes it so. It changes nothing. Errors: FORBIDDEN,
   PLAN_UNKNOWN, PRICE_UNKNOWN, PLAN_SAME, COUPON_INVALID, ADDON_UNAVAILABLE, CURRENCY_MISMATCH, MEMBERSHIP_STATE.
   """
-  previewChange(input: PreviewChangeInput!): ChangePreview! @access(rule: USER)
+  previewChange("What is asked for." input: PreviewChangeInput!): ChangePreview! @access(rule: USER)
   "A user's ledger, the newest first. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN."
-  ledger(user: ID, first: Int, after: String, last: Int, before: String): LedgerConnection! @access(rule: USER)
+  ledger(
+    "The user; null for the caller."
+    user: ID
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): LedgerConnection! @access(rule: USER)
 }
 
 extend type Mutation {
@@ -3220,48 +3335,48 @@ extend type Mutation {
   Take a preview up: what it says happens, and nothing else is charged. Taking it up again charges nothing twice. Errors: PREVIEW_EXPIRED,
   PLAN_STALE, PLAN_BUSY, PAYMENT_DECLINED, PAYMENT_UNREACHABLE, COUPON_INVALID.
   """
-  changePlan(input: ChangePlanInput!): ChangePlanPayload! @access(rule: USER)
+  changePlan("What to do." input: ChangePlanInput!): ChangePlanPayload! @access(rule: USER)
   "End what is paid, or the trial. Errors: FORBIDDEN, NOT_FOUND, MEMBERSHIP_STATE, PLAN_BUSY."
-  cancelMembership(input: CancelMembershipInput!): CancelMembershipPayload! @access(rule: USER)
+  cancelMembership("What to do." input: CancelMembershipInput!): CancelMembershipPayload! @access(rule: USER)
   "Take back a cancellation, or a change that was put off. Errors: FORBIDDEN, NOT_FOUND, MEMBERSHIP_STATE, PLAN_BUSY."
-  resumeMembership(input: ResumeMembershipInput!): ResumeMembershipPayload! @access(rule: USER)
+  resumeMembership("What to do." input: ResumeMembershipInput!): ResumeMembershipPayload! @access(rule: USER)
   "Let an add-on end with the period. Errors: FORBIDDEN, NOT_FOUND, ADDON_UNAVAILABLE, PLAN_BUSY."
-  endAddon(input: EndAddonInput!): EndAddonPayload! @access(rule: USER)
+  endAddon("What to do." input: EndAddonInput!): EndAddonPayload! @access(rule: USER)
   "Put a user on a plan at once, for nothing. Errors: NOT_FOUND, PLAN_UNKNOWN, PLAN_SAME, PLAN_BUSY."
-  putOnPlan(input: PutOnPlanInput!): PutOnPlanPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  putOnPlan("What to do." input: PutOnPlanInput!): PutOnPlanPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
   "Put a membership on hold: the default plan applies and nothing is charged. Errors: NOT_FOUND, MEMBERSHIP_STATE, PLAN_BUSY."
-  pauseMembership(input: PauseMembershipInput!): PauseMembershipPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  pauseMembership("What to do." input: PauseMembershipInput!): PauseMembershipPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
   "End the hold; the time it took is added to what was paid. Errors: NOT_FOUND, MEMBERSHIP_STATE."
-  unpauseMembership(input: UnpauseMembershipInput!): UnpauseMembershipPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  unpauseMembership("What to do." input: UnpauseMembershipInput!): UnpauseMembershipPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
   "Give a user more or less of a feature than the plan. Errors: NOT_FOUND, FEATURE_UNKNOWN, PLAN_BUSY."
-  overrideFeature(input: OverrideFeatureInput!): OverrideFeaturePayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  overrideFeature("What to do." input: OverrideFeatureInput!): OverrideFeaturePayload! @access(rule: PERMISSION, permission: "plan.membership.write")
   "Give a payment back. Errors: NOT_FOUND, REFUND_IMPOSSIBLE, PAYMENT_UNREACHABLE."
-  refundPayment(input: RefundPaymentInput!): RefundPaymentPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  refundPayment("What to do." input: RefundPaymentInput!): RefundPaymentPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
   """
   Move the clock of a membership forward, in development: what would have happened by then happens. Errors: NOT_FOUND, CLOCK_FORBIDDEN.
   """
-  advanceMembershipClock(input: AdvanceMembershipClockInput!): AdvanceMembershipClockPayload! @access(rule: PERMISSION, permission: "plan.clock.advance")
+  advanceMembershipClock("What to do." input: AdvanceMembershipClockInput!): AdvanceMembershipClockPayload! @access(rule: PERMISSION, permission: "plan.clock.advance")
   "Move the members of old versions of a plan to its current one, for nothing until their next period. Errors: PLAN_UNKNOWN."
-  migrateMembers(input: MigrateMembersInput!): MigrateMembersPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
+  migrateMembers("What to do." input: MigrateMembersInput!): MigrateMembersPayload! @access(rule: PERMISSION, permission: "plan.membership.write")
   """
   Make the catalogue as a text says, all or nothing. A plan whose prices or features differ gets a new version. Errors: BAD_USER_INPUT,
   PLAN_NO_DEFAULT, PLAN_IN_USE, RBAC_ESCALATION.
   """
-  applyCatalogue(input: ApplyCatalogueInput!): ApplyCataloguePayload! @access(rule: PERMISSION, permission: "plan.catalogue.write")
+  applyCatalogue("What to do." input: ApplyCatalogueInput!): ApplyCataloguePayload! @access(rule: PERMISSION, permission: "plan.catalogue.write")
   "Delete a version of a plan nobody is on. Errors: PLAN_UNKNOWN, PLAN_IN_USE, PLAN_NO_DEFAULT."
-  deletePlan(input: DeletePlanInput!): DeletePlanPayload! @access(rule: PERMISSION, permission: "plan.catalogue.write")
+  deletePlan("What to do." input: DeletePlanInput!): DeletePlanPayload! @access(rule: PERMISSION, permission: "plan.catalogue.write")
   "Count a use, once for each ` + "`" + `source` + "`" + ` and ` + "`" + `id` + "`" + `. Errors: QUOTA_EXCEEDED, FEATURE_UNKNOWN, IDEMPOTENCY_CONFLICT."
-  consumeFeature(input: ConsumeFeatureInput!): ConsumeFeaturePayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  consumeFeature("What to do." input: ConsumeFeatureInput!): ConsumeFeaturePayload! @access(rule: PERMISSION, permission: "plan.usage.write")
   "Set some of a feature aside for ten minutes. Errors: those of ` + "`" + `consumeFeature` + "`" + `."
-  reserveFeature(input: ReserveFeatureInput!): ReserveFeaturePayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  reserveFeature("What to do." input: ReserveFeatureInput!): ReserveFeaturePayload! @access(rule: PERMISSION, permission: "plan.usage.write")
   "Use what was reserved; a second time changes nothing. Errors: HOLD_NOT_FOUND."
-  commitReservation(input: CommitReservationInput!): CommitReservationPayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  commitReservation("What to do." input: CommitReservationInput!): CommitReservationPayload! @access(rule: PERMISSION, permission: "plan.usage.write")
   "Give back what was reserved. Errors: HOLD_NOT_FOUND."
-  releaseReservation(input: ReleaseReservationInput!): ReleaseReservationPayload! @access(rule: PERMISSION, permission: "plan.usage.write")
+  releaseReservation("What to do." input: ReleaseReservationInput!): ReleaseReservationPayload! @access(rule: PERMISSION, permission: "plan.usage.write")
   "Say what the test provider does with the charges of a user, in development. Errors: FORBIDDEN, NOT_FOUND without that provider."
-  setPaymentBehavior(input: SetPaymentBehaviorInput!): SetPaymentBehaviorPayload! @access(rule: USER)
+  setPaymentBehavior("What to do." input: SetPaymentBehaviorInput!): SetPaymentBehaviorPayload! @access(rule: USER)
   "Pay at the test provider, or refuse to, in development. Errors: NOT_FOUND."
-  completeTestPayment(input: CompleteTestPaymentInput!): CompleteTestPaymentPayload! @access(rule: USER)
+  completeTestPayment("What to do." input: CompleteTestPaymentInput!): CompleteTestPaymentPayload! @access(rule: USER)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/presence.graphqls", Input: `"A process that serves. What is counted is counted since its start."
@@ -3444,6 +3559,7 @@ type Grant implements Node {
   "Why it was made; empty when nobody said."
   reason: String!
   "Global id of who made it."
+  # eslint-disable-next-line @graphql-eslint/no-typename-prefix -- a verb
   grantedBy: ID!
   "Global id of the grant by which the grantor was admin of the role: this one goes when that goes. Null for a grantor who held all of it."
   via: ID
@@ -3963,82 +4079,117 @@ extend type Query {
   ` + "`" + `rbac.role.read` + "`" + ` unless it is the caller. With ` + "`" + `atLeastRev` + "`" + ` the answer is of that revision of the policy or a later one.
   Errors: REV_TIMEOUT, BAD_USER_INPUT.
   """
-  can(checks: [CheckInput!]!, user: ID, atLeastRev: Int): [Decision!]! @access(rule: PUBLIC)
+  can(
+    "The questions."
+    checks: [CheckInput!]!
+    "The user; null for the caller."
+    user: ID
+    "Revision of the policy that the answer must know; null for the present one."
+    atLeastRev: Int
+  ): [Decision!]! @access(rule: PUBLIC)
   "The answer to a question about a user, and why: about oneself, or with ` + "`" + `rbac.role.read` + "`" + ` about anybody. Errors: UNKNOWN_PERMISSION, REV_TIMEOUT."
-  explain(user: ID!, check: CheckInput!, atLeastRev: Int): Explanation! @access(rule: USER)
+  explain(
+    "The user."
+    user: ID!
+    "The question."
+    check: CheckInput!
+    "Revision of the policy that the answer must know; null for the present one."
+    atLeastRev: Int
+  ): Explanation! @access(rule: USER)
   "The users who may do something, by id, 1 to 1,000 at once. Errors: UNKNOWN_PERMISSION, BAD_CURSOR."
-  whoCan(check: CheckInput!, limit: Int! = 100, after: String): Holders!
+  whoCan(
+    "The question."
+    check: CheckInput!
+    "How many users, 1 to 1,000."
+    limit: Int! = 100
+    "The cursor of the answer before, to go on from."
+    after: String
+  ): Holders!
     @access(rule: PERMISSION, permission: "rbac.role.read")
   "Keys of the permissions that a user may use on an object, all considered: oneself, or with ` + "`" + `rbac.role.read` + "`" + ` anybody."
-  whatCan(user: ID!, on: ID!): [String!]! @access(rule: USER)
+  whatCan(
+    "The user."
+    user: ID!
+    "The object."
+    on: ID!
+  ): [String!]! @access(rule: USER)
   "Everything a user may do but for single objects, such as ` + "`" + `report.view(region=EU)` + "`" + `: oneself, or with ` + "`" + `rbac.role.read` + "`" + ` anybody."
-  permissionsOf(user: ID!): [String!]! @access(rule: USER)
+  permissionsOf("The user." user: ID!): [String!]! @access(rule: USER)
   "Who would gain and lose what by these changes, one after the other, at most 100, under the rules of the real ones."
-  simulatePolicy(changes: [PolicyChangeInput!]!): Simulation! @access(rule: PERMISSION, permission: "rbac.role.read")
+  simulatePolicy("The changes, in their order." changes: [PolicyChangeInput!]!): Simulation! @access(rule: PERMISSION, permission: "rbac.role.read")
   "Roles by key."
-  roles(first: Int, after: String, last: Int, before: String): RoleConnection!
+  roles(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): RoleConnection!
     @access(rule: PERMISSION, permission: "rbac.role.read")
   "All edges between roles, at most 10,000, the oldest first: the graph as a picture needs it."
   roleEdges: [Grant!]! @access(rule: PERMISSION, permission: "rbac.role.read")
   "The permission catalogue, by key."
   permissions: [Permission!]! @access(rule: USER)
   "What a user or a role holds directly, whoever granted it."
-  grants(member: ID!): [Grant!]! @access(rule: PERMISSION, permission: "rbac.role.read")
+  grants("A user or a role." member: ID!): [Grant!]! @access(rule: PERMISSION, permission: "rbac.role.read")
   "What the caller holds directly: the roles there are to activate."
   myGrants: [Grant!]! @access(rule: USER)
   "What is granted and requested on an object, the oldest first, at most 1,000. It needs ` + "`" + `rbac.object.grant` + "`" + ` on that object."
-  objectGrants(on: ID!): [ObjectGrant!]! @access(rule: USER)
+  objectGrants("The object." on: ID!): [ObjectGrant!]! @access(rule: USER)
   "All predicates, by permission and name."
   predicates: [Predicate!]! @access(rule: PERMISSION, permission: "rbac.role.read")
   "The rules for the fields of a content type, by path."
-  fieldRules(on: ID!): [FieldRule!]! @access(rule: PERMISSION, permission: "rbac.role.read")
+  fieldRules("The content type." on: ID!): [FieldRule!]! @access(rule: PERMISSION, permission: "rbac.role.read")
 }
 
 extend type Mutation {
   "Make a role. Errors: ROLE_KEY_TAKEN, UNKNOWN_PERMISSION, RBAC_UNBOUND_PARAM, RBAC_BAD_VALUE, RBAC_ESCALATION, BAD_USER_INPUT."
-  createRole(input: CreateRoleInput!): CreateRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
+  createRole("What to do." input: CreateRoleInput!): CreateRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
   "Change a role. Errors: those of ` + "`" + `createRole` + "`" + ` but ROLE_KEY_TAKEN; NOT_FOUND, RBAC_SYSTEM_ROLE."
-  updateRole(input: UpdateRoleInput!): UpdateRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
+  updateRole("What to do." input: UpdateRoleInput!): UpdateRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
   "Delete a role. Errors: NOT_FOUND, RBAC_SYSTEM_ROLE, RBAC_DEPENDENTS (with the members), ROLE_IN_USE, RBAC_ESCALATION."
-  deleteRole(input: DeleteRoleInput!): DeleteRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
+  deleteRole("What to do." input: DeleteRoleInput!): DeleteRolePayload! @access(rule: PERMISSION, permission: "rbac.role.write")
   """
   Let a user or a role hold a role. It needs ` + "`" + `rbac.grant.write` + "`" + ` and all that the role gives, or to be admin of the role.
   Errors: FORBIDDEN, RBAC_CYCLE (with the path), RBAC_DEPTH, RBAC_ESCALATION (with what is missing), RBAC_UNBOUND_PARAM,
   RBAC_BAD_VALUE, NOT_FOUND, BAD_USER_INPUT.
   """
-  grantRole(input: GrantRoleInput!): GrantRolePayload! @access(rule: USER)
+  grantRole("What to do." input: GrantRoleInput!): GrantRolePayload! @access(rule: USER)
   "Change the options of a grant. Errors: FORBIDDEN, NOT_FOUND, RBAC_ESCALATION, RBAC_DEPENDENTS, LAST_ADMIN."
-  setGrantOptions(input: SetGrantOptionsInput!): SetGrantOptionsPayload! @access(rule: USER)
+  setGrantOptions("What to do." input: SetGrantOptionsInput!): SetGrantOptionsPayload! @access(rule: USER)
   """
   Take a grant back; it counts no more when the answer is sent. Errors: FORBIDDEN, NOT_FOUND, RBAC_ESCALATION, RBAC_DEPENDENTS
   (with the grants and members), LAST_ADMIN.
   """
-  revokeGrant(input: RevokeGrantInput!): RevokeGrantPayload! @access(rule: USER)
+  revokeGrant("What to do." input: RevokeGrantInput!): RevokeGrantPayload! @access(rule: USER)
   """
   Use one role instead of all that the user holds, until ` + "`" + `resetRole` + "`" + ` or the end of the session: SET ROLE. A chain of grants must
   lead there that all let the user. Errors: NOT_SETTABLE, RBAC_UNBOUND_PARAM, RBAC_BAD_VALUE.
   """
-  activateRole(input: ActivateRoleInput!): ActivateRolePayload! @access(rule: SESSION)
+  activateRole("What to do." input: ActivateRoleInput!): ActivateRolePayload! @access(rule: SESSION)
   "Use all that the user holds again."
   resetRole: ResetRolePayload! @access(rule: SESSION)
   "Ask for a permission on an object. Errors: UNKNOWN_PERMISSION, OBJECT_GRANT_LIMIT, BAD_USER_INPUT."
-  requestObjectGrant(input: RequestObjectGrantInput!): RequestObjectGrantPayload! @access(rule: USER)
+  requestObjectGrant("What to do." input: RequestObjectGrantInput!): RequestObjectGrantPayload! @access(rule: USER)
   """
   Let a user or a role use a permission on an object. It needs ` + "`" + `rbac.object.grant` + "`" + ` and the permission itself, both on that
   object. Errors: FORBIDDEN, RBAC_ESCALATION, NOT_FOUND, UNKNOWN_PERMISSION, OBJECT_GRANT_LIMIT, BAD_USER_INPUT.
   """
-  grantObject(input: GrantObjectInput!): GrantObjectPayload! @access(rule: USER)
+  grantObject("What to do." input: GrantObjectInput!): GrantObjectPayload! @access(rule: USER)
   "Grant what somebody else asked for. It needs what ` + "`" + `grantObject` + "`" + ` needs. Errors: FORBIDDEN, RBAC_ESCALATION, NOT_FOUND."
-  approveObjectGrant(input: ApproveObjectGrantInput!): ApproveObjectGrantPayload! @access(rule: USER)
+  approveObjectGrant("What to do." input: ApproveObjectGrantInput!): ApproveObjectGrantPayload! @access(rule: USER)
   "Take back a grant on an object, or refuse a request; one's own, or what one could grant. Errors: FORBIDDEN, RBAC_ESCALATION, NOT_FOUND."
-  revokeObjectGrant(input: RevokeObjectGrantInput!): RevokeObjectGrantPayload! @access(rule: USER)
+  revokeObjectGrant("What to do." input: RevokeObjectGrantInput!): RevokeObjectGrantPayload! @access(rule: USER)
   "Narrow a permission by a predicate, or change one. Errors: PREDICATE_INVALID (with line and column), PREDICATE_LIMIT, UNKNOWN_PERMISSION, BAD_USER_INPUT."
-  setPredicate(input: SetPredicateInput!): SetPredicatePayload! @access(rule: PERMISSION, permission: "rbac.predicate.write")
+  setPredicate("What to do." input: SetPredicateInput!): SetPredicatePayload! @access(rule: PERMISSION, permission: "rbac.predicate.write")
   "Take a predicate away: the permission is as wide as before. Errors: NOT_FOUND."
-  removePredicate(input: RemovePredicateInput!): RemovePredicatePayload!
+  removePredicate("What to do." input: RemovePredicateInput!): RemovePredicatePayload!
     @access(rule: PERMISSION, permission: "rbac.predicate.write")
   "Say who reads and writes a field of a content type. Errors: NOT_FOUND, FIELD_RULE_LIMIT, BAD_USER_INPUT."
-  setFieldRule(input: SetFieldRuleInput!): SetFieldRulePayload! @access(rule: PERMISSION, permission: "rbac.field.write")
+  setFieldRule("What to do." input: SetFieldRuleInput!): SetFieldRulePayload! @access(rule: PERMISSION, permission: "rbac.field.write")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/registry.graphqls", Input: `"A JSON Schema (2020-12) as a JSON object of at most 64 KiB. Unlike in ` + "`" + `JSON` + "`" + `, keys may begin with ` + "`" + `$` + "`" + `."
@@ -4181,9 +4332,29 @@ type Document implements Node {
   "What the references in the data point at, in the order of their paths."
   references: [Reference!]!
   "The documents that point at this one, those that the caller may see; of these content types alone, by their keys."
-  backlinks(types: [String!], first: Int, after: String, last: Int, before: String): BacklinkConnection!
+  backlinks(
+    "Only documents of these content types, by key; null for all."
+    types: [String!]
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): BacklinkConnection!
   "The states it was in, the newest first."
-  history(first: Int, after: String, last: Int, before: String): RevisionConnection!
+  history(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): RevisionConnection!
 }
 
 "What made a revision of a document."
@@ -4226,7 +4397,7 @@ type Revision {
   How it differs from another revision, by default the one before, value by value; at most 1,000. There is none of the first, of
   one that was brought back from the trash, nor of one that cannot be compared with the one before because that is not kept any more. Errors: REVISION_UNKNOWN for such a ` + "`" + `from` + "`" + `.
   """
-  diff(from: Int): [Difference!]!
+  diff("The other revision; null for the one before." from: Int): [Difference!]!
 }
 
 "One page of the history of a document."
@@ -4435,7 +4606,7 @@ type DocumentConnection {
   "Where this page lies."
   pageInfo: PageInfo!
   "How many documents the whole list has, counted up to the limit, 1 to 10,000. Only asked for when it is read."
-  count(limit: Int! = 1000): Int!
+  count("Where counting stops." limit: Int! = 1000): Int!
 }
 
 "A document in a list."
@@ -4786,17 +4957,48 @@ extend type Query {
   A document of any content type: as it is, or as it was at a revision or at a time. Null when there is none, the caller may
   not see it, or its content type is out of use. Errors: REVISION_UNKNOWN.
   """
-  document(id: ID!, rev: Int, asOf: Time): Document @access(rule: PERMISSION, permission: "registry.document.read")
+  document(
+    "The document."
+    id: ID!
+    "As it was at this revision."
+    rev: Int
+    "As it was at this time, unless ` + "`" + `rev` + "`" + ` is given."
+    asOf: Time
+  ): Document @access(rule: PERMISSION, permission: "registry.document.read")
   "What deleting a document would do. Errors: NOT_FOUND."
-  documentDeleteReport(id: ID!): DeleteReport! @access(rule: PERMISSION, permission: "registry.document.delete")
+  documentDeleteReport("The document." id: ID!): DeleteReport! @access(rule: PERMISSION, permission: "registry.document.delete")
   """
   What was deleted of a content type and can be restored, the newest documents first. Errors: CONTENT_TYPE_UNKNOWN,
   CONTENT_TYPE_RETIRED, PAGE_SIZE, BAD_CURSOR.
   """
-  trash(type: String!, first: Int, after: String, last: Int, before: String): TrashConnection!
+  trash(
+    "Key of the content type."
+    type: String!
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): TrashConnection!
     @access(rule: PERMISSION, permission: "registry.document.restore")
   "What leads to an object of any type, as far as the caller may see it, the newest first."
-  backlinks(to: ID!, types: [String!], first: Int, after: String, last: Int, before: String): BacklinkConnection!
+  backlinks(
+    "The object."
+    to: ID!
+    "Only documents of these content types, by key; null for all."
+    types: [String!]
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): BacklinkConnection!
     @access(rule: PERMISSION, permission: "registry.document.read")
   """
   Documents of one content type, the newest first unless sorted. ` + "`" + `filter` + "`" + ` is an object as ` + "`" + `ContentType.filterSchema` + "`" + ` has it;
@@ -4805,75 +5007,85 @@ extend type Query {
   FILTER_INVALID (with a JSON Pointer), NOT_INDEXED and FIELD_FORBIDDEN (with the field), FILTER_TOO_BROAD, PAGE_SIZE, BAD_CURSOR.
   """
   documents(
+    "Key of the content type."
     type: String!
+    "As ` + "`" + `ContentType.filterSchema` + "`" + ` has it."
     filter: JSON
+    "Words that must all be there."
     search: String
+    "What the label begins with."
     prefix: String
+    "What to sort by, the first of them first; the newest first when it is null."
     sort: [DocumentSortInput!]
+    "Whether to answer also without an index."
     allowScan: Boolean! = false
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
     first: Int
+    "Only what follows this cursor."
     after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
     last: Int
+    "Only what comes before this cursor."
     before: String
   ): DocumentConnection! @access(rule: PERMISSION, permission: "registry.document.read")
   "How often the values of some fields are among documents. Errors: as those of ` + "`" + `documents` + "`" + `."
-  documentFacets(input: DocumentFacetsInput!): [DocumentFacet!]! @access(rule: PERMISSION, permission: "registry.document.read")
+  documentFacets("What is asked for." input: DocumentFacetsInput!): [DocumentFacet!]! @access(rule: PERMISSION, permission: "registry.document.read")
   "What these global ids lead to, in the order asked, at most 200: one read for each type of object."
-  resolve(refs: [ID!]!): [RefTarget!]! @access(rule: USER)
+  resolve("The global ids, at most 200." refs: [ID!]!): [RefTarget!]! @access(rule: USER)
 }
 
 extend type Mutation {
   "Make a content type. Errors: BAD_USER_INPUT, CONTENT_TYPE_TAKEN, CONTENT_TYPE_LIMIT, SCHEMA_INVALID (with a JSON Pointer)."
-  defineContentType(input: DefineContentTypeInput!): DefineContentTypePayload!
+  defineContentType("What to do." input: DefineContentTypeInput!): DefineContentTypePayload!
     @access(rule: PERMISSION, permission: "registry.type.write")
   """
   Change the schema of a content type, after a check of all documents. Errors: CONTENT_TYPE_STALE (with ` + "`" + `version` + "`" + `), SCHEMA_INVALID,
   SCHEMA_INCOMPATIBLE (with ` + "`" + `total` + "`" + `, ` + "`" + `invalid` + "`" + ` and ` + "`" + `problems` + "`" + `), CONTENT_TYPE_UNKNOWN, BAD_USER_INPUT.
   """
-  evolveContentType(input: EvolveContentTypeInput!): EvolveContentTypePayload!
+  evolveContentType("What to do." input: EvolveContentTypeInput!): EvolveContentTypePayload!
     @access(rule: PERMISSION, permission: "registry.type.write")
   "Give a content type another key or name. Errors: CONTENT_TYPE_UNKNOWN, CONTENT_TYPE_TAKEN, BAD_USER_INPUT."
-  renameContentType(input: RenameContentTypeInput!): RenameContentTypePayload!
+  renameContentType("What to do." input: RenameContentTypeInput!): RenameContentTypePayload!
     @access(rule: PERMISSION, permission: "registry.type.write")
   "Take a content type out of use, or back into it. Errors: CONTENT_TYPE_UNKNOWN, BAD_USER_INPUT."
-  setContentTypeState(input: SetContentTypeStateInput!): SetContentTypeStatePayload!
+  setContentTypeState("What to do." input: SetContentTypeStateInput!): SetContentTypeStatePayload!
     @access(rule: PERMISSION, permission: "registry.type.write")
   "Make a document. Errors: CONTENT_TYPE_UNKNOWN, DOCUMENT_INVALID (with a JSON Pointer), REF_TYPE, REF_TARGET_MISSING, QUOTA_EXCEEDED."
-  createDocument(input: CreateDocumentInput!): CreateDocumentPayload!
+  createDocument("What to do." input: CreateDocumentInput!): CreateDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.create")
   """
   Change a document. Errors: DOCUMENT_STALE (with ` + "`" + `rev` + "`" + `, the current revision, and ` + "`" + `fields` + "`" + `, those of the patch that were changed since),
   DOCUMENT_INVALID, REF_TYPE, REF_TARGET_MISSING, NOT_FOUND, DOCUMENT_DELETING.
   """
-  updateDocument(input: UpdateDocumentInput!): UpdateDocumentPayload!
+  updateDocument("What to do." input: UpdateDocumentInput!): UpdateDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.update")
   """
   Delete a document, by the rule of each reference that points at it. It goes to the trash. Errors: REF_RESTRICTED (with ` + "`" + `blockers` + "`" + ` and
   ` + "`" + `count` + "`" + `), REF_CASCADE_TOO_LARGE, NOT_FOUND.
   """
-  deleteDocument(input: DeleteDocumentInput!): DeleteDocumentPayload!
+  deleteDocument("What to do." input: DeleteDocumentInput!): DeleteDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.delete")
   """
   Bring a document back from the trash, with all that was deleted along with it. Errors: RESTORE_BLOCKED (with ` + "`" + `missing` + "`" + `, what it
   points at that is not there), CONTENT_TYPE_RETIRED, QUOTA_EXCEEDED, NOT_FOUND.
   """
-  restoreDocument(input: RestoreDocumentInput!): RestoreDocumentPayload!
+  restoreDocument("What to do." input: RestoreDocumentInput!): RestoreDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.restore")
   "Delete a document in the trash for good, with its history. Errors: NOT_FOUND."
-  purgeDocument(input: PurgeDocumentInput!): PurgeDocumentPayload!
+  purgeDocument("What to do." input: PurgeDocumentInput!): PurgeDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.purge")
   "Make a document as it was at a revision, as a new revision. Errors: as ` + "`" + `updateDocument` + "`" + `, REVISION_UNKNOWN."
-  revertDocument(input: RevertDocumentInput!): RevertDocumentPayload!
+  revertDocument("What to do." input: RevertDocumentInput!): RevertDocumentPayload!
     @access(rule: PERMISSION, permission: "registry.document.update")
   """
   Change many documents in the same way, page by page in the order of their ids, each for itself. Errors: as the query ` + "`" + `documents` + "`" + `; what a
   single document is refused for is in ` + "`" + `failed` + "`" + `.
   """
-  updateDocuments(input: UpdateDocumentsInput!): UpdateDocumentsPayload! @access(rule: PERMISSION, permission: "registry.document.update")
+  updateDocuments("What to do." input: UpdateDocumentsInput!): UpdateDocumentsPayload! @access(rule: PERMISSION, permission: "registry.document.update")
   "Put many documents into the trash, page by page in the order of their ids, each by the rules of its references. Errors: as ` + "`" + `updateDocuments` + "`" + `."
-  deleteDocuments(input: DeleteDocumentsInput!): DeleteDocumentsPayload! @access(rule: PERMISSION, permission: "registry.document.delete")
+  deleteDocuments("What to do." input: DeleteDocumentsInput!): DeleteDocumentsPayload! @access(rule: PERMISSION, permission: "registry.document.delete")
   "Check that the references and the documents that hold them agree, in a job."
-  verifyReferences(input: VerifyReferencesInput!): VerifyReferencesPayload!
+  verifyReferences("What to do." input: VerifyReferencesInput!): VerifyReferencesPayload!
     @access(rule: PERMISSION, permission: "registry.reference.repair")
 }
 `, BuiltIn: false},
@@ -5247,11 +5459,33 @@ extend type Query {
   Run a saved report: needs the right to the document and to the metric. Errors: NOT_FOUND, REPORT_QUERY, REPORT_KIND, and those of
   ` + "`" + `report` + "`" + `.
   """
-  savedReport(id: ID!): SavedReportResult! @access(rule: USER)
+  savedReport("The saved report." id: ID!): SavedReportResult! @access(rule: USER)
   "The caller's schedules, or with ` + "`" + `reporting.manage` + "`" + ` everybody's, the newest first. Errors: FORBIDDEN."
-  schedules(everybody: Boolean! = false, first: Int, after: String, last: Int, before: String): ScheduleConnection! @access(rule: USER)
+  schedules(
+    "Everybody's instead of the caller's own."
+    everybody: Boolean! = false
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): ScheduleConnection! @access(rule: USER)
   "The caller's alerts, or with ` + "`" + `reporting.manage` + "`" + ` everybody's, the newest first. Errors: FORBIDDEN."
-  alerts(everybody: Boolean! = false, first: Int, after: String, last: Int, before: String): AlertConnection! @access(rule: USER)
+  alerts(
+    "Everybody's instead of the caller's own."
+    everybody: Boolean! = false
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): AlertConnection! @access(rule: USER)
 }
 
 extend type Mutation {
@@ -5259,32 +5493,32 @@ extend type Mutation {
   Make the dashboard of a template with its reports, as documents of the caller. Who has one from this template already gets that,
   as it is now. Errors: FORBIDDEN, QUOTA_EXCEEDED.
   """
-  createDashboardFromTemplate(input: CreateDashboardFromTemplateInput!): CreateDashboardFromTemplatePayload!
+  createDashboardFromTemplate("What to do." input: CreateDashboardFromTemplateInput!): CreateDashboardFromTemplatePayload!
     @access(rule: PERMISSION, permission: "registry.document.create")
   """
   Have a report or a dashboard sent by mail, with the rights of the caller. Errors: NOT_FOUND, SCHEDULE_INVALID, RECIPIENT_REFUSED (with
   ` + "`" + `index` + "`" + `), REPORT_QUERY, REPORT_KIND, REPORTING_OWNER, REPORTING_LIMIT, BAD_USER_INPUT.
   """
-  createSchedule(input: CreateScheduleInput!): CreateSchedulePayload! @access(rule: PERMISSION, permission: "reporting.schedule.write")
+  createSchedule("What to do." input: CreateScheduleInput!): CreateSchedulePayload! @access(rule: PERMISSION, permission: "reporting.schedule.write")
   "Change a schedule of the caller's. Errors: as ` + "`" + `createSchedule` + "`" + `."
-  updateSchedule(input: UpdateScheduleInput!): UpdateSchedulePayload! @access(rule: PERMISSION, permission: "reporting.schedule.write")
+  updateSchedule("What to do." input: UpdateScheduleInput!): UpdateSchedulePayload! @access(rule: PERMISSION, permission: "reporting.schedule.write")
   "Pause a schedule: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
-  pauseSchedule(input: PauseScheduleInput!): PauseSchedulePayload! @access(rule: USER)
+  pauseSchedule("What to do." input: PauseScheduleInput!): PauseSchedulePayload! @access(rule: USER)
   "Send what a schedule would send now, besides its slots. Errors: NOT_FOUND, and those of ` + "`" + `savedReport` + "`" + `."
-  runScheduleNow(input: RunScheduleNowInput!): RunScheduleNowPayload! @access(rule: USER)
+  runScheduleNow("What to do." input: RunScheduleNowInput!): RunScheduleNowPayload! @access(rule: USER)
   "Delete a schedule: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
-  deleteSchedule(input: DeleteScheduleInput!): DeleteSchedulePayload! @access(rule: USER)
+  deleteSchedule("What to do." input: DeleteScheduleInput!): DeleteSchedulePayload! @access(rule: USER)
   """
   Watch a saved report, with the rights of the caller. Errors: NOT_FOUND, ALERT_INVALID, RECIPIENT_REFUSED (with ` + "`" + `index` + "`" + `), REPORT_QUERY,
   REPORT_KIND, REPORTING_OWNER, REPORTING_LIMIT, and those of ` + "`" + `report` + "`" + `.
   """
-  createAlert(input: CreateAlertInput!): CreateAlertPayload! @access(rule: PERMISSION, permission: "reporting.alert.write")
+  createAlert("What to do." input: CreateAlertInput!): CreateAlertPayload! @access(rule: PERMISSION, permission: "reporting.alert.write")
   "Change an alert of the caller's; it begins anew with OK. Errors: as ` + "`" + `createAlert` + "`" + `."
-  updateAlert(input: UpdateAlertInput!): UpdateAlertPayload! @access(rule: PERMISSION, permission: "reporting.alert.write")
+  updateAlert("What to do." input: UpdateAlertInput!): UpdateAlertPayload! @access(rule: PERMISSION, permission: "reporting.alert.write")
   "Pause an alert: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
-  pauseAlert(input: PauseAlertInput!): PauseAlertPayload! @access(rule: USER)
+  pauseAlert("What to do." input: PauseAlertInput!): PauseAlertPayload! @access(rule: USER)
   "Delete an alert: one of the caller's, or with ` + "`" + `reporting.manage` + "`" + ` any. Errors: NOT_FOUND."
-  deleteAlert(input: DeleteAlertInput!): DeleteAlertPayload! @access(rule: USER)
+  deleteAlert("What to do." input: DeleteAlertInput!): DeleteAlertPayload! @access(rule: USER)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/security.graphqls", Input: `"Input of ` + "`" + `changePassword` + "`" + `."
@@ -5538,39 +5772,39 @@ extend type Query {
 
 extend type Mutation {
   "Change or set the caller's password; all other sessions end, access keys stay. Errors: REAUTH_REQUIRED, BAD_CREDENTIALS, PASSWORD_WEAK, RATE_LIMITED, TOO_BUSY."
-  changePassword(input: ChangePasswordInput!): ChangePasswordPayload! @access(rule: SESSION) @fresh
+  changePassword("What to do." input: ChangePasswordInput!): ChangePasswordPayload! @access(rule: SESSION) @fresh
   "Begin to prove once more who one is, for fields that answer REAUTH_REQUIRED. The strongest factor the account has is wanted."
   elevate: ElevatePayload! @access(rule: SESSION)
   "Prove it. Errors: TICKET_INVALID, BAD_CREDENTIALS, FACTOR_CODE_INVALID, PASSKEY_INVALID, RATE_LIMITED, TOO_BUSY."
-  completeElevation(input: CompleteElevationInput!): CompleteElevationPayload! @access(rule: SESSION)
+  completeElevation("What to do." input: CompleteElevationInput!): CompleteElevationPayload! @access(rule: SESSION)
   "Add a mail address: a code and a link are sent to it. Errors: REAUTH_REQUIRED, EMAIL_INVALID, ADDRESS_LIMIT, RATE_LIMITED."
-  addEmail(input: AddEmailInput!): AddEmailPayload! @access(rule: SESSION) @fresh
+  addEmail("What to do." input: AddEmailInput!): AddEmailPayload! @access(rule: SESSION) @fresh
   "Confirm an added address. Errors: TICKET_INVALID, EMAIL_TAKEN, ADDRESS_LIMIT, RATE_LIMITED."
-  confirmEmail(input: ConfirmEmailInput!): ConfirmEmailPayload! @access(rule: SESSION)
+  confirmEmail("What to do." input: ConfirmEmailInput!): ConfirmEmailPayload! @access(rule: SESSION)
   "Make an address the primary one. Errors: REAUTH_REQUIRED, NOT_FOUND."
-  setPrimaryEmail(input: SetPrimaryEmailInput!): SetPrimaryEmailPayload! @access(rule: SESSION) @fresh
+  setPrimaryEmail("What to do." input: SetPrimaryEmailInput!): SetPrimaryEmailPayload! @access(rule: SESSION) @fresh
   "Remove an address. Errors: REAUTH_REQUIRED, NOT_FOUND, ADDRESS_LAST."
-  removeEmail(input: RemoveEmailInput!): RemoveEmailPayload! @access(rule: SESSION) @fresh
+  removeEmail("What to do." input: RemoveEmailInput!): RemoveEmailPayload! @access(rule: SESSION) @fresh
   "Begin to add an authenticator app. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
   beginTotp: BeginTotpPayload! @access(rule: SESSION) @fresh
   "Activate it with one good code. Errors: REAUTH_REQUIRED, FACTOR_CODE_INVALID, NOT_FOUND, RATE_LIMITED."
-  confirmTotp(input: ConfirmTotpInput!): ConfirmTotpPayload! @access(rule: SESSION) @fresh
+  confirmTotp("What to do." input: ConfirmTotpInput!): ConfirmTotpPayload! @access(rule: SESSION) @fresh
   "Begin to add a passkey. Errors: REAUTH_REQUIRED, EMAIL_UNVERIFIED."
   beginPasskey: BeginPasskeyPayload! @access(rule: SESSION) @fresh
   "Add it. Errors: REAUTH_REQUIRED, PASSKEY_INVALID, TICKET_INVALID."
-  addPasskey(input: AddPasskeyInput!): AddPasskeyPayload! @access(rule: SESSION) @fresh
+  addPasskey("What to do." input: AddPasskeyInput!): AddPasskeyPayload! @access(rule: SESSION) @fresh
   "Rename a factor. Errors: NOT_FOUND, BAD_USER_INPUT."
-  renameFactor(input: RenameFactorInput!): RenameFactorPayload! @access(rule: SESSION)
+  renameFactor("What to do." input: RenameFactorInput!): RenameFactorPayload! @access(rule: SESSION)
   "Remove a factor. Errors: REAUTH_REQUIRED, NOT_FOUND, FACTOR_NEEDED while a role wants one, WAY_IN_LAST."
-  removeFactor(input: RemoveFactorInput!): RemoveFactorPayload! @access(rule: SESSION) @fresh
+  removeFactor("What to do." input: RemoveFactorInput!): RemoveFactorPayload! @access(rule: SESSION) @fresh
   "Make ten new recovery codes; the old ones are void. Errors: REAUTH_REQUIRED, FACTOR_NEEDED without a factor."
   makeRecoveryCodes: MakeRecoveryCodesPayload! @access(rule: SESSION) @fresh
   "Unlink another provider. Errors: REAUTH_REQUIRED, NOT_FOUND, WAY_IN_LAST."
-  unlinkIdentity(input: UnlinkIdentityInput!): UnlinkIdentityPayload! @access(rule: SESSION) @fresh
+  unlinkIdentity("What to do." input: UnlinkIdentityInput!): UnlinkIdentityPayload! @access(rule: SESSION) @fresh
   "Put the caller's account to sleep: signed out everywhere, until they sign in again. Errors: REAUTH_REQUIRED."
   deactivateMe: DeactivateMePayload! @access(rule: SESSION) @fresh
   "Delete the caller's account after a time of grace, in which signing in keeps it. Errors: REAUTH_REQUIRED, LAST_ADMIN, BAD_USER_INPUT."
-  deleteMe(input: DeleteMeInput!): DeleteMePayload! @access(rule: SESSION) @fresh
+  deleteMe("What to do." input: DeleteMeInput!): DeleteMePayload! @access(rule: SESSION) @fresh
 }
 `, BuiltIn: false},
 	{Name: "../../schema/session.graphqls", Input: `"One sign-in of a user on one device."
@@ -5826,14 +6060,43 @@ extend type Query {
   "What the caller has proved about who they are, and what could be proved now."
   stepUp: StepUp! @access(rule: SESSION)
   "Where the caller is signed in, the newest sign-in first."
-  mySessions(first: Int, after: String, last: Int, before: String): SessionConnection! @access(rule: SESSION)
+  mySessions(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): SessionConnection! @access(rule: SESSION)
   "Where a user is signed in, the newest sign-in first."
-  userSessions(user: ID!, first: Int, after: String, last: Int, before: String): SessionConnection!
+  userSessions(
+    "The user."
+    user: ID!
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): SessionConnection!
     @access(rule: PERMISSION, permission: "account.user.write")
   "Browsers and apps the caller has signed in from, the newest first."
   myDevices: [Device!]! @access(rule: SESSION)
   "What happened to the caller's account and what its owner did to it, the newest first."
-  mySecurityEvents(first: Int, after: String, last: Int, before: String): SecurityEventConnection! @access(rule: SESSION)
+  mySecurityEvents(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): SecurityEventConnection! @access(rule: SESSION)
 }
 
 extend type Mutation {
@@ -5841,29 +6104,29 @@ extend type Mutation {
   New tokens for a refresh token, for sessions with transport BEARER. A refresh token is good once; shown again within ten seconds it
   gives the same successor, for clients whose answer was lost and for many tabs; after that its whole session ends. Errors: SESSION_ENDED.
   """
-  refreshSession(input: RefreshSessionInput!): RefreshSessionPayload! @access(rule: PUBLIC)
+  refreshSession("What to do." input: RefreshSessionInput!): RefreshSessionPayload! @access(rule: PUBLIC)
   """
   Over a WebSocket only: let another token of the same user count for this connection, whose subscriptions go on. The
   server warns before the one in use ends. Errors: SESSION_ENDED, FORBIDDEN for another user, SOCKET_NEEDED over HTTP.
   """
-  reauthenticate(input: ReauthenticateInput!): ReauthenticatePayload! @access(rule: SESSION)
+  reauthenticate("What to do." input: ReauthenticateInput!): ReauthenticatePayload! @access(rule: SESSION)
   """
   Act as another user for an hour at most. Refused for those who may do as much as the caller or more. Everything done
   is logged with both names; what is the user's own alone stays theirs: factors, passwords, addresses, keys, roles, plans.
   Errors: REAUTH_REQUIRED, FORBIDDEN, IMPERSONATION_REFUSED, NOT_FOUND, BAD_USER_INPUT.
   """
-  impersonate(input: ImpersonateInput!): ImpersonatePayload!
+  impersonate("What to do." input: ImpersonateInput!): ImpersonatePayload!
     @access(rule: PERMISSION, permission: "account.user.impersonate") @fresh
   "Be oneself again. Errors: UNAUTHENTICATED when the caller's own session has ended meanwhile, BAD_USER_INPUT for who impersonates nobody."
   stopImpersonating: StopImpersonatingPayload! @access(rule: SESSION)
   "End one of the caller's sessions, or one of anybody's with ` + "`" + `account.user.write` + "`" + `. Errors: NOT_FOUND."
-  endSession(input: EndSessionInput!): EndSessionPayload! @access(rule: SESSION)
+  endSession("What to do." input: EndSessionInput!): EndSessionPayload! @access(rule: SESSION)
   "End all sessions of the caller but this one. Access keys stay."
   endOtherSessions: EndOtherSessionsPayload! @access(rule: SESSION)
   "Name one of the caller's sessions. Errors: NOT_FOUND, BAD_USER_INPUT."
-  renameSession(input: RenameSessionInput!): RenameSessionPayload! @access(rule: SESSION)
+  renameSession("What to do." input: RenameSessionInput!): RenameSessionPayload! @access(rule: SESSION)
   "Make a device of the caller an unknown one: the next sign-in from it wants every factor. Errors: NOT_FOUND."
-  forgetDevice(input: ForgetDeviceInput!): ForgetDevicePayload! @access(rule: SESSION)
+  forgetDevice("What to do." input: ForgetDeviceInput!): ForgetDevicePayload! @access(rule: SESSION)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/topic.graphqls", Input: `"Where messages are broadcast."
@@ -5957,15 +6220,15 @@ extend type Mutation {
   """
   Defines a topic, or changes how much one keeps, from its next message on. Errors: FORBIDDEN, TOPIC_INVALID.
   """
-  defineTopic(input: DefineTopicInput!): DefineTopicPayload! @access(rule: PERMISSION, permission: "live.topic.define")
+  defineTopic("What to do." input: DefineTopicInput!): DefineTopicPayload! @access(rule: PERMISSION, permission: "live.topic.define")
   """
   Deletes a topic and its messages; who follows it gets a NOTICE. Errors: FORBIDDEN, TOPIC_UNKNOWN.
   """
-  deleteTopic(input: DeleteTopicInput!): DeleteTopicPayload! @access(rule: PERMISSION, permission: "live.topic.define")
+  deleteTopic("What to do." input: DeleteTopicInput!): DeleteTopicPayload! @access(rule: PERMISSION, permission: "live.topic.define")
   """
   Publishes a message to all who follow the topic, on whatever node. Errors: FORBIDDEN, TOPIC_UNKNOWN, MESSAGE_INVALID.
   """
-  publish(input: PublishInput!): PublishPayload! @access(rule: PERMISSION, permission: "live.topic.publish")
+  publish("What to do." input: PublishInput!): PublishPayload! @access(rule: PERMISSION, permission: "live.topic.publish")
 }
 `, BuiltIn: false},
 	{Name: "../../schema/webauth.graphqls", Input: `"What one may do here before signing in, for pages to show the right buttons."
@@ -6384,7 +6647,16 @@ extend type Query {
   "What one may do here before signing in."
   authSettings: AuthSettings! @access(rule: PUBLIC)
   "The newest mails of the development mailbox. Errors: NOT_FOUND where mails are really sent."
-  mailbox(first: Int, after: String, last: Int, before: String): MailConnection! @access(rule: PUBLIC)
+  mailbox(
+    "How many from the front of the list, 1 to 100; 20 when neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "How many from the end of the list, 1 to 100; not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only what comes before this cursor."
+    before: String
+  ): MailConnection! @access(rule: PUBLIC)
 }
 
 extend type Mutation {
@@ -6392,35 +6664,35 @@ extend type Mutation {
   Ask for an account on the default plan; a guest keeps id and data. The answer is always VerificationRequired, for an address that has an account already as well:
   only the mail tells. Errors: EMAIL_INVALID, PASSWORD_WEAK, USERNAME_TAKEN, USERNAME_INVALID, REGISTRATION_CLOSED, INVITATION_INVALID, TERMS_VERSION, RATE_LIMITED, TOO_BUSY, BAD_USER_INPUT.
   """
-  register(input: RegisterInput!): RegisterPayload! @access(rule: PUBLIC)
+  register("What to do." input: RegisterInput!): RegisterPayload! @access(rule: PUBLIC)
   "Make the account that ` + "`" + `register` + "`" + ` asked for, and sign in. Errors: TICKET_INVALID, BAD_CREDENTIALS, EMAIL_TAKEN, USERNAME_TAKEN, RATE_LIMITED, TOO_BUSY."
-  verifyEmail(input: VerifyEmailInput!): VerifyEmailPayload! @access(rule: PUBLIC)
+  verifyEmail("What to do." input: VerifyEmailInput!): VerifyEmailPayload! @access(rule: PUBLIC)
   "Send the mail of a registration once more, with a new code and link. Errors: TICKET_INVALID, RATE_LIMITED."
-  resendVerification(input: ResendVerificationInput!): ResendVerificationPayload! @access(rule: PUBLIC)
+  resendVerification("What to do." input: ResendVerificationInput!): ResendVerificationPayload! @access(rule: PUBLIC)
   "Sign in with mail address or username and password. Errors: BAD_CREDENTIALS, ACCOUNT_DISABLED, RATE_LIMITED, TOO_BUSY."
-  signIn(input: SignInInput!): SignInPayload! @access(rule: PUBLIC)
+  signIn("What to do." input: SignInInput!): SignInPayload! @access(rule: PUBLIC)
   "Prepare a factor of an attempt that wants one more. Errors: TICKET_INVALID, RATE_LIMITED, BAD_USER_INPUT."
-  challenge(input: ChallengeInput!): ChallengePayload! @access(rule: PUBLIC)
+  challenge("What to do." input: ChallengeInput!): ChallengePayload! @access(rule: PUBLIC)
   "Go on with a sign-in that wants one more factor. Errors: TICKET_INVALID, FACTOR_CODE_INVALID, PASSKEY_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
-  completeSignIn(input: CompleteSignInInput!): CompleteSignInPayload! @access(rule: PUBLIC)
+  completeSignIn("What to do." input: CompleteSignInInput!): CompleteSignInPayload! @access(rule: PUBLIC)
   "Send a mail with a code and a link to sign in with. Errors: EMAIL_INVALID, RATE_LIMITED."
-  requestSignInMail(input: RequestSignInMailInput!): RequestSignInMailPayload! @access(rule: PUBLIC)
+  requestSignInMail("What to do." input: RequestSignInMailInput!): RequestSignInMailPayload! @access(rule: PUBLIC)
   "Sign in with the code or the link of the mail. Errors: TICKET_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
-  signInWithMail(input: SignInWithMailInput!): SignInWithMailPayload! @access(rule: PUBLIC)
+  signInWithMail("What to do." input: SignInWithMailInput!): SignInWithMailPayload! @access(rule: PUBLIC)
   "Ask for a passkey, to sign in without name or password. Errors: RATE_LIMITED."
   beginPasskeySignIn: BeginPasskeySignInPayload! @access(rule: PUBLIC)
   "Sign in with a passkey. Errors: PASSKEY_INVALID, TICKET_INVALID, ACCOUNT_DISABLED, RATE_LIMITED."
-  signInWithPasskey(input: SignInWithPasskeyInput!): SignInWithPasskeyPayload! @access(rule: PUBLIC)
+  signInWithPasskey("What to do." input: SignInWithPasskeyInput!): SignInWithPasskeyPayload! @access(rule: PUBLIC)
   "Sign in as a guest, without address or password. Errors: REGISTRATION_CLOSED, RATE_LIMITED."
-  signInAnonymously(input: SignInAnonymouslyInput!): SignInAnonymouslyPayload! @access(rule: PUBLIC)
+  signInAnonymously("What to do." input: SignInAnonymouslyInput!): SignInAnonymouslyPayload! @access(rule: PUBLIC)
   "Begin to sign in with another provider, or to link it. For browsers. Errors: PROVIDER_UNKNOWN, RETURN_TO_INVALID, REAUTH_REQUIRED, UNAUTHENTICATED."
-  beginProvider(input: BeginProviderInput!): BeginProviderPayload! @access(rule: PUBLIC)
+  beginProvider("What to do." input: BeginProviderInput!): BeginProviderPayload! @access(rule: PUBLIC)
   "End the session of the request; its sockets close. Signing out twice is no error."
   signOut: SignOutPayload! @access(rule: PUBLIC)
   "Send a mail with a code and a link to choose a new password with. Errors: EMAIL_INVALID, RATE_LIMITED."
-  requestPasswordReset(input: RequestPasswordResetInput!): RequestPasswordResetPayload! @access(rule: PUBLIC)
+  requestPasswordReset("What to do." input: RequestPasswordResetInput!): RequestPasswordResetPayload! @access(rule: PUBLIC)
   "Choose a new password. All sessions, keys and known devices of the account end. Errors: TICKET_INVALID, PASSWORD_WEAK, RATE_LIMITED, TOO_BUSY."
-  resetPassword(input: ResetPasswordInput!): ResetPasswordPayload! @access(rule: PUBLIC)
+  resetPassword("What to do." input: ResetPasswordInput!): ResetPasswordPayload! @access(rule: PUBLIC)
 }
 `, BuiltIn: false},
 }

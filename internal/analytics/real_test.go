@@ -23,7 +23,7 @@ func readReal(t testing.TB, name string) *os.File {
 	t.Helper()
 	f, err := os.Open(filepath.Join(vega, name))
 	if os.IsNotExist(err) {
-		t.Skipf("no %s: scripts/web --install brings the real tables", name)
+		t.Skipf("no %s: scripts/packages web brings the real tables", name)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/cli"
 	"github.com/backendbook/backendbook/internal/config"
-	bookschema "github.com/backendbook/backendbook/schema"
 )
 
 // host gives the commands what they need of the process.
@@ -114,6 +113,3 @@ func (h *host) PrintConfig(w io.Writer) error { return h.cfg.Print(w) }
 
 // WriteConfigDocs implements [cli.Host].
 func (h *host) WriteConfigDocs(w io.Writer) error { return config.WriteDocs(w) }
-
-// Schema implements [cli.Host].
-func (h *host) Schema() (string, error) { return bookschema.SDL() }

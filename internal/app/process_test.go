@@ -211,6 +211,10 @@ func TestExitCodes(t *testing.T) {
 	}
 	nobody := closed.Addr().String()
 	_ = closed.Close()
+	folder, document := t.TempDir(), "{ me { user { id } } }"
+	if err := os.WriteFile(filepath.Join(folder, "me.graphql"), []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name    string
 		environ []string
@@ -231,6 +235,10 @@ func TestExitCodes(t *testing.T) {
 		{"config check", nil, []string{"config", "check"}, 0, []string{"good"}},
 		{"config print masks", []string{"MONGODB_URI=mongodb://u:hunter2@h/?replicaSet=r"}, []string{"config", "print"}, 0, []string{`"********"`}},
 		{"the schema", nil, []string{"schema"}, 0, []string{"type Viewer"}},
+		{"the schema to a file", nil, []string{"schema", "-o", filepath.Join(t.TempDir(), "schema.graphql")}, 0, nil},
+		{"possible types", nil, []string{"schema", "possible-types"}, 0, []string{`"ChangeResult": [`}},
+		{"trusted documents", nil, []string{"schema", "documents", folder}, 0, []string{document}},
+		{"no documents", nil, []string{"schema", "documents", t.TempDir()}, 1, []string{"there is no *.graphql"}},
 		{"a page", nil, []string{"docs", "errors"}, 0, []string{"| `INTERNAL` |"}},
 		{"no such page", nil, []string{"docs", "cooking"}, 2, []string{"cooking"}},
 		{"a file that is not there", nil, []string{"ingest", "/no/such.json", "--event", "x"}, 2, []string{"/no/such.json"}},

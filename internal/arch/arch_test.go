@@ -60,7 +60,7 @@ var rows = map[string]row{
 
 	"web":          {tier: 0},
 	"client/track": {tier: 0}, // what other programs send events with: nothing but the standard library
-	"schema":       {tier: 0},
+	"schema":       {tier: 0, outside: []string{gqlparser}},
 
 	"internal/store":           {tier: 1, uses: []int{0}, outside: []string{driver}},
 	"internal/store/mongod":    {tier: 1, uses: []int{0}, outside: []string{driver}},

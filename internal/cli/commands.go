@@ -78,9 +78,11 @@ type Commands struct {
 	} `cmd:"" help:"Settings."`
 	Docs   DocsCmd `cmd:"" help:"Write a page of the reference documentation."`
 	Schema struct {
-		Print   SchemaCmd        `cmd:"" default:"1" help:"Print the GraphQL schema. This is what happens without a further word."`
-		Diagram SchemaDiagramCmd `cmd:"" help:"Draw the content types and what their references may lead to."`
-	} `cmd:"" help:"The GraphQL schema, and the content types as a diagram."`
+		Print         SchemaPrintCmd         `cmd:"" default:"withargs" help:"Print the GraphQL schema. This is what happens without a further word."`
+		PossibleTypes SchemaPossibleTypesCmd `cmd:"" help:"Print what the interfaces and unions may be, as caches of clients need it: possibleTypes.json."`
+		Documents     SchemaDocumentsCmd     `cmd:"" help:"Print the documents of a folder by their SHA-256: the manifest of trusted documents."`
+		Diagram       SchemaDiagramCmd       `cmd:"" help:"Draw the content types and what their references may lead to."`
+	} `cmd:"" help:"The GraphQL schema, what clients are built with, and the content types as a diagram."`
 	Doctor  DoctorCmd  `cmd:"" help:"Look for what is wrong with this installation."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 }
@@ -124,8 +126,6 @@ type Host interface {
 	PrintConfig(w io.Writer) error
 	// WriteConfigDocs writes docs/config.md.
 	WriteConfigDocs(w io.Writer) error
-	// Schema is the GraphQL schema.
-	Schema() (string, error)
 	// Diagnose looks at the installation; with ready it only asks the running server whether it is ready.
 	Diagnose(ctx context.Context, ready bool) []Finding
 }

@@ -130,26 +130,15 @@ const errorDocsHead = `# Errors
 Written by ` + "`backendbook docs errors`" + `; do not edit.
 
 A GraphQL error carries its code as ` + "`extensions.code`" + `, the request's id as ` + "`extensions.requestId`" + `, the blamed input as
-` + "`extensions.field`" + ` and what else a client may branch on beside them. A plain HTTP endpoint answers with the status below
-and ` + "`{\"error\": {\"code\", \"message\", \"requestId\"}}`" + `. Codes are stable and never reused; messages are for people and may change.
+` + "`extensions.field`" + ` and what else a client may branch on beside them: a path in the variables for a value of the wrong type, and one in the arguments
+for what is found later. What is wrong with the document itself has ` + "`locations`" + ` instead. What is refused at ` + "`/graphql`" + ` before
+GraphQL has seen it has the same form, with the status below. Any other HTTP endpoint answers with that status and
+` + "`{\"error\": {\"code\", \"message\", \"requestId\"}}`" + `. Codes are stable and never reused; messages are for people and may change.
 What nobody foresaw is ` + "`INTERNAL`" + `: its cause is in the log under the request id, and nowhere else.
 
 | code | kind | HTTP | meaning |
 | --- | --- | --- | --- |
 `
-
-// SchemaCmd prints the schema.
-type SchemaCmd struct{}
-
-// Run prints it.
-func (c *SchemaCmd) Run(env *Env) error {
-	text, err := env.Host.Schema()
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(env.Out, text)
-	return err
-}
 
 // Severity is how bad a finding is.
 type Severity string

@@ -99,7 +99,7 @@ func (w world) load(t *testing.T) []flight {
 	t.Helper()
 	b, err := os.ReadFile("../../web/node_modules/vega-datasets/data/flights-20k.json")
 	if os.IsNotExist(err) {
-		t.Skip("no flights: scripts/web --install brings the real tables")
+		t.Skip("no flights: scripts/packages web brings the real tables")
 	}
 	var rows []flight
 	if err == nil {

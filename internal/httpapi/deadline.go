@@ -25,7 +25,7 @@ func (s *Server) deadline(next http.Handler) http.Handler {
 		}
 		most := routeTime
 		switch {
-		case r.URL.Path == "/graphql":
+		case r.URL.Path == graphPath:
 			most = maxRequestTime
 		case isTransfer(r):
 			most = transferTime
@@ -39,5 +39,5 @@ func (s *Server) deadline(next http.Handler) http.Handler {
 // isEvents reports whether a request is answered with events as long as the client listens; its operation has a deadline
 // unless it is a subscription.
 func isEvents(r *http.Request) bool {
-	return r.URL.Path == "/graphql" && strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/event-stream")
+	return r.URL.Path == graphPath && strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/event-stream")
 }

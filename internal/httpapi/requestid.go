@@ -31,7 +31,7 @@ func (s *Server) requestID(next http.Handler) http.Handler {
 // name of its operation there.
 func operation(r *http.Request) string {
 	switch p := r.URL.Path; p {
-	case "/graphql", "/healthz", "/readyz":
+	case graphPath, "/healthz", "/readyz":
 		return p
 	default:
 		return "/"

@@ -102,7 +102,7 @@ func (s *Server) personal() []middleware {
 // Handler is the public listener.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", wrap(s.deps.GraphQL, s.personal()...))
+	mux.Handle(graphPath, wrap(s.deps.GraphQL, s.personal()...))
 	mux.Handle("GET "+social.CallbackPath+"{provider}", wrap(http.HandlerFunc(s.serveProvider), s.personal()...))
 	mux.Handle("GET /invoices/{file}", wrap(http.HandlerFunc(s.serveInvoice), s.personal()...))
 	mux.HandleFunc("POST "+noticePath, s.serveNotice)

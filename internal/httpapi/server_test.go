@@ -107,12 +107,18 @@ func (s site) lines(t *testing.T, msg string) []map[string]any {
 	return found
 }
 
-// codeOf is the code of a JSON error, and its request id.
+// codeOf is the code of a JSON error, of either form, and its request id.
 func codeOf(t *testing.T, w *httptest.ResponseRecorder) (code, requestID string) {
 	t.Helper()
-	var p problem
+	var p struct {
+		problem
+		graphProblem
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 		t.Fatalf("%v in %q", err, w.Body)
+	}
+	if len(p.Errors) == 1 {
+		return fmt.Sprint(p.Errors[0].Extensions["code"]), fmt.Sprint(p.Errors[0].Extensions["requestId"])
 	}
 	return p.Error.Code, p.Error.RequestID
 }

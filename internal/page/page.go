@@ -75,18 +75,18 @@ func Decode(text string, n int) (Cursor, error) {
 // Errors: PAGE_SIZE, BAD_CURSOR.
 func (a Args) Check(n int) (Window, error) {
 	w := Window{Size: DefaultSize, Backward: a.Last != nil}
-	size := a.First
+	size, name := a.First, "first"
 	if a.Last != nil {
 		if a.First != nil {
-			return w, ErrSize
+			return w, ErrSize.On("last")
 		}
-		size = a.Last
+		size, name = a.Last, "last"
 	}
 	if size != nil {
 		w.Size = *size
 	}
 	if w.Size < 1 || w.Size > MaxSize {
-		return w, ErrSize
+		return w, ErrSize.On(name)
 	}
 	var err error
 	if a.After != nil {

@@ -112,7 +112,7 @@ func (s *Service) deal(ctx context.Context, h *held, cmd PreviewCmd) (Deal, erro
 	if cmd.Addon != "" {
 		a, ok := h.c.addons[cmd.Addon]
 		if !ok {
-			return Deal{}, ErrAddon
+			return Deal{}, ErrAddon.On("input.addon")
 		}
 		return h.place.addon(a, cmd.Quantity)
 	}
@@ -121,16 +121,16 @@ func (s *Service) deal(ctx context.Context, h *held, cmd PreviewCmd) (Deal, erro
 	admin := s.authz.Require(ctx, PermWrite, cmd.Subject) == nil
 	mine := to.ID == h.m.Plan
 	if !ok || !mine && !to.Current || !admin && !mine && (to.Hidden || !to.seenBy(cmd.Subject)) {
-		return Deal{}, ErrUnknown
+		return Deal{}, ErrUnknown.On("input.plan")
 	}
 	if to.Closed && !admin && !mine {
-		return Deal{}, ErrUnknown.Saying("this plan takes nobody new")
+		return Deal{}, ErrUnknown.Saying("this plan takes nobody new").On("input.plan")
 	}
 	var coupon *Coupon
 	if cmd.Coupon != "" {
 		c, ok := h.c.coupons[strings.ToLower(strings.TrimSpace(cmd.Coupon))]
 		if !ok {
-			return Deal{}, ErrCoupon
+			return Deal{}, ErrCoupon.On("input.coupon")
 		}
 		coupon = &c
 	}

@@ -109,7 +109,7 @@ func toOffer(p Plan, priceKey string, mode Mode, coupon *Coupon) (offer, error) 
 	}
 	price, ok := p.price(priceKey)
 	if !ok {
-		return o, ErrPrice
+		return o, ErrPrice.On("input.price")
 	}
 	o.price = price
 	return o, nil
@@ -182,7 +182,7 @@ func (o offer) redeem(p Place) (*Applied, error) {
 	known := p.Coupon != nil && p.Coupon.Key == c.Key
 	if known || o.plan.free() || c.Until != nil && !p.Now.Before(*c.Until) || c.Most > 0 && c.Redeemed >= c.Most ||
 		len(c.Plans) > 0 && !slices.Contains(c.Plans, o.plan.Key) {
-		return nil, ErrCoupon
+		return nil, ErrCoupon.On("input.coupon")
 	}
 	left := c.Periods
 	if left == 0 {
@@ -365,7 +365,7 @@ func (p Place) addon(a Addon, n int64) (Deal, error) {
 	cost, ok := a.price(currency, every)
 	running := m.Until != nil && slices.Contains([]Status{Trialing, Active}, p.Status)
 	if !ok || a.Closed || a.Recurring && !running || n < 1 || n > 1_000_000 || p.Status == Suspended {
-		return d, ErrAddon
+		return d, ErrAddon.On("input.addon")
 	}
 	d.Currency = currency
 	e := Extra{ID: ref.NewID(), Addon: a.Key, Name: a.Name, Quantity: n, Gives: a.Gives, Price: cost, Since: p.Now}

@@ -137,7 +137,7 @@ func (s *Service) Memberships(ctx context.Context, planKey string, args page.Arg
 		}
 	}
 	if planKey != "" && plans == nil {
-		return page.Page[Place]{}, ErrUnknown
+		return page.Page[Place]{}, ErrUnknown.On("plan")
 	}
 	read, err := s.store.page(ctx, plans, w)
 	if err != nil {

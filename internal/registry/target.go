@@ -63,7 +63,7 @@ func (s *Service) Resolve(ctx context.Context, refs []ref.Ref) ([]Target, error)
 		return nil, fault.ErrUnauthenticated
 	}
 	if len(refs) > MaxResolve {
-		return nil, fault.ErrInput.Saying("at most %d references are resolved at once", MaxResolve)
+		return nil, fault.ErrInput.Saying("at most %d references are resolved at once", MaxResolve).On("refs")
 	}
 	found := make(map[ref.Ref]Target, len(refs))
 	for _, g := range byType(refs) {
