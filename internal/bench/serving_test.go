@@ -117,10 +117,14 @@ func BenchmarkServing(b *testing.B) {
 		},
 		{
 			"create",
-			request{`mutation($in: CreateDocumentInput!) { createDocument(input: $in) { document { id label rev createdAt op } } }`,
-				map[string]any{"in": map[string]any{"type": "article", "data": article}}},
-			request{`mutation($type: String!, $owner: ID!, $data: Map!) { createDocument(type: $type, owner: $owner, data: $data) { id label rev createdAt } }`,
-				map[string]any{"type": f.contentType, "owner": f.owner, "data": article}},
+			request{
+				`mutation($in: CreateDocumentInput!) { createDocument(input: $in) { document { id label rev createdAt op } } }`,
+				map[string]any{"in": map[string]any{"type": "article", "data": article}},
+			},
+			request{
+				`mutation($type: String!, $owner: ID!, $data: Map!) { createDocument(type: $type, owner: $owner, data: $data) { id label rev createdAt } }`,
+				map[string]any{"type": f.contentType, "owner": f.owner, "data": article},
+			},
 		},
 		{
 			"nested",
