@@ -26,7 +26,7 @@
 //
 // Collections:
 //   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; indexes
-//     by name, time and id, and by actor and time.
+//     by name, time and id, by actor and time, and by user.
 //   - event_sources {_id, name, hint, hash: of the key, owner, events, origins, disabled, createdAt, lastUsedAt}.
 //   - event_types {_id: name, description, dims, values, strict, retentionDays}.
 //   - metrics {_id: key, event, value, unique, quantiles, where, dimensions, maxKeys, minuteDays, hourDays, v, basis}.

@@ -149,11 +149,7 @@ func (s *Service) Rebuild(ctx context.Context) error {
 			return err
 		}
 		for _, m := range all {
-			m.Version++
-			if err := s.store.putMetric(ctx, m); err != nil {
-				return err
-			}
-			if err := s.events.Append(ctx, eventInvalidated, ref.New(ref.Metric, m.Key), nil); err != nil {
+			if err := s.invalidate(ctx, m); err != nil {
 				return err
 			}
 		}
@@ -161,6 +157,15 @@ func (s *Service) Rebuild(ctx context.Context) error {
 	})
 	s.metrics.forget()
 	return err
+}
+
+// invalidate has the rollups of a metric computed anew, in the transaction of ctx.
+func (s *Service) invalidate(ctx context.Context, m Metric) error {
+	m.Version++
+	if err := s.store.putMetric(ctx, m); err != nil {
+		return err
+	}
+	return s.events.Append(ctx, eventInvalidated, ref.New(ref.Metric, m.Key), nil)
 }
 
 // Metrics lists the metrics that the caller may see, by key. Cost: none while they are in memory, else 1 read.

@@ -262,7 +262,7 @@ func (c *core) assembleAuth(policies webauth.Policies, ring *keyring.Ring) (err 
 	settings.Policies = policies
 	c.auth = webauth.New(c.db, webauth.Deps{
 		Accounts: c.accounts, Sessions: c.sessions, Factors: factors, Social: others, Tickets: tickets,
-		Throttle: c.throttle, Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
+		Throttle: c.throttle, Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles, Erase: c.startErasure,
 		Now: c.now, Log: c.log, Permissions: slices.Sorted(maps.Keys(rbac.Keys(permissions()))),
 	}, settings)
 	return nil
