@@ -99,6 +99,11 @@ func (s *Service) DefineMetric(ctx context.Context, m Metric) (Metric, error) {
 		if m.Version, m.Basis = cur.Version, cur.Basis; cur.equal(m) {
 			return nil
 		}
+		if cur.orNil() == nil {
+			if m.Version, err = s.store.lastVersion(ctx, m.Key); err != nil {
+				return err
+			}
+		}
 		m.Version++
 		if !m.sameBasis(cur) || m.Basis == 0 {
 			m.Basis = m.Version
@@ -119,6 +124,7 @@ func (s *Service) DefineMetric(ctx context.Context, m Metric) (Metric, error) {
 const (
 	eventPrefix      = "analytics.metric."
 	eventDefined     = eventPrefix + "defined"
+	eventDeleted     = eventPrefix + "deleted"
 	eventInvalidated = eventPrefix + "invalidated"
 	eventFolded      = eventPrefix + "folded"
 )

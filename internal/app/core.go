@@ -216,6 +216,7 @@ func (c *core) assemble(opts Options) error {
 	c.reporting = reporting.New(reporting.Deps{
 		DB: c.db, Events: c.events, Authz: c.roles, Documents: c.documents, Reports: c.analytics, Users: c.accounts, Mail: c.mail, Now: c.now, Log: c.log,
 	}, reporting.Config{})
+	c.analytics.OnDelete(c.reporting.Unshown, c.documents.TargetDeleted)
 	c.demo = demo.New(demo.Deps{
 		DB: c.db, Roles: c.roles, Plans: c.plans, Documents: c.documents, Analytics: c.analytics,
 		CreateUser: c.auth.Create, Dashboards: c.dashboards, Now: c.now, Log: c.log,
