@@ -17,10 +17,10 @@ const JobErase = "analytics.erase"
 // eraseLot is how many events one step of an erasure changes.
 const eraseLot = 1000
 
-// Erasure is how far an erasure is. Its secret makes the pseudonyms: whoever keeps no secret after the end can tell nobody who
+// Erasure is how far an erasure is. Its salt makes the pseudonyms: when it is thrown away at the end, nobody can tell who
 // a pseudonym was.
 type Erasure struct {
-	Secret  string   `json:"secret"`
+	Salt    string   `json:"salt"`
 	Metrics []string `json:"metrics"` // that count actors, sessions or users once, and have counted some of those that were changed
 }
 
@@ -34,8 +34,8 @@ func (s *Service) EraseStep(ctx context.Context, user string, e *Erasure) (chang
 	if err := s.authz.Require(ctx, PermManage, ref.Ref{}); err != nil {
 		return 0, false, err
 	}
-	if e.Secret == "" {
-		e.Secret = rand.Text()
+	if e.Salt == "" {
+		e.Salt = rand.Text()
 	}
 	found, err := s.store.eventsOf(ctx, user, eraseLot)
 	if err != nil {
@@ -96,7 +96,7 @@ func (e *Erasure) pseudonym(id string) string {
 	if id == "" {
 		return ""
 	}
-	mac := hmac.New(sha256.New, []byte(e.Secret))
+	mac := hmac.New(sha256.New, []byte(e.Salt))
 	_, _ = mac.Write([]byte(id))
 	return "erased-" + hex.EncodeToString(mac.Sum(nil)[:16])
 }

@@ -38,7 +38,7 @@ func (c *core) startErasure(ctx context.Context, user string) error {
 	return err
 }
 
-// eraseStep takes one step of that job. With the last one the secret goes that could tell who was who.
+// eraseStep takes one step of that job. With the last one the salt goes that could tell who was who.
 func (c *core) eraseStep(ctx context.Context, j *job.Job) (finished bool, err error) {
 	var e analytics.Erasure
 	if len(j.Cursor) > 0 {
