@@ -29,6 +29,14 @@ func (r *mutationResolver) DefineMetric(ctx context.Context, input model.DefineM
 	return &model.DefineMetricPayload{Metric: m}, nil
 }
 
+// DeleteMetric is the resolver for the deleteMetric field.
+func (r *mutationResolver) DeleteMetric(ctx context.Context, input model.DeleteMetricInput) (*model.DeleteMetricPayload, error) {
+	if err := r.Analytics.DeleteMetric(ctx, analytics.DeleteMetricCmd{Key: input.Key, Force: input.Force}); err != nil {
+		return nil, err
+	}
+	return &model.DeleteMetricPayload{Key: input.Key}, nil
+}
+
 // RebuildMetrics is the resolver for the rebuildMetrics field.
 func (r *mutationResolver) RebuildMetrics(ctx context.Context) (*model.RebuildMetricsPayload, error) {
 	if err := r.Analytics.Rebuild(ctx); err != nil {

@@ -58,6 +58,29 @@ func fieldContext_DefineMetricPayload_metric(_ context.Context, ec *executionCon
 	return fc, nil
 }
 
+func _DeleteMetricPayload_key(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DeleteMetricPayload) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DeleteMetricPayload_key(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DeleteMetricPayload_key(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteMetricPayload", field, false, false, "String")
+}
+
 func _DimensionFilter_dimension(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *analytics.DimFilter) (ret graphql.Marshaler) {
 	return exec.ReadField(
 		ctx,
@@ -1079,6 +1102,59 @@ func UnmarshalDefineMetricInput(ctx context.Context, raw any) (model.DefineMetri
 	return out, err
 }
 
+func unmarshalInputDeleteMetricInput(ctx context.Context, ec *executionContext, obj any) (model.DeleteMetricInput, error) {
+	var it model.DeleteMetricInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["force"]; !present {
+		asMap["force"] = false
+	}
+
+	fieldsInOrder := [...]string{"key", "force"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "force":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("force"))
+			data, err := unmarshalNBoolean2bool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Force = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDeleteMetricInput unmarshals raw into the DeleteMetricInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDeleteMetricInput(ctx context.Context, raw any) (model.DeleteMetricInput, error) {
+	var out model.DeleteMetricInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DeleteMetricInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputDimensionFilterInput(ctx context.Context, ec *executionContext, obj any) (analytics.DimFilter, error) {
 	var it analytics.DimFilter
 	if obj == nil {
@@ -1483,6 +1559,39 @@ func _DefineMetricPayload(ctx context.Context, ec *executionContext, sel ast.Sel
 			out.Values[i] = graphql.MarshalString("DefineMetricPayload")
 		case "metric":
 			out.Values[i] = _DefineMetricPayload_metric(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deleteMetricPayloadImplementors = []string{"DeleteMetricPayload"}
+
+func _DeleteMetricPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.DeleteMetricPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteMetricPayloadImplementors)
+
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteMetricPayload")
+		case "key":
+			out.Values[i] = _DeleteMetricPayload_key(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1929,6 +2038,19 @@ func marshalNDefineMetricPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋg
 		return graphql.Null
 	}
 	return _DefineMetricPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNDeleteMetricInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteMetricInput(ctx context.Context, ec *executionContext, v any) (model.DeleteMetricInput, error) {
+	res, err := unmarshalInputDeleteMetricInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDeleteMetricPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteMetricPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.DeleteMetricPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeleteMetricPayload!")
+		return graphql.Null
+	}
+	return _DeleteMetricPayload(ctx, ec, sel, v)
 }
 
 func marshalNDimensionFilter2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋanalyticsᚐDimFilter(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v analytics.DimFilter) graphql.Marshaler {

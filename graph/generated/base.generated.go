@@ -45,6 +45,7 @@ type MutationResolver interface {
 	StartPasswordReset(ctx context.Context, input model.StartPasswordResetInput) (*model.UserPayload, error)
 	Track(ctx context.Context, input model.TrackInput) (*model.TrackPayload, error)
 	DefineMetric(ctx context.Context, input model.DefineMetricInput) (*model.DefineMetricPayload, error)
+	DeleteMetric(ctx context.Context, input model.DeleteMetricInput) (*model.DeleteMetricPayload, error)
 	RebuildMetrics(ctx context.Context) (*model.RebuildMetricsPayload, error)
 	SetSessionData(ctx context.Context, input model.SetSessionDataInput) (*model.SetSessionDataPayload, error)
 	RemoveSessionData(ctx context.Context, input model.RemoveSessionDataInput) (*model.RemoveSessionDataPayload, error)
@@ -741,6 +742,20 @@ func field_Mutation_deleteMe_args(ctx context.Context, ec *executionContext, raw
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.DeleteMeInput, error) {
 			return unmarshalNDeleteMeInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteMeInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_deleteMetric_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteMetricInput, error) {
+			return unmarshalNDeleteMetricInput2githubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteMetricInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3575,6 +3590,50 @@ func fieldContext_Mutation_defineMetric(ctx context.Context, ec *executionContex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_defineMetric_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_deleteMetric(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_deleteMetric(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteMetric(ctx, fc.Args["input"].(model.DeleteMetricInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteMetricPayload) graphql.Marshaler {
+			return marshalNDeleteMetricPayload2ᚖgithubᚗcomᚋbackendbookᚋbackendbookᚋgraphᚋmodelᚐDeleteMetricPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_deleteMetric(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DeleteMetricPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_deleteMetric_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11928,6 +11987,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "defineMetric":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_defineMetric(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteMetric":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_deleteMetric(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

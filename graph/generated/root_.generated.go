@@ -140,6 +140,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteDocumentsInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteDocumentsInput)),
 			graphql.NewInputUnmarshaler("DeleteEventSourceInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteEventSourceInput)),
 			graphql.NewInputUnmarshaler("DeleteMeInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMeInput)),
+			graphql.NewInputUnmarshaler("DeleteMetricInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteMetricInput)),
 			graphql.NewInputUnmarshaler("DeletePlanInput", graphql.BindUnmarshaler(ec, unmarshalInputDeletePlanInput)),
 			graphql.NewInputUnmarshaler("DeleteRoleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteRoleInput)),
 			graphql.NewInputUnmarshaler("DeleteScheduleInput", graphql.BindUnmarshaler(ec, unmarshalInputDeleteScheduleInput)),
@@ -693,6 +694,20 @@ type DefineMetricPayload {
   metric: Metric!
 }
 
+"Input of ` + "`" + `deleteMetric` + "`" + `."
+input DeleteMetricInput {
+  "Key of the metric."
+  key: String!
+  "Delete it although saved reports show it: they stay, and cannot be run."
+  force: Boolean! = false
+}
+
+"Answer of ` + "`" + `deleteMetric` + "`" + `."
+type DeleteMetricPayload {
+  "Key of the metric that is gone."
+  key: String!
+}
+
 "Answer of ` + "`" + `rebuildMetrics` + "`" + `."
 type RebuildMetricsPayload {
   "The metrics whose numbers are being computed anew: their reports say ` + "`" + `exact: false` + "`" + ` until that is done."
@@ -855,6 +870,11 @@ extend type Mutation {
   that are no longer kept stay, unless it is another event, value, ` + "`" + `unique` + "`" + `, ` + "`" + `quantiles` + "`" + ` or ` + "`" + `where` + "`" + `. Errors: METRIC_INVALID.
   """
   defineMetric("What to do." input: DefineMetricInput!): DefineMetricPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
+  """
+  Delete a metric and its numbers; its events stay. Reports of it are METRIC_UNKNOWN from then on, and live ones end with that.
+  Errors: METRIC_UNKNOWN, METRIC_IN_USE (with ` + "`" + `count` + "`" + ` and, of those that the caller may read, the first ` + "`" + `reports` + "`" + `), REF_RESTRICTED.
+  """
+  deleteMetric("What to do." input: DeleteMetricInput!): DeleteMetricPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
   "Have the numbers of every metric computed anew from the stored events, in the background."
   rebuildMetrics: RebuildMetricsPayload! @access(rule: PERMISSION, permission: "analytics.metric.manage")
 }
@@ -7504,6 +7524,14 @@ func childFields_DeleteMePayload(ctx context.Context, ec *executionContext, fiel
 		return fieldContext_DeleteMePayload_deletedAfter(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteMePayload", field.Name)
+}
+
+func childFields_DeleteMetricPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return fieldContext_DeleteMetricPayload_key(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteMetricPayload", field.Name)
 }
 
 func childFields_DeletePlanPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -737,6 +737,20 @@ type DeleteMeInput struct {
 	Email string `json:"email"`
 }
 
+// Input of `deleteMetric`.
+type DeleteMetricInput struct {
+	// Key of the metric.
+	Key string `json:"key"`
+	// Delete it although saved reports show it: they stay, and cannot be run.
+	Force bool `json:"force"`
+}
+
+// Answer of `deleteMetric`.
+type DeleteMetricPayload struct {
+	// Key of the metric that is gone.
+	Key string `json:"key"`
+}
+
 // Input of `deletePlan`.
 type DeletePlanInput struct {
 	// Global id of the version.

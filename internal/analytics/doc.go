@@ -26,7 +26,7 @@
 //
 // Collections:
 //   - analytics_events {_id: id made by the client, name, at, receivedAt, user, actor, session, source, dims, values}; indexes
-//     by name, time and id, and by actor and time.
+//     by name, time and id, by actor and time, and by user.
 //   - event_sources {_id, name, hint, hash: of the key, owner, events, origins, disabled, createdAt, lastUsedAt}.
 //   - event_types {_id: name, description, dims, values, strict, retentionDays}.
 //   - metrics {_id: key, event, value, unique, quantiles, where, dimensions, maxKeys, minuteDays, hourDays, v, basis}.
@@ -34,9 +34,10 @@
 //     uniq: HyperLogLog, dd: DDSketch, rev, through}; the total has empty d and k. Ranges of _id serve every query, so there
 //     is no other index to write.
 //   - analytics_checkpoints: "fold" is the place of the folder, "settle" the bell that [Service.Settled] rings, and
-//     "keys:<metric>:<dimension>" the values of a dimension that have rollups of their own.
+//     "keys:<metric>:<dimension>" the values of a dimension that have rollups of their own, and "gone:<metric>" the last version
+//     of one that was deleted.
 //
-// Events in the log: analytics.metric.defined {before, after}, analytics.metric.invalidated (a rebuild was asked for),
+// Events in the log: analytics.metric.defined {before, after} and deleted {before}, analytics.metric.invalidated (a rebuild was asked for),
 // analytics.metric.folded {version, events, rows} (its rollups are whole again), analytics.source.created, updated, rotated and
 // deleted {before, after}, analytics.type.defined {before, after}.
 package analytics

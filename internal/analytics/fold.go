@@ -169,7 +169,7 @@ func (f *folder) begin(ctx context.Context) error {
 	return f.move(ctx, next, write{})
 }
 
-// define reads the metrics and counts those that are not folded yet.
+// define reads the metrics, counts those that are not folded yet, and removes what is left of those that are deleted.
 func (f *folder) define(ctx context.Context) error {
 	all, err := f.s.store.allMetrics(ctx)
 	if err != nil {
@@ -177,6 +177,9 @@ func (f *folder) define(ctx context.Context) error {
 	}
 	f.redefined = false
 	f.defs = map[string][]*Metric{}
+	if err := f.sweep(ctx, all); err != nil {
+		return err
+	}
 	for _, m := range all {
 		f.defs[m.Event] = append(f.defs[m.Event], &m)
 		if _, ok := f.cp.of(m); !ok {

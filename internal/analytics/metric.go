@@ -99,6 +99,11 @@ func (s *Service) DefineMetric(ctx context.Context, m Metric) (Metric, error) {
 		if m.Version, m.Basis = cur.Version, cur.Basis; cur.equal(m) {
 			return nil
 		}
+		if cur.orNil() == nil {
+			if m.Version, err = s.store.lastVersion(ctx, m.Key); err != nil {
+				return err
+			}
+		}
 		m.Version++
 		if !m.sameBasis(cur) || m.Basis == 0 {
 			m.Basis = m.Version
@@ -119,6 +124,7 @@ func (s *Service) DefineMetric(ctx context.Context, m Metric) (Metric, error) {
 const (
 	eventPrefix      = "analytics.metric."
 	eventDefined     = eventPrefix + "defined"
+	eventDeleted     = eventPrefix + "deleted"
 	eventInvalidated = eventPrefix + "invalidated"
 	eventFolded      = eventPrefix + "folded"
 )
@@ -149,11 +155,7 @@ func (s *Service) Rebuild(ctx context.Context) error {
 			return err
 		}
 		for _, m := range all {
-			m.Version++
-			if err := s.store.putMetric(ctx, m); err != nil {
-				return err
-			}
-			if err := s.events.Append(ctx, eventInvalidated, ref.New(ref.Metric, m.Key), nil); err != nil {
+			if err := s.invalidate(ctx, m); err != nil {
 				return err
 			}
 		}
@@ -161,6 +163,15 @@ func (s *Service) Rebuild(ctx context.Context) error {
 	})
 	s.metrics.forget()
 	return err
+}
+
+// invalidate has the rollups of a metric computed anew, in the transaction of ctx.
+func (s *Service) invalidate(ctx context.Context, m Metric) error {
+	m.Version++
+	if err := s.store.putMetric(ctx, m); err != nil {
+		return err
+	}
+	return s.events.Append(ctx, eventInvalidated, ref.New(ref.Metric, m.Key), nil)
 }
 
 // Metrics lists the metrics that the caller may see, by key. Cost: none while they are in memory, else 1 read.

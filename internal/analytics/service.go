@@ -88,7 +88,9 @@ type Service struct {
 	cfg     Config
 	store   *mongoStore
 	metrics cached[map[string]Metric]
-	keep    func(ctx context.Context) (map[string]int, error) // for how many days the events of a name are kept; for ever if it is not there
+	unused  func(ctx context.Context, metric string) error            // see OnDelete
+	deleted func(ctx context.Context, on ref.Ref, label string) error // see OnDelete
+	keep    func(ctx context.Context) (map[string]int, error)         // for how many days the events of a name are kept; for ever if it is not there
 
 	journeys chan struct{} // one for each that is being read
 	tail     *eventTail

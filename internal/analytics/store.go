@@ -25,6 +25,7 @@ func Collections() []store.Collection {
 	return []store.Collection{
 		{Name: eventsCollection, Indexes: []store.Index{
 			{Name: "name_time_id", Keys: []string{"name", "at", "_id"}},
+			{Name: "user", Keys: []string{"user"}, Partial: bson.D{{Key: "user", Value: bson.D{{Key: "$exists", Value: true}}}}}, // of those to be erased
 			{Name: "actor_time", Keys: []string{"actor", "at"}, Partial: bson.D{{Key: "actor", Value: bson.D{{Key: "$exists", Value: true}}}}},
 		}},
 		{Name: metricsCollection},

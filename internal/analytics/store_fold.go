@@ -125,7 +125,7 @@ func anew(all []folded) []folded {
 
 // with is the checkpoint with the entry of a metric replaced.
 func (c checkpoint) with(f folded) checkpoint {
-	c.Metrics = slices.DeleteFunc(slices.Clone(c.Metrics), func(o folded) bool { return o.Key == f.Key })
+	c = c.without(f.Key)
 	c.Metrics = append(c.Metrics, f)
 	return c
 }

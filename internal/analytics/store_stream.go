@@ -54,7 +54,7 @@ func (m *mongoStore) follow(ctx context.Context, from checkpoint) (*stream, erro
 	}
 	match := bson.A{
 		in(eventsCollection, "insert"),
-		in(metricsCollection, "insert", "update", "replace"),
+		in(metricsCollection, "insert", "update", "replace", "delete"),
 		append(in(checkpointsCollection, "insert", "update"), bson.E{Key: "documentKey._id", Value: settleID}),
 	}
 	cs, err := m.db.Database().Watch(ctx, mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "$or", Value: match}}}}}, opts)

@@ -216,6 +216,7 @@ func (c *core) assemble(opts Options) error {
 	c.reporting = reporting.New(reporting.Deps{
 		DB: c.db, Events: c.events, Authz: c.roles, Documents: c.documents, Reports: c.analytics, Users: c.accounts, Mail: c.mail, Now: c.now, Log: c.log,
 	}, reporting.Config{})
+	c.analytics.OnDelete(c.reporting.Unshown, c.documents.TargetDeleted)
 	c.demo = demo.New(demo.Deps{
 		DB: c.db, Roles: c.roles, Plans: c.plans, Documents: c.documents, Analytics: c.analytics,
 		CreateUser: c.auth.Create, Dashboards: c.dashboards, Now: c.now, Log: c.log,
@@ -262,7 +263,7 @@ func (c *core) assembleAuth(policies webauth.Policies, ring *keyring.Ring) (err 
 	settings.Policies = policies
 	c.auth = webauth.New(c.db, webauth.Deps{
 		Accounts: c.accounts, Sessions: c.sessions, Factors: factors, Social: others, Tickets: tickets,
-		Throttle: c.throttle, Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles,
+		Throttle: c.throttle, Mail: c.mail, Bag: c.bag, Events: c.events, Plans: c.plans, Roles: c.roles, Erase: c.startErasure,
 		Now: c.now, Log: c.log, Permissions: slices.Sorted(maps.Keys(rbac.Keys(permissions()))),
 	}, settings)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/backendbook/backendbook/internal/analytics"
 	"github.com/backendbook/backendbook/internal/blob"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/ref"
@@ -28,6 +29,32 @@ func (c *core) registerJobs() {
 	} {
 		c.jobs.Register(kind, job.Handler{Step: func(ctx context.Context, j *job.Job) (bool, error) { return documentStep(ctx, j, step) }})
 	}
+	c.jobs.Register(analytics.JobErase, job.Handler{Step: c.eraseStep})
+}
+
+// startErasure starts the job that takes a deleted user out of the events, in the transaction of ctx.
+func (c *core) startErasure(ctx context.Context, user string) error {
+	_, err := c.jobs.Start(ctx, job.StartCmd{Kind: analytics.JobErase, On: ref.New(ref.User, user)})
+	return err
+}
+
+// eraseStep takes one step of that job. With the last one the salt goes that could tell who was who.
+func (c *core) eraseStep(ctx context.Context, j *job.Job) (finished bool, err error) {
+	var e analytics.Erasure
+	if len(j.Cursor) > 0 {
+		if err := json.Unmarshal(j.Cursor, &e); err != nil {
+			return false, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+	}
+	changed, finished, err := c.analytics.EraseStep(ctx, j.On.ID, &e)
+	if err != nil {
+		return false, err
+	}
+	j.Done += int64(changed)
+	if j.Cursor = nil; !finished {
+		j.Cursor, err = json.Marshal(e)
+	}
+	return finished, err
 }
 
 // startJob starts a job of package registry in the transaction of ctx.

@@ -355,6 +355,8 @@ func TestCommands(t *testing.T) {
 		{[]string{"metric", "list"}, 0, "hits"},
 		{[]string{"metric", "rebuild"}, 0, "done"},
 		{[]string{"metric", "verify"}, 0, "0 differ"},
+		{[]string{"metric", "delete", "hits"}, 0, "hits is gone"},
+		{[]string{"metric", "delete", "hits", "--force"}, 1, "METRIC_UNKNOWN"},
 		{[]string{"schema"}, 0, "type Query"},
 		{[]string{"schema", "diagram"}, 0, "</svg>"},
 		{[]string{"schema", "diagram", "--format=mermaid"}, 0, "erDiagram"},

@@ -114,3 +114,29 @@ func TestReportsAreSharedWithRoles(t *testing.T) {
 	change(role, "remove", "analytics.report.view(metric=flights.count)")
 	f.until("the end with the right", func(m message) bool { return m.Channel == "saved" && m.Kind == "NOTICE" })
 }
+
+// TestDeletedMetrics: a metric that saved reports show is deleted only by force; who follows a report of it hears why it ends.
+func TestDeletedMetrics(t *testing.T) {
+	t.Parallel()
+	a, b := twoNodes(t)
+	root := admin(t, a)
+	report := flightsSaved(t, root)
+	del := `mutation($in: DeleteMetricInput!) { deleteMetric(input: $in) { key } }`
+	r := root.Do(del, in(map[string]any{"key": "flights.count"}))
+	if r.Code() != "METRIC_IN_USE" || fmt.Sprint(r.Errors[0].Extensions["reports"]) != "["+report+"]" || r.Errors[0].Extensions["count"] != 1.0 {
+		t.Fatalf("a metric in use: %v", r.Errors)
+	}
+	f := follow(t, b, root.Token, map[string]any{"key": "saved", "savedReport": report})
+	f.until("the report", func(m message) bool { return m.Channel == "saved" && m.Kind == "SNAPSHOT" })
+	root.Must(del, in(map[string]any{"key": "flights.count", "force": true}))
+	f.until("the end", func(m message) bool {
+		return m.Channel == "saved" && m.Kind == "NOTICE" && m.Error.Code == "METRIC_UNKNOWN"
+	})
+	if r := root.At(b).Do(runSaved, map[string]any{"id": report}); r.Code() != "METRIC_UNKNOWN" {
+		t.Errorf("the report of it: %v", r.Errors)
+	}
+	if r := root.Do(del, in(map[string]any{"key": "flights.count"})); r.Code() != "METRIC_UNKNOWN" {
+		t.Errorf("deleted again: %v", r.Errors)
+	}
+	storetest.Eventually(t, 20*time.Second, func() bool { return storetest.Count(t, a.DB(), "rollups") == 0 }, "its numbers are gone")
+}

@@ -61,6 +61,7 @@ type Commands struct {
 	Metric struct {
 		List    MetricListCmd    `cmd:"" help:"List the metrics."`
 		Verify  MetricVerifyCmd  `cmd:"" help:"Compare every rollup with a recount of the events."`
+		Delete  MetricDeleteCmd  `cmd:"" help:"Delete a metric and its rollups."`
 		Rebuild MetricRebuildCmd `cmd:"" help:"Compute every rollup anew from the events."`
 	} `cmd:"" help:"What is counted of events."`
 	Export struct {

@@ -91,3 +91,26 @@ func (c *MetricRebuildCmd) Run(ctx context.Context, env *Env) error {
 	}
 	return err
 }
+
+// MetricDeleteCmd deletes a metric and what was counted for it.
+type MetricDeleteCmd struct {
+	Key   string `arg:"" help:"Key of the metric."`
+	Force bool   `help:"Also if saved reports show it."`
+}
+
+// Run waits until its rollups are gone.
+func (c *MetricDeleteCmd) Run(ctx context.Context, env *Env) error {
+	s, release, err := env.Host.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.Analytics.DeleteMetric(ctx, analytics.DeleteMetricCmd{Key: c.Key, Force: c.Force}); err != nil {
+		return err
+	}
+	folding(ctx, s.Analytics, func(ctx context.Context) { err = s.Analytics.Settled(ctx) })
+	if err == nil {
+		env.say("%s is gone", c.Key)
+	}
+	return err
+}

@@ -52,8 +52,10 @@ var (
 	ErrRecipient = fault.Define(fault.Invalid, "RECIPIENT_REFUSED", "this is no address of a user who may read all of it")
 	ErrLimit     = fault.Define(fault.Exhausted, "REPORTING_LIMIT", "one user has at most 100 schedules and 100 alerts")
 	// ErrOwner refuses keys and impersonators: what runs later would have rights that they do not.
-	ErrOwner    = fault.Define(fault.Forbidden, "REPORTING_OWNER", "only people themselves set up what runs with their rights")
-	ErrAlert    = fault.Define(fault.Invalid, "ALERT_INVALID", "this is no alert")
+	ErrOwner = fault.Define(fault.Forbidden, "REPORTING_OWNER", "only people themselves set up what runs with their rights")
+	ErrAlert = fault.Define(fault.Invalid, "ALERT_INVALID", "this is no alert")
+	// ErrShown carries count, and reports: the first of them that the caller may read.
+	ErrShown    = fault.Define(fault.Conflict, "METRIC_IN_USE", "saved reports show this metric")
 	ErrTemplate = fault.Define(fault.Invalid, "TEMPLATE_UNKNOWN", "there is no such template")
 )
 

@@ -26,6 +26,7 @@ import (
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/plan"
 	"github.com/backendbook/backendbook/internal/rbac"
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store"
@@ -127,6 +128,9 @@ func (w *world) node(cfg Config) *Service {
 		Factors:  factors, Social: others, Tickets: tickets, Throttle: throttle.New(db, events, now), Mail: mails, Events: events,
 		Plans: plan.New(db, events, now, roles, roles, plan.Config{}), Roles: roles, Bag: bag.New(db, now), Now: now, Log: log,
 		Permissions: slices.Sorted(maps.Keys(all)),
+		Erase: func(ctx context.Context, user string) error {
+			return events.Append(ctx, "test.user.erased", ref.New(ref.User, user), nil)
+		},
 	}, cfg)
 }
 

@@ -192,6 +192,9 @@ func (s *Service) purge(ctx context.Context, user string) error {
 		if err := s.Bag.DeleteAllOf(ctx, user); err != nil {
 			return err
 		}
+		if err := s.Erase(ctx, user); err != nil {
+			return err
+		}
 		ended, err = s.Sessions.DeleteAllOf(ctx, user)
 		return err
 	})

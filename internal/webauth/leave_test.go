@@ -81,7 +81,7 @@ func TestDeleteMe(t *testing.T) {
 	_, err := w.DeleteMe(w.as(again.Token), ada)
 	w.must(err)
 	w.clock.Advance(7 * 24 * time.Hour)
-	w.leaves("the end of the time of grace", func() { w.purgeDue(w.ctx()) }, "account.user.deleted rbac.grant.revoked")
+	w.leaves("the end of the time of grace", func() { w.purgeDue(w.ctx()) }, "account.user.deleted rbac.grant.revoked test.user.erased")
 	o, err := w.SignIn(w.ctx(), w.password(ada, goodPassword))
 	w.nobody("after it", o, err, account.ErrCredentials)
 	w.person(ada) // the address is free

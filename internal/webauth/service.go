@@ -69,6 +69,9 @@ type Deps struct {
 	Now      clock.Clock
 	Log      *slog.Logger
 
+	// Erase has a user, who is deleted in the transaction of ctx, taken out of what was recorded of them elsewhere.
+	Erase func(ctx context.Context, user string) error
+
 	Permissions []string // all there are
 }
 
