@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -49,23 +48,26 @@ func edges[T, E any](ctx context.Context, p page.Page[T], edge func(cursor strin
 // under whatever condition.
 func selects(ctx context.Context, path ...string) bool {
 	f := graphql.GetFieldContext(ctx)
-	return f == nil || selected(f.Field.Selections, path)
+	return f == nil || len(selected(f.Field.Selections, path)) > 0
 }
 
-func selected(set ast.SelectionSet, path []string) bool {
-	if len(path) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(set, func(sel ast.Selection) bool {
+// selected are the fields at a path.
+func selected(set ast.SelectionSet, path []string) (found []*ast.Field) {
+	for _, sel := range set {
 		switch sel := sel.(type) {
 		case *ast.Field:
-			return sel.Name == path[0] && selected(sel.SelectionSet, path[1:])
+			switch {
+			case sel.Name != path[0]:
+			case len(path) == 1:
+				found = append(found, sel)
+			default:
+				found = append(found, selected(sel.SelectionSet, path[1:])...)
+			}
 		case *ast.InlineFragment:
-			return selected(sel.SelectionSet, path)
+			found = append(found, selected(sel.SelectionSet, path)...)
 		case *ast.FragmentSpread:
-			return selected(sel.Definition.SelectionSet, path)
-		default:
-			return true
+			found = append(found, selected(sel.Definition.SelectionSet, path)...)
 		}
-	})
+	}
+	return found
 }

@@ -22,7 +22,7 @@ var ready = map[string][]string{
 	"Decision":        {"reason"},
 	"Device":          {"client"},
 	"Difference":      {"before", "after"},
-	"Document":        {"type", "owner", "updatedBy", "impersonatedBy", "deleting", "references"},
+	"Document":        {"type", "owner", "updatedBy", "impersonatedBy", "deleting", "references", "backlinks"},
 	"DocumentField":   {"operators"},
 	"Event":           {"user", "dims", "values"},
 	"EventSource":     {"owner"},

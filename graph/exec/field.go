@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -33,12 +34,8 @@ func ReadField[T any](
 
 // simple reports whether values of a type are marshalled without an error, the empty ones aside.
 func simple[T any]() bool {
-	switch reflect.TypeFor[T]().Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int32, reflect.Int64, reflect.Struct:
-		return true
-	default: // a float may be infinite, a list or a pointer nil
-		return false
-	}
+	kind := reflect.TypeFor[T]().Kind() // a float may be infinite, a list or a pointer nil
+	return slices.Contains([]reflect.Kind{reflect.String, reflect.Bool, reflect.Int, reflect.Int32, reflect.Int64, reflect.Struct}, kind)
 }
 
 func empty(v any) bool {

@@ -41,6 +41,7 @@ type set struct {
 
 	mu        sync.Mutex
 	backlinks map[string]*batcher[ref.Ref, page.Page[registry.Reference]] // by what is asked of all
+	lists     [][]ref.Ref                                                 // of documents that were announced together
 	from      Sources
 }
 
@@ -114,6 +115,7 @@ func (s *set) saw(docs []registry.Document) {
 		}
 	}
 	s.references.expect(refs)
+	s.expectBacklinks(refs)
 	s.types.expect(types)
 	s.users.expect(users)
 }
@@ -201,6 +203,16 @@ func Backlinks(ctx context.Context, to ref.Ref, types []string, first int) (page
 	return *p, nil
 }
 
+// expectBacklinks announces documents of which the backlinks may be asked for, in whatever words.
+func (s *set) expectBacklinks(list []ref.Ref) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lists = append(s.lists, list)
+	for _, b := range s.backlinks {
+		b.expect(list)
+	}
+}
+
 // backlinksOf is the loader of backlinks that are asked for in the same words.
 func (s *set) backlinksOf(types []string, first int) *batcher[ref.Ref, page.Page[registry.Reference]] {
 	words := strconv.Itoa(first) + " " + strings.Join(types, " ")
@@ -217,6 +229,9 @@ func (s *set) backlinksOf(types []string, first int) *batcher[ref.Ref, page.Page
 			s.sawReferences(rows)
 			return pages, err
 		}}
+		for _, list := range s.lists {
+			b.expect(list)
+		}
 		if s.backlinks == nil {
 			s.backlinks = map[string]*batcher[ref.Ref, page.Page[registry.Reference]]{}
 		}

@@ -129,7 +129,7 @@ func plainObject(v bsoncore.Value) (map[string]any, bool) {
 }
 
 func plainValue(v bsoncore.Value) (any, bool) {
-	switch v.Type {
+	switch v.Type { //nolint:exhaustive // no others are stored
 	case bsoncore.TypeString:
 		return v.StringValueOK()
 	case bsoncore.TypeInt32, bsoncore.TypeInt64:
