@@ -17,6 +17,7 @@ import (
 	"github.com/backendbook/backendbook/internal/cli"
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
@@ -32,7 +33,7 @@ type App struct {
 	hub      *live.Hub
 	presence *presence.Service
 	sockets  *graph.Sockets
-	health   *httpapi.Health
+	health   *health.Registry
 	http     *httpapi.Server
 
 	public, internal net.Listener
@@ -63,7 +64,8 @@ func Build(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Optio
 		facts:      &facts{db: c.db, events: c.events, analytics: c.analytics, log: log},
 		operations: newOperations(c.analytics, c.now, log),
 	}
-	a.presence = presence.New(c.db, c.now, log, c.roles, a.stats)
+	a.health = health.New(c.now, log, a.checks()...)
+	a.presence = presence.New(c.db, c.now, log, c.roles, a.stats, a.health.Last)
 	if err := a.start(ctx, life); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -111,6 +113,7 @@ func (a *App) start(ctx, life context.Context) error {
 	if err := a.serveGraph(); err != nil {
 		return err
 	}
+	a.workers.Go(func() { a.health.Watch(life) })
 	a.workers.Go(func() { a.presence.Run(life) })
 	return nil
 }
@@ -168,8 +171,7 @@ func (a *App) serveGraph() error {
 	if err != nil {
 		return err
 	}
-	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
-	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
+		a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
 		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents,
 		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})

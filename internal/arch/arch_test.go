@@ -49,6 +49,7 @@ var rows = map[string]row{
 	"internal/token":    {tier: 0},
 	"internal/keyring":  {tier: 0},
 	"internal/outbound": {tier: 0, uses: []int{0}},
+	"internal/health":   {tier: 0, uses: []int{0}},
 	"internal/place":    {tier: 0, uses: []int{0}},
 
 	"internal/predicate": {tier: 0},

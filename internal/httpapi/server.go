@@ -12,6 +12,7 @@ import (
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/export"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/social"
 )
 
@@ -49,7 +50,7 @@ type Deps struct {
 	Events       Events
 	Snippet      string // the script with which pages send events
 	Exports      Exports
-	Health       *Health
+	Health       *health.Registry
 	Metrics      *Metrics
 	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
 	Clock        clock.Clock
@@ -116,8 +117,8 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET "+exportReportPath, wrap(http.HandlerFunc(s.serveExportReport), s.personal()...))
 	mux.Handle("GET "+export.FilesPath+"{job}", wrap(http.HandlerFunc(s.serveExportFile), s.personal()...))
 	mux.HandleFunc("GET "+attachment.Path+"{id}", s.serveAttachment)
-	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
-	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
+	mux.HandleFunc("GET /healthz", s.serveAlive)
+	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.Handle("/", newConsole(s.deps.Console))
 	return wrap(noteRoute(mux), s.chain()...)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/throttle"
@@ -47,7 +48,7 @@ type site struct {
 }
 
 // newSite makes a server around a GraphQL handler; nil is one that says who asks.
-func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...Check) site {
+func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...health.Check) site {
 	t.Helper()
 	if graphql == nil {
 		graphql = func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +61,7 @@ func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...Check
 	providers := &returning{}
 	srv := New(cfg, Deps{
 		GraphQL: graphql, Authenticate: authenticate, Providers: providers,
-		Health:  NewHealth(now, log, checks...),
+		Health:  health.New(now, log, checks...),
 		Metrics: NewMetrics("v1"),
 		Console: fstest.MapFS{
 			"index.html":          {Data: []byte("<!doctype html><title>console</title>")},

@@ -173,6 +173,16 @@ func (m *Manager) List(ctx context.Context, f Filter, args page.Args) (page.Page
 	return page.Fold(w, read, func(j Job) page.Cursor { return page.Cursor{j.ID} }), nil
 }
 
+// Backlog is what waits to be done, and what went wrong.
+type Backlog struct {
+	Due    int           // jobs that somebody should be doing
+	Late   time.Duration // for how long the oldest of them has been due, by the server's clock
+	Failed int           // jobs that have failed since the given time
+}
+
+// Backlog counts the jobs that are due now and those that failed since a time. Cost: one aggregation.
+func (m *Manager) Backlog(ctx context.Context, since time.Time) (Backlog, error) { return m.store.backlog(ctx, since) }
+
 // Cancel ends a job. What its steps have done stays done; the step under way is undone. Another's needs job.cancel.
 // Cost: two finds and one update.
 //

@@ -124,6 +124,23 @@ func (d *DB) Ping(ctx context.Context) error {
 	return Translate(d.client.Ping(ctx, readpref.Primary()))
 }
 
+// Probe proves that the primary takes a write and that a majority follows it: it deletes what does not exist, which waits for all that
+// the server has written before, and leaves nothing behind.
+func (d *DB) Probe(ctx context.Context) error {
+	_, err := d.Collection(migrationsCollection).DeleteOne(ctx, bson.D{{Key: "_id", Value: "probe"}})
+	return Wrap("probe", err)
+}
+
+// Now is the time by the server's clock.
+func (d *DB) Now(ctx context.Context) (time.Time, error) {
+	raw, err := d.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Raw()
+	if err != nil {
+		return time.Time{}, Wrap("server time", err)
+	}
+	t, _ := raw.Lookup("localTime").TimeOK()
+	return t, nil
+}
+
 // Version is the server's version, such as "6.0.5".
 func (d *DB) Version(ctx context.Context) (string, error) {
 	raw, err := d.client.Database("admin").RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Raw()
