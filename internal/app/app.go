@@ -171,7 +171,7 @@ func (a *App) serveGraph() error {
 	if err != nil {
 		return err
 	}
-		a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
+	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
 		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents,
 		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
 	})

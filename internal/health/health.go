@@ -51,6 +51,14 @@ type Result struct {
 	cause error // for the log
 }
 
+// FaultCode is the code of what is wrong; nil when nothing is.
+func (r Result) FaultCode() *string {
+	if r.Code == "" {
+		return nil
+	}
+	return &r.Code
+}
+
 // State is what the results come to.
 type State string
 

@@ -17,8 +17,8 @@ import (
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
-	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/throttle"
 )

@@ -181,7 +181,9 @@ type Backlog struct {
 }
 
 // Backlog counts the jobs that are due now and those that failed since a time. Cost: one aggregation.
-func (m *Manager) Backlog(ctx context.Context, since time.Time) (Backlog, error) { return m.store.backlog(ctx, since) }
+func (m *Manager) Backlog(ctx context.Context, since time.Time) (Backlog, error) {
+	return m.store.backlog(ctx, since)
+}
 
 // Cancel ends a job. What its steps have done stays done; the step under way is undone. Another's needs job.cancel.
 // Cost: two finds and one update.

@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 // Why a server is refused at start. Each message says what to fix.
@@ -37,6 +38,7 @@ type Config struct {
 
 	// Observe, if set, is called after each command with its name, duration and whether it failed. It must be quick.
 	Observe func(command string, took time.Duration, failed bool)
+	Tracer  *trace.Tracer // makes spans of the commands of contexts that are in one; nil for none
 }
 
 // DB is one database on a replica set or sharded cluster. It is safe for concurrent use.
@@ -59,7 +61,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 		SetReadPreference(readpref.Primary()).
 		SetReadConcern(readconcern.Majority()).
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: new(true)}).
-		SetMonitor(monitor(cfg.Observe))
+		SetMonitor(newMonitor(cfg))
 	if cfg.AppName != "" {
 		opts.SetAppName(cfg.AppName)
 	}
