@@ -14,6 +14,7 @@ import (
 	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/social"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 // Config says how the server is reached. The zero value is a plain-http server for development without proxies.
@@ -52,7 +53,8 @@ type Deps struct {
 	Exports      Exports
 	Health       *health.Registry
 	Metrics      *Metrics
-	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
+	Tracer       *trace.Tracer // nil for no spans
+	Console      fs.FS         // the built console, with index.html at its root; without one a page says how it is built
 	Clock        clock.Clock
 	Log          *slog.Logger
 }
@@ -84,6 +86,7 @@ func (s *Server) chain() []middleware {
 	return []middleware{
 		s.requestID,       // names the request
 		s.trustedProxy,    // says from where it comes
+		s.trace,           // begins its span, where there are any
 		s.accessLog,       // one line and one metric for each
 		s.recoverPanic,    // a panic becomes INTERNAL
 		s.securityHeaders, // on every answer, errors too

@@ -128,6 +128,14 @@ func (t *Tracer) Serve(ctx context.Context, headers map[string][]string) (contex
 	return ctx, Span{span}
 }
 
+// Here is the span ctx is in.
+func (t *Tracer) Here(ctx context.Context) Span {
+	if t == nil {
+		return Span{}
+	}
+	return Span{oteltrace.SpanFromContext(ctx)}
+}
+
 // Operation begins the span of a GraphQL operation. Its name is the client's, an identifier: it is noted, but names no span.
 func (t *Tracer) Operation(ctx context.Context, typ, name string) (context.Context, Span) {
 	if t == nil {
