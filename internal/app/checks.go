@@ -101,7 +101,7 @@ func (c *core) checkDisk(context.Context) (string, error) {
 	if err != nil || all == 0 {
 		return "not known", err
 	}
-	percent := int(100 * free / all)
+	percent := int(100 * free / all) //nolint:gosec // at most 100
 	if percent < c.cfg.Health.DiskFree {
 		return "", ErrDiskLow.Saying("%d %% of the disk with data-dir are free", percent)
 	}

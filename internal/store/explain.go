@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -84,7 +85,7 @@ func pattern(keys bson.Raw) string {
 		how, isText := e.Value().StringValueOK()
 		if !isText {
 			n, _ := e.Value().AsInt64OK()
-			how = fmt.Sprint(n)
+			how = strconv.FormatInt(n, 10)
 		}
 		parts[i] = e.Key() + ": " + how
 	}

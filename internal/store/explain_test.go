@@ -39,34 +39,28 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, work := trace.Watch(t.Context())
-			find := func() error {
+			find := func(ctx context.Context) error {
 				_, err := store.Find[bson.M](ctx, c, tc.filter, options.Find().SetSort(bson.D{{Key: "z", Value: 1}}))
 				return err
 			}
-			aggregate := func() error {
+			aggregate := func(ctx context.Context) error {
 				_, err := store.Aggregate[bson.M](ctx, c, mongo.Pipeline{{{Key: "$match", Value: tc.filter}}, {{Key: "$group", Value: bson.D{{Key: "_id", Value: "$z"}}}}})
 				return err
 			}
-			for name, read := range map[string]func() error{"find": find, "aggregate": aggregate} {
-				ctx, work = trace.Watch(t.Context())
-				if err := read(); err != nil {
-					t.Fatal(err)
-				}
-				slowest, ok := work.Slowest()
-				if !ok || slowest.Name != name || slowest.Collection != "things" || slowest.Took <= 0 || work.Finds() != 1 {
+			for name, read := range map[string]func(context.Context) error{"find": find, "aggregate": aggregate} {
+				slowest := slowestOf(t, read)
+				if slowest.Name != name || slowest.Collection != "things" || slowest.Took <= 0 {
 					t.Fatalf("%s: %+v", name, slowest)
 				}
 				if got, err := db.Explain(t.Context(), slowest); err != nil || got != tc.want {
 					t.Errorf("%s: %q, %v; want %q", name, got, err, tc.want)
 				}
 			}
-			ctx, work = trace.Watch(t.Context())
 			var slowest trace.Command
-			if err := db.InTx(ctx, func(inner context.Context) error {
-				ctx = inner
-				defer func() { slowest, _ = work.Slowest() }() // of what comes before the commit
-				return find()
+			if err := db.InTx(t.Context(), func(ctx context.Context) error {
+				ctx, work := trace.Watch(ctx)
+				defer func() { slowest, _ = work.Slowest() }()
+				return find(ctx)
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -75,14 +69,28 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	ctx, work := trace.Watch(t.Context())
-	if _, err := c.InsertOne(ctx, bson.M{"_id": "another"}); err != nil {
-		t.Fatal(err)
-	}
-	slowest, _ := work.Slowest()
+	slowest := slowestOf(t, func(ctx context.Context) error {
+		_, err := c.InsertOne(ctx, bson.M{"_id": "another"})
+		return err
+	})
 	if _, err := db.Explain(t.Context(), slowest); !errors.Is(err, store.ErrNotExplained) || slowest.Name != "insert" || len(slowest.Body) != 0 {
 		t.Errorf("a write: %v %+v", err, slowest)
 	}
+}
+
+// slowestOf is the slowest command of a call, whoever else watches.
+func slowestOf(t *testing.T, call func(ctx context.Context) error) trace.Command {
+	t.Helper()
+	ctx, outer := trace.Watch(t.Context())
+	ctx, work := trace.Watch(ctx)
+	if err := call(ctx); err != nil {
+		t.Fatal(err)
+	}
+	slowest, ok := work.Slowest()
+	if !ok || work.Total() == 0 || outer.Total() != work.Total() || outer.Took() != work.Took() {
+		t.Fatalf("%+v, and outside %d of %d commands", slowest, outer.Total(), work.Total())
+	}
+	return slowest
 }
 
 // TestWorkIsListed: a list tells each command with its collection and no body, and stays in bounds.

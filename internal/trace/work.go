@@ -22,6 +22,8 @@ type Command struct {
 
 // Work is what was asked of the database on behalf of one context. It is safe for concurrent use.
 type Work struct {
+	outer *Work // what watched the context before, and goes on; nil for nothing
+
 	mu      sync.Mutex
 	n       map[string]int
 	began   time.Time
@@ -33,9 +35,9 @@ type Work struct {
 
 type workKey struct{}
 
-// Watch gives a context whose commands are noted. What watched the context before hears of them no more.
+// Watch gives a context whose commands are noted, also by what watched the context before.
 func Watch(ctx context.Context) (context.Context, *Work) {
-	w := &Work{n: map[string]int{}}
+	w := &Work{outer: WorkOf(ctx)}
 	return context.WithValue(ctx, workKey{}, w), w
 }
 
@@ -54,13 +56,22 @@ func (w *Work) List(began time.Time) {
 
 // Sent counts a command that was sent.
 func (w *Work) Sent(name string) {
+	if w.outer != nil {
+		w.outer.Sent(name)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.n == nil {
+		w.n = map[string]int{}
+	}
 	w.n[name]++
 }
 
 // Ended notes a command that has been answered, or has failed.
 func (w *Work) Ended(c Command) {
+	if w.outer != nil {
+		w.outer.Ended(c)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.took += c.Took
