@@ -25,6 +25,8 @@ type document struct {
 	bytes      int  // what it takes to keep it, about
 	depth      int  // levels of fields, of the deepest operation
 	fields     int  // of the largest operation, fragments written out
+
+	parsing, validation graphql.TraceTiming // when it was made
 }
 
 // Memory a parsed document takes besides its text: no less than what was measured.
@@ -68,6 +70,7 @@ func isGraphQLName(s string) bool {
 }
 
 func (s *Server) prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	began := graphql.Now()
 	doc, errs := s.document(params.Query)
 	if len(errs) > 0 {
 		return nil, errs
@@ -86,7 +89,12 @@ func (s *Server) prepare(ctx context.Context, params *graphql.RawParams) (*graph
 	if err != nil {
 		return nil, gqlerror.List{gqlerror.Wrap(err)}
 	}
+	stats := graphql.Stats{}
+	if !doc.parsing.Start.Before(began) { // made for this request, and not found in the cache
+		stats.Parsing, stats.Validation = doc.parsing, doc.validation
+	}
 	return &graphql.OperationContext{
+		Stats:                  stats,
 		RawQuery:               params.Query,
 		Variables:              vars,
 		OperationName:          params.OperationName,
@@ -123,6 +131,7 @@ func (s *Server) document(text string) (*document, gqlerror.List) {
 }
 
 func (s *Server) parse(text string) (*document, gqlerror.List) {
+	parsing := graphql.TraceTiming{Start: graphql.Now()}
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.cfg.MaxTokens)
 	if err != nil {
 		var syntax *gqlerror.Error
@@ -144,12 +153,14 @@ func (s *Server) parse(text string) (*document, gqlerror.List) {
 	if m.introspect && !s.mayIntrospect() { // before validation, which would tell what exists
 		return nil, gqlerror.List{gqlerror.Wrap(ErrIntrospection)}
 	}
+	parsing.End = graphql.Now()
 	if errs := s.validator.check(doc, len(text)); len(errs) > 0 {
 		return nil, errs
 	}
 	return &document{
 		ast: doc, plan: exec.NewPlan(doc, func(f *ast.FieldDefinition) bool { return s.waits[f] }),
 		introspect: m.introspect, depth: m.most.depth, fields: m.most.fields, bytes: documentBytes + len(text) + m.nodes*nodeBytes,
+		parsing: parsing, validation: graphql.TraceTiming{Start: parsing.End, End: graphql.Now()},
 	}, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 // Hooks are how the program watches operations. Nil functions are left out.
@@ -25,8 +26,18 @@ type Hooks struct {
 	// ("several" for more than one, "none" for what was no operation), its type, "OK" or the code of its first error, and
 	// how long it took. All three texts are from small fixed sets.
 	Observe func(root, typ, code string, took time.Duration)
-	// Count gives a context whose reads of the database are counted, and the count.
-	Count func(ctx context.Context) (counted context.Context, finds func() int)
+	// Slow is called after each query or mutation that took longer than [Config.Slow].
+	Slow func(ctx context.Context, op Slow)
+	// Tracer makes spans of queries and mutations, and of what is asked of the database for them; nil for none. A subscription has none:
+	// it lasts.
+	Tracer *trace.Tracer
+}
+
+// Slow is an operation that took long.
+type Slow struct {
+	Root, Type, Code string // as for [Hooks.Observe]
+	Took             time.Duration
+	Work             *trace.Work
 }
 
 // Execute runs a prepared operation as the actor of ctx. The handler of a query or mutation gives one response and then
@@ -60,9 +71,10 @@ func (s *Server) answer(ctx context.Context, op *graphql.OperationContext, info 
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.Timeout)
 		defer cancel()
 	}
-	if s.hooks.Count != nil {
-		ctx, info.finds = s.hooks.Count(ctx)
-	}
+	ctx, info.work = trace.Watch(ctx)
+	ctx, span := s.hooks.Tracer.Operation(ctx, info.typ, cut(info.name, maxEcho))
+	defer span.End()
+	traced := s.traceIfAsked(ctx, op, info.work)
 	ctx = loader.With(ctx, s.sources)
 	resp := s.safely(ctx, func() *graphql.Response {
 		handler, inner := s.exec.DispatchOperation(ctx, op)
@@ -72,7 +84,10 @@ func (s *Server) answer(ctx context.Context, op *graphql.OperationContext, info 
 		resp = &graphql.Response{Errors: gqlerror.List{s.present(ctx, context.Cause(ctx))}, Data: []byte("null")}
 	}
 	slices.SortStableFunc(resp.Errors, byPath) // fields fail at the same time, and in any order
-	s.observe(ctx, info, op.Stats.OperationStart, resp.Errors)
+	if code := s.observe(ctx, info, op.Stats.OperationStart, resp.Errors); code != codeOK {
+		span.Fail(code)
+	}
+	traced(ctx, resp)
 	return resp
 }
 
@@ -121,11 +136,14 @@ func (s *Server) safely(ctx context.Context, run func() *graphql.Response) (resp
 
 // operationInfo is what the log and the metrics say of an operation.
 type operationInfo struct {
-	name  string // the client's, for the log alone
-	root  string
-	typ   string
-	finds func() int
+	name string // the client's, for the log alone
+	root string
+	typ  string
+	work *trace.Work // nil for what was not executed, and for subscriptions
 }
+
+// codeOK is the code of an operation without an error.
+const codeOK = "OK"
 
 func describe(op *graphql.OperationContext) operationInfo {
 	info := operationInfo{name: op.Operation.Name, typ: string(op.Operation.Operation), root: "none"}
@@ -155,22 +173,25 @@ func rootFields(op *graphql.OperationContext) []graphql.CollectedField {
 }
 
 // observe tells of an operation: one event in the log, without variables and without anything of the answer, and the
-// metrics.
-func (s *Server) observe(ctx context.Context, info operationInfo, start time.Time, errs gqlerror.List) {
+// metrics. It gives the code.
+func (s *Server) observe(ctx context.Context, info operationInfo, start time.Time, errs gqlerror.List) (code string) {
 	took := time.Since(start)
-	code := "OK"
+	code = codeOK
 	if len(errs) > 0 {
 		code = fault.From(errs[0]).Code
 	}
 	if s.hooks.Observe != nil {
 		s.hooks.Observe(info.root, info.typ, code, took)
 	}
+	if info.work != nil && s.hooks.Slow != nil && s.cfg.Slow > 0 && took >= s.cfg.Slow {
+		s.hooks.Slow(ctx, Slow{Root: info.root, Type: info.typ, Code: code, Took: took, Work: info.work})
+	}
 	level := slog.LevelDebug
 	if info.typ == string(ast.Mutation) {
 		level = slog.LevelInfo
 	}
 	if !s.log.Enabled(ctx, level) {
-		return
+		return code
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", actor.RequestFrom(ctx).ID),
@@ -181,10 +202,11 @@ func (s *Server) observe(ctx context.Context, info operationInfo, start time.Tim
 		slog.String("code", code),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 	}
-	if info.finds != nil {
-		attrs = append(attrs, slog.Int("finds", info.finds()))
+	if info.work != nil {
+		attrs = append(attrs, slog.Int("finds", info.work.Finds()))
 	}
 	s.log.LogAttrs(ctx, level, "graphql_operation", attrs...)
+	return code
 }
 
 // withOperationName notes the operation in the facts of the request, for logs and audit.

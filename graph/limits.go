@@ -23,6 +23,7 @@ type Config struct {
 	DocCacheBytes    int           // of documents that passed, kept parsed; default 16 MiB, negative for none
 	Timeout          time.Duration // of a query or mutation that sets no deadline, default 10 s
 	MaxTimeout       time.Duration // the longest deadline a client may set, default 30 s
+	Slow             time.Duration // from here on a query or mutation is told to [Hooks.Slow]; zero for never
 	Introspection    bool          // whether the schema may be asked for
 	Clock            clock.Clock   // nil for the machine's; for the pace of operations
 	Development      bool          // introspection, and errors that suggest what was meant

@@ -20,6 +20,7 @@ import (
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/throttle"
 	"github.com/backendbook/backendbook/internal/token"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 // The transport below is our own, on gqlgen's executor: gqlgen's executes, encodes and writes once for each subscriber,
@@ -167,7 +168,7 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.pending.give(address)
 		return // Upgrade has answered
 	}
-	c := newSocket(context.WithoutCancel(r.Context()), s, webSocket{ws})
+	c := newSocket(trace.Apart(context.WithoutCancel(r.Context())), s, webSocket{ws})
 	c.ws = ws
 	c.address = address
 	c.token, _ = token.Bearer(r.Header.Get("Authorization"))

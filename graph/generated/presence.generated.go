@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/backendbook/backendbook/graph/exec"
 	"github.com/backendbook/backendbook/graph/model"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/presence"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,6 +27,167 @@ import (
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func _HealthCheck_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *health.Result) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HealthCheck_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HealthCheck_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HealthCheck", field, false, false, "String")
+}
+
+func _HealthCheck_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *health.Result) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HealthCheck_status(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v health.Status) graphql.Marshaler {
+			return marshalNHealthStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋhealthᚐStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HealthCheck_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HealthCheck", field, false, false, "HealthStatus")
+}
+
+func _HealthCheck_critical(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *health.Result) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HealthCheck_critical(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Critical, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HealthCheck_critical(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HealthCheck", field, false, false, "Boolean")
+}
+
+func _HealthCheck_detail(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *health.Result) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HealthCheck_detail(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Detail, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HealthCheck_detail(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HealthCheck", field, false, false, "String")
+}
+
+func _HealthCheck_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *health.Result) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HealthCheck_code(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FaultCode(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_HealthCheck_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HealthCheck", field, true, false, "String")
+}
+
+func _HealthCheck_ms(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *health.Result) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HealthCheck_ms(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return marshalNFloat2float64(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HealthCheck_ms(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HealthCheck", field, false, false, "Float")
+}
+
+func _HealthCheck_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *health.Result) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HealthCheck_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HealthCheck_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HealthCheck", field, false, false, "Time")
+}
 
 func _NodeList_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.NodeList) (ret graphql.Marshaler) {
 	return exec.ReadField(
@@ -505,6 +667,38 @@ func fieldContext_ServerNode_stats(_ context.Context, ec *executionContext, fiel
 	return fc, nil
 }
 
+func _ServerNode_checks(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Node) (ret graphql.Marshaler) {
+	return exec.ReadField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ServerNode_checks(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Checks, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []health.Result) graphql.Marshaler {
+			return marshalNHealthCheck2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋhealthᚐResultᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ServerNode_checks(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServerNode",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_HealthCheck(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Watcher_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *presence.Watcher) (ret graphql.Marshaler) {
 	return exec.ReadField(
 		ctx,
@@ -659,6 +853,69 @@ func UnmarshalPresenceChannelInput(ctx context.Context, raw any) (model.Presence
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var healthCheckImplementors = []string{"HealthCheck"}
+
+func _HealthCheck(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *health.Result) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, healthCheckImplementors)
+
+	out := exec.NewFieldSet(fields)
+	var deferred graphql.DeferredGroup
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HealthCheck")
+		case "name":
+			out.Values[i] = _HealthCheck_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = _HealthCheck_status(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "critical":
+			out.Values[i] = _HealthCheck_critical(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "detail":
+			out.Values[i] = _HealthCheck_detail(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = _HealthCheck_code(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "ms":
+			out.Values[i] = _HealthCheck_ms(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = _HealthCheck_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var nodeListImplementors = []string{"NodeList", "LiveData"}
 
@@ -827,6 +1084,11 @@ func _ServerNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "checks":
+			out.Values[i] = _ServerNode_checks(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -923,6 +1185,41 @@ func _WatcherList(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func marshalNHealthCheck2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋhealthᚐResult(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v health.Result) graphql.Marshaler {
+	return _HealthCheck(ctx, ec, sel, &v)
+}
+
+func marshalNHealthCheck2ᚕgithubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋhealthᚐResultᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []health.Result) graphql.Marshaler {
+	ret := exec.MarshalSlice(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNHealthCheck2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋhealthᚐResult(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalNHealthStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋhealthᚐStatus(ctx context.Context, ec *executionContext, v any) (health.Status, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := health.Status(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNHealthStatus2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋhealthᚐStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v health.Status) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "HealthStatus!")
+	}
+	return res
+}
 
 func marshalNNodeStats2githubᚗcomᚋbackendbookᚋbackendbookᚋinternalᚋpresenceᚐStats(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v presence.Stats) graphql.Marshaler {
 	return _NodeStats(ctx, ec, sel, &v)

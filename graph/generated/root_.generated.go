@@ -3409,6 +3409,36 @@ type ServerNode @shareable {
   at: Time!
   "What it does."
   stats: NodeStats!
+  "Whether what it stands on does its work, as it looked last: at most some 12 s ago."
+  checks: [HealthCheck!]!
+}
+
+"One thing that a node stands on."
+type HealthCheck @shareable {
+  "What is looked at, such as mongodb or mail."
+  name: String!
+  "How it is."
+  status: HealthStatus!
+  "Whether the node takes no traffic while it fails."
+  critical: Boolean!
+  "A fact worth knowing, or what is wrong and what to do."
+  detail: String!
+  "Code of what is wrong; null when nothing is."
+  code: String
+  "Milliseconds that looking took."
+  ms: Float!
+  "When that was."
+  at: Time!
+}
+
+"How something is that a node stands on."
+enum HealthStatus {
+  "It works."
+  OK
+  "Somebody should look. The node serves."
+  WARNING
+  "The node is not ready."
+  FAILED
 }
 
 "What a node does, its live streams above all."
@@ -3474,7 +3504,7 @@ input PresenceChannelInput {
 }
 
 extend type Query {
-  "The nodes that live and what they do. Errors: FORBIDDEN."
+  "The nodes that live, what they do, and their health checks. Errors: FORBIDDEN."
   systemHealth: [ServerNode!]! @access(rule: PERMISSION, permission: "system.health.read")
 }
 `, BuiltIn: false},
@@ -8214,6 +8244,26 @@ func childFields_GrantRolePayload(ctx context.Context, ec *executionContext, fie
 	return nil, fmt.Errorf("no field named %q was found under type GrantRolePayload", field.Name)
 }
 
+func childFields_HealthCheck(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return fieldContext_HealthCheck_name(ctx, ec, field)
+	case "status":
+		return fieldContext_HealthCheck_status(ctx, ec, field)
+	case "critical":
+		return fieldContext_HealthCheck_critical(ctx, ec, field)
+	case "detail":
+		return fieldContext_HealthCheck_detail(ctx, ec, field)
+	case "code":
+		return fieldContext_HealthCheck_code(ctx, ec, field)
+	case "ms":
+		return fieldContext_HealthCheck_ms(ctx, ec, field)
+	case "at":
+		return fieldContext_HealthCheck_at(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HealthCheck", field.Name)
+}
+
 func childFields_Holders(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "users":
@@ -9686,6 +9736,8 @@ func childFields_ServerNode(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_ServerNode_at(ctx, ec, field)
 	case "stats":
 		return fieldContext_ServerNode_stats(ctx, ec, field)
+	case "checks":
+		return fieldContext_ServerNode_checks(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServerNode", field.Name)
 }

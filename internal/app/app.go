@@ -17,6 +17,7 @@ import (
 	"github.com/backendbook/backendbook/internal/cli"
 	"github.com/backendbook/backendbook/internal/config"
 	"github.com/backendbook/backendbook/internal/event"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
@@ -32,12 +33,13 @@ type App struct {
 	hub      *live.Hub
 	presence *presence.Service
 	sockets  *graph.Sockets
-	health   *httpapi.Health
+	health   *health.Registry
 	http     *httpapi.Server
 
 	public, internal net.Listener
 
 	facts      *facts
+	slow       *slowLog
 	operations *operations
 
 	folded  atomic.Int64       // unix ms when the reports were last seen to hold all events
@@ -63,7 +65,9 @@ func Build(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Optio
 		facts:      &facts{db: c.db, events: c.events, analytics: c.analytics, log: log},
 		operations: newOperations(c.analytics, c.now, log),
 	}
-	a.presence = presence.New(c.db, c.now, log, c.roles, a.stats)
+	a.health = health.New(c.now, log, a.checks()...)
+	a.slow = newSlowLog(c.db, log)
+	a.presence = presence.New(c.db, c.now, log, c.roles, a.stats, a.health.Last)
 	if err := a.start(ctx, life); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -111,6 +115,8 @@ func (a *App) start(ctx, life context.Context) error {
 	if err := a.serveGraph(); err != nil {
 		return err
 	}
+	a.workers.Go(func() { a.slow.Run(life) })
+	a.workers.Go(func() { a.health.Watch(life) })
 	a.workers.Go(func() { a.presence.Run(life) })
 	return nil
 }
@@ -152,7 +158,7 @@ func (a *App) serveGraph() error {
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now
-	server := graph.NewServer(resolver, limits, a.log, graph.Hooks{Observe: a.observe, Count: countFinds})
+	server := graph.NewServer(resolver, limits, a.log, graph.Hooks{Observe: a.observe, Slow: a.slow.tell, Tracer: a.tracer})
 	if err := graph.CheckAccess(server.Schema(), rbac.Keys(permissions())); err != nil {
 		return err
 	}
@@ -168,10 +174,9 @@ func (a *App) serveGraph() error {
 	if err != nil {
 		return err
 	}
-	a.health = httpapi.NewHealth(a.now, a.log, a.checks()...)
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
 		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents,
-		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Console: console, Clock: a.now, Log: a.log,
+		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Tracer: a.tracer, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil
@@ -183,11 +188,6 @@ func (a *App) observe(field, kind, code string, took time.Duration) {
 	if a.cfg.Analytics.Product {
 		a.operations.observe(field, kind, code, took)
 	}
-}
-
-func countFinds(ctx context.Context) (context.Context, func() int) {
-	ctx, counter := store.WithCounter(ctx)
-	return ctx, func() int { return counter.Count("find") + counter.Count("aggregate") }
 }
 
 // Close ends the background work, waits for it, disconnects and then stops the managed MongoDB. Nothing is left running.

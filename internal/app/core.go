@@ -41,6 +41,7 @@ import (
 	"github.com/backendbook/backendbook/internal/throttle"
 	"github.com/backendbook/backendbook/internal/ticket"
 	"github.com/backendbook/backendbook/internal/topic"
+	"github.com/backendbook/backendbook/internal/trace"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -60,6 +61,7 @@ type core struct {
 	mongod  *mongod.Server // nil with a MONGODB_URI
 	db      *store.DB
 	metrics *httpapi.Metrics
+	tracer  *trace.Tracer // nil for no spans
 	events  *event.Log
 	tail    *event.Tail
 
@@ -116,10 +118,13 @@ func connect(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Opt
 	if c.now == nil {
 		c.now = clock.System()
 	}
+	var err error
+	if c.tracer, err = trace.New(ctx, cfg.ForTrace(Version()), log); err != nil {
+		return nil, fmt.Errorf("telemetry.endpoint: %w", err)
+	}
 	to := cfg.ForStore()
-	to.Observe = c.metrics.ObserveMongo
+	to.Observe, to.Tracer = c.metrics.ObserveMongo, c.tracer
 	if to.URI == "" {
-		var err error
 		if c.mongod, err = mongod.Start(ctx, cfg.ForMongod(opts.Attach), log); err != nil {
 			return nil, err
 		}
@@ -127,7 +132,6 @@ func connect(ctx context.Context, cfg *config.Config, log *slog.Logger, opts Opt
 	} else {
 		log.InfoContext(ctx, "mongodb_connecting", "database", to.Database, "patience", to.StartWait.String())
 	}
-	var err error
 	if c.db, err = store.Open(ctx, to, log); err != nil {
 		return nil, errors.Join(err, c.close(ctx))
 	}
@@ -182,6 +186,7 @@ func (c *core) assemble(opts Options) error {
 	c.bag = bag.New(c.db, c.now)
 	c.topics = topic.New(c.db, c.now, c.roles)
 	c.jobs = job.New(c.db, c.now, c.log, c.roles)
+	c.jobs.Trace(c.tracer)
 	if err := c.assemblePlans(); err != nil {
 		return err
 	}
@@ -297,6 +302,18 @@ func (c *core) roleInUse(ctx context.Context, role string) (string, error) {
 	return "", err
 }
 
+// flushLimit bounds the sending of the last spans.
+const flushLimit = 3 * time.Second
+
+// flush sends the spans that wait. Those that are lost have been told to the log.
+func (c *core) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	if err := c.tracer.Close(ctx); err != nil {
+		c.log.WarnContext(ctx, "spans_not_flushed", "error", err.Error())
+	}
+}
+
 // closeLimit bounds the end of the managed MongoDB; after it, it is killed.
 const closeLimit = 20 * time.Second
 
@@ -304,6 +321,7 @@ const closeLimit = 20 * time.Second
 func (c *core) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
+	c.flush(ctx)
 	if c.db != nil {
 		c.db.Close(ctx)
 	}

@@ -3,8 +3,8 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/cli"
+	"github.com/backendbook/backendbook/internal/health"
+	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/web"
 )
 
-// Diagnose implements [cli.Host]. It changes nothing but that it may start the managed MongoDB for a moment.
+// Diagnose implements [cli.Host]. It changes nothing, but it may start the managed MongoDB for a moment.
 func (h *host) Diagnose(ctx context.Context, ready bool) []cli.Finding {
 	if ready {
 		return []cli.Finding{h.running(ctx, cli.Bad)}
@@ -27,7 +29,30 @@ func (h *host) Diagnose(ctx context.Context, ready bool) []cli.Finding {
 		h.console(),
 	}
 	found = append(found, h.database(ctx)...)
-	return append(found, h.running(ctx, cli.Good))
+	own := len(found)
+	found = append(found, h.running(ctx, cli.Good))
+	return append(found, h.inside(ctx, found[:own])...)
+}
+
+// inside are the checks that only a running server can make. They are on its internal listener; without one, there are none.
+func (h *host) inside(ctx context.Context, made []cli.Finding) (found []cli.Finding) {
+	if !h.cfg.HasInternal() {
+		return nil
+	}
+	at, err := addressOf(h.cfg.InternalListen)
+	if err != nil {
+		return nil
+	}
+	var list httpapi.CheckList
+	if _, err := ask(ctx, at+"/checks", &list); err != nil {
+		return nil // whether a server runs has been told
+	}
+	for _, c := range list.Checks {
+		if !slices.ContainsFunc(made, func(f cli.Finding) bool { return f.About == c.Name }) {
+			found = append(found, finding(c.Name, c.Status, c.Detail))
+		}
+	}
+	return found
 }
 
 func (h *host) console() cli.Finding {
@@ -61,45 +86,20 @@ func (h *host) database(ctx context.Context) []cli.Finding {
 		found = append(found, cli.Finding{Severity: cli.Warning, About: "mongodb", Says: "this version leaks memory to anybody who can " +
 			"connect (CVE-2025-14847): upgrade it, or start it with --networkMessageCompressors snappy,zstd"})
 	}
-	plan, err := c.db.Migrate(ctx, schema(), true)
-	switch n := len(plan.Created) + len(plan.Applied); {
-	case err != nil:
-		found = append(found, cli.Finding{Severity: cli.Bad, About: "migrations", Says: err.Error()})
-	case n > 0:
-		found = append(found, cli.Finding{Severity: cli.Warning, About: "migrations", Says: fmt.Sprintf("%d to do: serving does them, `migrate --dry-run` lists them", n)})
-	default:
-		found = append(found, cli.Finding{Severity: cli.Good, About: "migrations", Says: "nothing to do"})
-	}
-	for _, w := range plan.Warnings {
-		found = append(found, cli.Finding{Severity: cli.Warning, About: "migrations", Says: w})
-	}
-	return append(found, h.outbox(ctx, c))
-}
-
-// outboxLate is how long a mail may wait before somebody should look: a sender that is down for longer is not a hiccup.
-const outboxLate = 10 * time.Minute
-
-// outbox looks at the mails on their way.
-func (h *host) outbox(ctx context.Context, c *core) cli.Finding {
-	found := cli.Finding{Severity: cli.Warning, About: "mail"}
 	if err := c.assemble(Options{}); err != nil {
-		return cli.Finding{Severity: cli.Bad, About: "mail", Says: err.Error()}
+		return append(found, cli.Finding{Severity: cli.Bad, About: "services", Says: err.Error()})
 	}
-	if c.mail.HasMailbox() {
-		return cli.Finding{Severity: cli.Good, About: "mail", Says: "stays in the development mailbox: no mail.host is set"}
-	}
-	waiting, oldest, dead, err := c.mail.Backlog(ctx)
-	switch {
-	case err != nil:
-		found.Says = err.Error()
-	case dead > 0:
-		found.Says = fmt.Sprintf("%d could not be delivered: `mail dead` lists them", dead)
-	case waiting > 0 && c.now().Sub(oldest) > outboxLate:
-		found.Says = fmt.Sprintf("%d wait, the oldest since %s: does a server run, and does %s answer?", waiting, oldest.Format(time.DateTime), h.cfg.Mail.Host)
-	default:
-		return cli.Finding{Severity: cli.Good, About: "mail", Says: fmt.Sprintf("%d on their way through %s", waiting, h.cfg.Mail.Host)}
+	_, results := health.New(c.now, slog.New(slog.DiscardHandler), c.checks()...).Look(ctx)
+	for _, r := range results {
+		found = append(found, finding(r.Name, r.Status, r.Detail))
 	}
 	return found
+}
+
+// finding is a check in the words of doctor.
+func finding(name string, status health.Status, detail string) cli.Finding {
+	severity := map[health.Status]cli.Severity{health.OK: cli.Good, health.Warning: cli.Warning, health.Failed: cli.Bad}[status]
+	return cli.Finding{Severity: severity, About: name, Says: detail}
 }
 
 // leaks reports whether a version has CVE-2025-14847. A version that cannot be read counts as sound: it is newer than us.
@@ -129,31 +129,50 @@ func compresses(uri string) bool {
 
 // running asks the server of the settings whether it is ready. absent is how bad it is that none answers.
 func (h *host) running(ctx context.Context, absent cli.Severity) cli.Finding {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	host, port, err := net.SplitHostPort(h.cfg.Listen)
+	at, err := addressOf(h.cfg.Listen)
 	if err != nil {
 		return cli.Finding{Severity: cli.Bad, About: "server", Says: err.Error()}
+	}
+	var state struct{ Status string }
+	answered, err := ask(ctx, at+"/readyz", &state)
+	switch {
+	case !answered:
+		return cli.Finding{Severity: absent, About: "server", Says: "none answers at " + at}
+	case err != nil || state.Status == "":
+		return cli.Finding{Severity: cli.Bad, About: "server", Says: "something else answers at " + at}
+	case state.Status != string(health.Ready):
+		return cli.Finding{Severity: cli.Bad, About: "server", Says: at + " is " + state.Status}
+	}
+	return cli.Finding{Severity: cli.Good, About: "server", Says: at + " is ready"}
+}
+
+// addressOf is where a listener is reached from this machine.
+func addressOf(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", err
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	at := "http://" + net.JoinHostPort(host, port)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/readyz", nil)
+	return "http://" + net.JoinHostPort(host, port), nil
+}
+
+// askWait is how long a server has to answer doctor: longer than its slowest check.
+const askWait = health.Timeout + time.Second
+
+// ask reads JSON from a server. answered tells that there is one.
+func ask(ctx context.Context, url string, into any) (answered bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return cli.Finding{Severity: cli.Bad, About: "server", Says: err.Error()}
+		return false, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return cli.Finding{Severity: absent, About: "server", Says: "none answers at " + at}
+		return false, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	var state struct{ Status string }
-	if err := json.NewDecoder(res.Body).Decode(&state); err != nil || state.Status == "" {
-		return cli.Finding{Severity: cli.Bad, About: "server", Says: "something else answers at " + at}
-	}
-	if res.StatusCode != http.StatusOK {
-		return cli.Finding{Severity: cli.Bad, About: "server", Says: at + " is " + state.Status}
-	}
-	return cli.Finding{Severity: cli.Good, About: "server", Says: at + " is ready"}
+	return true, json.NewDecoder(res.Body).Decode(into)
 }

@@ -113,7 +113,10 @@ func TestPresenceAcrossNodes(t *testing.T) {
 		return len(at(t, m.Data, "nodes").([]any))
 	}
 	mine.until("two nodes", func(m message) bool { return nodes(m) == 2 })
-	if got := len(root.Must(`{ systemHealth { id stats { sockets resyncs } } }`, nil)["systemHealth"].([]any)); got != 2 {
+	mine.until("their checks", func(m message) bool {
+		return nodes(m) == 2 && strings.Count(fmt.Sprint(m.Data), "critical:true detail:the primary takes writes") == 2
+	})
+	if got := len(root.Must(`{ systemHealth { id checks { name status critical detail code ms at } stats { sockets resyncs } } }`, nil)["systemHealth"].([]any)); got != 2 {
 		t.Errorf("%d nodes", got)
 	}
 	if got := u.Do(`{ systemHealth { id } }`, nil).Code(); got != "FORBIDDEN" {

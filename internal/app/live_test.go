@@ -52,7 +52,7 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c, id: "
     ... on UsageList { usage { feature used remaining } }
     ... on TopicMessageList { messages { number author data } }
     ... on WatcherList { watchers { user channels } }
-    ... on NodeList { nodes { id stats { sockets streams goroutines } } }
+    ... on NodeList { nodes { id checks { critical detail } stats { sockets streams goroutines } } }
     ... on AlertList { alerts { id state value recipients { name } } } } } }`
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {

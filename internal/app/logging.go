@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 // newLogger makes the log of the process. format is console or json, level one of slog's words in small letters.
@@ -24,7 +25,7 @@ func newLogger(w io.Writer, format, level string) *slog.Logger {
 // WithRequest is a log whose lines say who asked for what; see newLogger. For tests that make their own.
 func WithRequest(log *slog.Logger) *slog.Logger { return slog.New(contextHandler{log.Handler()}) }
 
-// contextHandler adds to each line who asked for what: the request, the operation and the actor of its context.
+// contextHandler adds to each line who asked for what: the request, its trace, the operation and the actor of its context.
 type contextHandler struct{ slog.Handler }
 
 // Handle implements [slog.Handler]. What the line says of them itself stays.
@@ -32,6 +33,7 @@ func (h contextHandler) Handle(ctx context.Context, r slog.Record) error {
 	req := actor.RequestFrom(ctx)
 	for _, a := range [...]slog.Attr{
 		slog.String("request_id", req.ID),
+		slog.String("trace_id", trace.ID(ctx)),
 		slog.String("operation", req.Operation),
 		slog.String("actor", actor.From(ctx).Ref().String()),
 	} {

@@ -2,28 +2,13 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"time"
 
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/event"
-	"github.com/backendbook/backendbook/internal/fault"
-	"github.com/backendbook/backendbook/internal/httpapi"
 	"github.com/backendbook/backendbook/internal/presence"
 )
-
-// checks are what the server needs to be of use.
-func (a *App) checks() []httpapi.Check {
-	return []httpapi.Check{
-		{Name: "mongodb", Run: func(ctx context.Context) (string, error) { return "", a.db.Ping(ctx) }},
-		{Name: "change_stream", Run: a.checkStream},
-		{Name: "policy", Run: func(ctx context.Context) (string, error) {
-			return fmt.Sprintf("revision %d", a.roles.Rev()), a.roles.Ready(ctx)
-		}},
-		{Name: "folder", Run: a.checkFolder},
-	}
-}
 
 // The bounds of the watch on the folder. A folder that died is replaced by another node well within the limit.
 const (
@@ -46,29 +31,9 @@ func (a *App) watchFolder(ctx context.Context) {
 // folderAge is how old what the reports say may be.
 func (a *App) folderAge() time.Duration { return a.now().Sub(time.UnixMilli(a.folded.Load())) }
 
-// checkFolder: each node can fold, so when nobody does for so long, this node is at fault too.
-func (a *App) checkFolder(context.Context) (string, error) {
-	age := a.folderAge()
-	if age > folderEvery+folderLimit {
-		return "", fault.ErrUnavailable.Saying("stored events do not reach the reports")
-	}
-	return fmt.Sprintf("seen at work %.0f s ago", age.Seconds()), nil
-}
-
-// lagLimit is the silence after which the rights of this node are not answered for either; see rbac.Config.MaxStale.
-const lagLimit = 5 * time.Second
-
-// checkStream: a node that does not hear of changes serves old rights and silent channels.
-func (a *App) checkStream(context.Context) (string, error) {
-	lag := a.tail.Lag()
-	if lag > lagLimit {
-		return "", fault.ErrUnavailable.Saying("the change stream does not answer")
-	}
-	return fmt.Sprintf("lag %d ms", lag.Milliseconds()), nil
-}
-
 // measure registers the numbers that are asked for when they are read.
 func (a *App) measure() {
+	a.metrics.Checks(a.health)
 	a.metrics.Gauge("change_stream_lag_seconds", "Since the change stream last answered.", func() float64 { return a.tail.Lag().Seconds() })
 	a.metrics.Counter("change_stream_history_lost_total", "How often changes were missed for good.", func() float64 { return float64(a.tail.Lost()) })
 	a.metrics.Gauge("folder_age_seconds", "Since all events stored were seen to be in the reports.", func() float64 { return a.folderAge().Seconds() })

@@ -38,8 +38,8 @@ func (v vault) found(text string) (all []string) {
 // level, and looks for everything secret that came up on the way: in the log, and in the events.
 func TestReq111WholeFlowLeavesNoSecret(t *testing.T) {
 	t.Parallel()
-	log := &buffer{}
-	w := newWorld(t, apptest.Setup{Log: log}, "mock")
+	log, spans := &buffer{}, newCollector(t)
+	w := newWorld(t, apptest.Setup{Log: log, Args: []string{"--telemetry-endpoint=" + spans.URL}}, "mock")
 	v := vault{"client secret": w.providers["mock"].ClientSecret, "first password": w.SignIns()[0].Password}
 	v.add("password", "Zq7 a phrase for this test")
 	v.add("next password", "Zq7 another phrase for it")
@@ -83,6 +83,15 @@ func TestReq111WholeFlowLeavesNoSecret(t *testing.T) {
 		for _, what := range v.found(kept) {
 			t.Errorf("the database holds the %s", what)
 		}
+	}
+	w.Cleanup() // sends the last spans
+	for _, span := range spans.spans() {
+		for _, what := range v.found(span.String()) {
+			t.Errorf("a span holds the %s: %s", what, span)
+		}
+	}
+	if len(spans.spans()) < 100 {
+		t.Errorf("only %d spans came", len(spans.spans()))
 	}
 }
 

@@ -78,11 +78,11 @@ func cookiesOf(t *testing.T, c *apptest.Client) (values []string) {
 }
 
 // TestSecrets plants secrets wherever a client can put one and looks for them in the whole log at debug level, in the
-// answers, and in the event log.
+// answers, in the event log, and in the spans.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
-	log := &buffer{}
-	s := apptest.Start(t, apptest.Setup{Log: log})
+	log, spans := &buffer{}, newCollector(t)
+	s := apptest.Start(t, apptest.Setup{Log: log, Args: []string{"--telemetry-endpoint=" + spans.URL, "--graphql-slow=1ns"}})
 	browser := s.Browser()
 	c := browser.Client
 	const isJSON = "application/json"
@@ -172,6 +172,15 @@ func TestSecrets(t *testing.T) {
 		if strings.Contains(string(b), "canary-Zq7-") || slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(string(b), secret) }) {
 			t.Errorf("an event holds a secret: %s", b)
 		}
+	}
+	s.Cleanup() // sends the last spans
+	for _, span := range spans.spans() {
+		if text := span.String(); strings.Contains(text, "canary-Zq7-") || slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(text, secret) }) {
+			t.Errorf("a span holds a secret: %s", text)
+		}
+	}
+	if text := spans.text(); !strings.Contains(text, "BAD_CREDENTIALS") || !strings.Contains(text, "insert users") {
+		t.Error("the spans are not what the test takes them for: they have no trace of a registration and a refused sign-in")
 	}
 }
 

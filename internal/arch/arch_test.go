@@ -23,6 +23,7 @@ const (
 	gqlgen    = "github.com/99designs/gqlgen"
 	gqlparser = "github.com/vektah/gqlparser"
 	kong      = "github.com/alecthomas/kong"
+	otel      = "go.opentelemetry.io"
 )
 
 // row says what the packages of one place may import. Paths are below the module.
@@ -49,6 +50,8 @@ var rows = map[string]row{
 	"internal/token":    {tier: 0},
 	"internal/keyring":  {tier: 0},
 	"internal/outbound": {tier: 0, uses: []int{0}},
+	"internal/health":   {tier: 0, uses: []int{0}},
+	"internal/trace":    {tier: 0, outside: []string{otel}},
 	"internal/place":    {tier: 0, uses: []int{0}},
 
 	"internal/predicate": {tier: 0},
@@ -116,7 +119,7 @@ var rows = map[string]row{
 var domain = row{tier: 3, uses: []int{0, 1, 2}, outside: []string{driver}, onlyHere: "store*.go"}
 
 // restricted are the libraries a row must name in outside.
-var restricted = []string{driver, gqlgen, gqlparser, kong}
+var restricted = []string{driver, gqlgen, gqlparser, kong, otel}
 
 // helpers are packages of tests that are no test files.
 var helpers = []string{"internal/store/storetest", "internal/app/apptest"}
@@ -293,6 +296,7 @@ func TestRefuses(t *testing.T) {
 		{"GraphQL knows no driver", "graph", "errors.go", driver + "/v2/mongo", true},
 		{"GraphQL knows no store", "graph", "errors.go", module + "/internal/store", true},
 		{"gqlgen in graph", "graph", "handler.go", gqlgen + "/graphql", false},
+		{"spans are made in one package", "internal/httpapi", "server.go", otel + "/otel/trace", true},
 		{"gqlgen nowhere else", "internal/httpapi", "server.go", gqlgen + "/graphql", true},
 		{"interfaces don't know each other", "internal/httpapi", "server.go", module + "/graph", true},
 		{"flows may use several domains", "internal/webauth", "service.go", module + "/internal/session", false},

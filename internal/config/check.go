@@ -47,6 +47,7 @@ func (c *Config) check(broken bool) []string {
 	add(c.GraphQL.Timeout <= c.GraphQL.MaxTimeout, "graphql.timeout must not be longer than graphql.max-timeout")
 	add(c.Plans.Payments != "stripe" || c.Plans.StripeKey != "" && c.Plans.StripeWebhookSecret != "",
 		"plans.payments: stripe needs plans.stripe-key and plans.stripe-webhook-secret")
+	add(c.Telemetry.Endpoint == "" || isCollector(c.Telemetry.Endpoint), "telemetry.endpoint must be http:// or https://, without a user, such as http://localhost:4318")
 	problems = append(problems, c.Attachments.check()...)
 	if c.IsProduction() {
 		problems = append(problems, c.checkProduction()...)
@@ -117,6 +118,12 @@ func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil &&
 		(u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == "" && !strings.Contains(u.Host, "*")
+}
+
+// isCollector reports whether text is the address of a collector, which may have a path.
+func isCollector(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == ""
 }
 
 // hasCredential reports whether a connection string names a user whose password is not one of the samples. It cuts by

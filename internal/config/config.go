@@ -37,6 +37,8 @@ type Config struct {
 	Plans   Plans   `embed:"" prefix:"plans-" group:"Plans"`
 	Demo    Demo    `embed:"" prefix:"demo-" group:"Demo"`
 
+	Health      Health      `embed:"" prefix:"health-" group:"Health"`
+	Telemetry   Telemetry   `embed:"" prefix:"telemetry-" group:"Telemetry"`
 	Documents   Documents   `embed:"" prefix:"documents-" group:"Documents"`
 	Attachments Attachments `embed:"" prefix:"attachments-" group:"Attachments"`
 	Analytics   Analytics   `embed:"" prefix:"analytics-" group:"Analytics"`
@@ -46,6 +48,20 @@ type Config struct {
 type Analytics struct {
 	Network string `type:"setting" def:"none" oneof:"none,prefix" help:"What is kept of the address of whoever sends events with consent. prefix: the dimension network with its /24 (IPv4) or /48 (IPv6). none: nothing."`
 	Product bool   `type:"switch" def:"true" help:"Store what happens in the server itself as events: sign-ins, refusals, changes and how long operations take."`
+}
+
+// Health is when the checks of /readyz, doctor and systemHealth warn.
+type Health struct {
+	DiskFree  int           `type:"setting" def:"10" min:"0" max:"90" help:"Warn when less than so many percent of the disk with data-dir are free."`
+	ClockSkew time.Duration `type:"setting" def:"1s" min:"10ms" max:"1h" help:"Warn when the clock of this machine and that of MongoDB are farther apart."`
+	MailAge   time.Duration `type:"setting" def:"10m" min:"10s" max:"168h" help:"Warn when a mail has waited for longer."`
+	JobAge    time.Duration `type:"setting" def:"5m" min:"10s" max:"168h" help:"Warn when a background job has been due for longer and nobody does it."`
+}
+
+// Telemetry is where spans go.
+type Telemetry struct {
+	Endpoint string  `type:"setting" env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"Collector that takes OTLP over HTTP, such as http://localhost:4318: spans go to v1/traces below it. Empty: there are no spans. OTEL_EXPORTER_OTLP_HEADERS and OTEL_RESOURCE_ATTRIBUTES are read as well."`
+	Sample   float64 `type:"setting" def:"1" min:"0" max:"1" help:"Share of the traces that are kept."`
 }
 
 // Log is how the server logs.
@@ -78,6 +94,7 @@ type GraphQL struct {
 	MaxBody       int           `type:"setting" def:"1048576" min:"1024" max:"67108864" help:"Largest request body, in bytes."`
 	MaxDepth      int           `type:"setting" def:"15" min:"2" max:"100" help:"Most levels of fields in a document. Introspection needs 15."`
 	MaxAliases    int           `type:"setting" def:"30" min:"0" max:"10000" help:"Most aliases in a document, each counted as often as its fragment is spread."`
+	Slow          time.Duration `type:"setting" def:"500ms" min:"0s" max:"10m" help:"Queries and mutations that take longer are logged, with their slowest command of the database. 0: none."`
 	MaxSockets    int           `type:"setting" def:"20000" min:"1" max:"1000000" help:"Most WebSockets at once on this node."`
 	UserSockets   int           `type:"setting" def:"20" min:"1" max:"1000000" help:"Most WebSockets of one user at once on this node."`
 	Introspection string        `type:"setting" def:"auto" oneof:"auto,on,off" help:"Whether clients may ask for the schema. auto: in development only."`

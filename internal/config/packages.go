@@ -19,6 +19,7 @@ import (
 	"github.com/backendbook/backendbook/internal/social"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/mongod"
+	"github.com/backendbook/backendbook/internal/trace"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -31,6 +32,11 @@ func (c *Config) ForStore() store.Config {
 		URI: c.MongoDB.URI, Database: c.MongoDB.Database, Timeout: c.MongoDB.Timeout, StartWait: c.MongoDB.Wait,
 		MaxPoolSize: uint64(max(c.MongoDB.Pool, 0)),
 	}
+}
+
+// ForTrace is the Config of package trace.
+func (c *Config) ForTrace(version string) trace.Config {
+	return trace.Config{Endpoint: c.Telemetry.Endpoint, Sample: c.Telemetry.Sample, Version: version}
 }
 
 // ForMongod is the Config of package mongod. attach lets a command use the MongoDB of a server that runs.
@@ -114,7 +120,7 @@ func (c *Config) ForHTTP() httpapi.Config {
 func (c *Config) ForGraph() graph.Config {
 	return graph.Config{
 		MaxBodyBytes: int64(c.GraphQL.MaxBody), MaxDepth: c.GraphQL.MaxDepth, MaxAliases: c.GraphQL.MaxAliases,
-		Timeout: c.GraphQL.Timeout, MaxTimeout: c.GraphQL.MaxTimeout,
+		Timeout: c.GraphQL.Timeout, MaxTimeout: c.GraphQL.MaxTimeout, Slow: c.GraphQL.Slow,
 		Introspection: c.Introspection(), Development: !c.IsProduction(),
 	}
 }

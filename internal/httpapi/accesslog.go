@@ -32,6 +32,7 @@ func (s *Server) accessLog(next http.Handler) http.Handler {
 		defer func() { //nolint:contextcheck // it has the context of r
 			took := s.deps.Clock().Sub(begin)
 			s.deps.Metrics.observeHTTP(r.Method, e.route, rec.code(), took)
+			s.deps.Tracer.Here(r.Context()).Answered(method(r.Method), e.route, rec.code(), actor.RequestFrom(r.Context()).ID)
 			attrs := []slog.Attr{
 				slog.String("method", method(r.Method)), slog.String("route", e.route), slog.Int("status", rec.code()),
 				slog.Int64("ms", took.Milliseconds()), slog.Int64("bytes", rec.bytes), slog.String("ip", actor.RequestFrom(r.Context()).IP),

@@ -1,139 +1,73 @@
 package httpapi
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
-	"sync"
-	"time"
 
-	"github.com/backendbook/backendbook/internal/clock"
-	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/health"
 )
 
-// The bounds of readiness.
-const (
-	checkTimeout = 2 * time.Second // of one check
-	checkFresh   = time.Second     // an answer is given out again for so long: probes cost the database nothing
-)
-
-// Check asks one dependency whether it does its work.
-type Check struct {
-	Name string
-	// Run gives an error when it does not; detail is a short fact worth showing, such as a lag. Both are shown to anybody
-	// who may reach the public listener: the error by its code alone.
-	Run func(ctx context.Context) (detail string, err error)
-}
-
-// Health answers whether the server is alive and whether it is ready for traffic.
-type Health struct {
-	checks []Check
-	now    clock.Clock
-	log    *slog.Logger
-
-	mu       sync.Mutex // held while the checks run: probes that come together share one run
-	at       time.Time
-	last     readiness
-	wasReady bool
-	begun    bool
-
-	drain     chan struct{}
-	drainOnce sync.Once
-}
-
-// readiness is the body of /readyz.
+// readiness is the body of /readyz: the checks that decide, told so that anybody may know them.
 type readiness struct {
-	Status string            `json:"status"` // "ready", "not_ready" or "draining"
+	Status health.State      `json:"status"`
 	Checks map[string]result `json:"checks"`
 }
 
 type result struct {
 	OK     bool   `json:"ok"`
 	Ms     int64  `json:"ms"`
-	Detail string `json:"detail,omitempty"`
+	Detail string `json:"detail,omitempty"` // of one that is well
 	Code   string `json:"code,omitempty"`
 }
 
-// NewHealth makes a health of these checks.
-func NewHealth(now clock.Clock, log *slog.Logger, checks ...Check) *Health {
-	return &Health{checks: checks, now: now, log: log, drain: make(chan struct{})}
+// CheckList is the body of /checks on the internal listener: everything that is known.
+type CheckList struct {
+	Status health.State  `json:"status"`
+	Checks []CheckResult `json:"checks"`
 }
 
-// Drain makes the server not ready for good: it is about to stop.
-func (h *Health) Drain() { h.drainOnce.Do(func() { close(h.drain) }) }
+// CheckResult is one check of a [CheckList].
+type CheckResult struct {
+	Name     string        `json:"name"`
+	Status   health.Status `json:"status"`
+	Critical bool          `json:"critical"`
+	Detail   string        `json:"detail,omitempty"`
+	Code     string        `json:"code,omitempty"`
+	Ms       float64       `json:"ms"`
+}
 
-func (h *Health) serveAlive(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) serveAlive(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
 }
 
-func (h *Health) serveReady(w http.ResponseWriter, r *http.Request) {
-	state := h.ready(r.Context())
-	status := http.StatusOK
-	if state.Status != "ready" {
-		status = http.StatusServiceUnavailable
-	}
-	writeJSON(w, status, state)
-}
-
-// ready runs the checks, or gives the answer of a moment ago.
-func (h *Health) ready(ctx context.Context) readiness {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.at.IsZero() || h.now().Sub(h.at) >= checkFresh || h.now().Before(h.at) {
-		h.last = h.run(context.WithoutCancel(ctx)) // others share the answer: one impatient probe must not spoil it
-		h.at = h.now()
-		h.tell(ctx)
-	}
-	state := h.last
-	select {
-	case <-h.drain:
-		state.Status = "draining"
-	default:
-	}
-	return state
-}
-
-// run asks all dependencies at once, each with its own bound.
-func (h *Health) run(ctx context.Context) readiness {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	results := make([]result, len(h.checks))
-	var wg sync.WaitGroup
-	for i, c := range h.checks {
-		wg.Go(func() {
-			begin := h.now()
-			detail, err := c.Run(ctx)
-			results[i] = result{OK: err == nil, Ms: h.now().Sub(begin).Milliseconds(), Detail: detail}
-			if err != nil {
-				results[i].Code = fault.From(err).Code
-			}
-		})
-	}
-	wg.Wait()
-	state := readiness{Status: "ready", Checks: make(map[string]result, len(results))}
-	for i, c := range h.checks {
-		state.Checks[c.Name] = results[i]
-		if !results[i].OK {
-			state.Status = "not_ready"
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+	state, results := s.deps.Health.Look(r.Context())
+	body := readiness{Status: state, Checks: make(map[string]result, len(results))}
+	for _, c := range results {
+		if !c.Critical {
+			continue
 		}
+		shown := result{OK: c.Status == health.OK, Ms: int64(c.Ms), Code: c.Code}
+		if shown.OK {
+			shown.Detail = c.Detail
+		}
+		body.Checks[c.Name] = shown
 	}
-	return state
+	writeJSON(w, statusOf(state), body)
 }
 
-// tell logs when readiness changes, not at every probe.
-func (h *Health) tell(ctx context.Context) {
-	ready := h.last.Status == "ready"
-	if h.begun && ready == h.wasReady {
-		return
+// serveChecks tells all checks with what is wrong.
+func (s *Server) serveChecks(w http.ResponseWriter, r *http.Request) {
+	state, results := s.deps.Health.Look(r.Context())
+	body := CheckList{Status: state, Checks: make([]CheckResult, len(results))}
+	for i, c := range results {
+		body.Checks[i] = CheckResult{Name: c.Name, Status: c.Status, Critical: c.Critical, Detail: c.Detail, Code: c.Code, Ms: c.Ms}
 	}
-	h.begun, h.wasReady = true, ready
-	if ready {
-		h.log.InfoContext(ctx, "ready")
-		return
+	writeJSON(w, statusOf(state), body)
+}
+
+func statusOf(s health.State) int {
+	if s == health.Ready {
+		return http.StatusOK
 	}
-	for name, c := range h.last.Checks {
-		if !c.OK {
-			h.log.WarnContext(ctx, "not_ready", "check", name, "code", c.Code)
-		}
-	}
+	return http.StatusServiceUnavailable
 }

@@ -5,7 +5,7 @@ import (
 	"net/http/pprof"
 )
 
-// InternalHandler is the internal listener: metrics and profiles. It asks nobody who they are; whoever can reach it may
+// InternalHandler is the internal listener: metrics, profiles and all health checks. It asks nobody who they are; whoever can reach it may
 // see it, so it must not be reachable from outside.
 func (s *Server) InternalHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -15,7 +15,8 @@ func (s *Server) InternalHandler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
-	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
+	mux.HandleFunc("GET /healthz", s.serveAlive)
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.HandleFunc("GET /checks", s.serveChecks)
 	return mux
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/backendbook/backendbook/internal/health"
 )
 
 // Metrics are the numbers of the process. Every label has few values: routes, methods, statuses, codes and commands are
@@ -59,6 +61,25 @@ func (m *Metrics) Gauge(name, help string, value func() float64) {
 // Counter adds a number that only grows. Only before serving.
 func (m *Metrics) Counter(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "backendbook_" + name, Help: help}, value))
+}
+
+// Checks adds what the health checks say: 0 while one is well, 1 for a warning, 2 for a failure. Only before serving.
+func (m *Metrics) Checks(of *health.Registry) { m.registry.MustRegister(checkCollector{of}) }
+
+// checkCollector reads the results that are there: a scrape runs nothing.
+type checkCollector struct{ of *health.Registry }
+
+var checkStatus = prometheus.NewDesc("backendbook_check_status", "Health checks: 0 well, 1 warning, 2 failed.", []string{"check"}, nil)
+
+// Describe implements [prometheus.Collector].
+func (c checkCollector) Describe(to chan<- *prometheus.Desc) { to <- checkStatus }
+
+// Collect implements [prometheus.Collector].
+func (c checkCollector) Collect(to chan<- prometheus.Metric) {
+	levels := map[health.Status]float64{health.OK: 0, health.Warning: 1, health.Failed: 2}
+	for _, r := range c.of.Last() {
+		to <- prometheus.MustNewConstMetric(checkStatus, prometheus.GaugeValue, levels[r.Status], r.Name)
+	}
 }
 
 // ObserveMongo counts one command of the driver.

@@ -65,7 +65,7 @@ func TestProviderCallback(t *testing.T) {
 			if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Referrer-Policy") != "no-referrer" {
 				t.Errorf("headers %v", w.Header())
 			}
-			line := s.lines(t, "http_request")[0]
+			line := s.lines(t)[0]
 			if code, _ := line["code"].(string); (code != "") != (tc.err != nil) || line["route"] != "/auth/callback/{provider}" {
 				t.Errorf("logged %v", line)
 			}

@@ -12,7 +12,9 @@ import (
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/export"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/social"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 // Config says how the server is reached. The zero value is a plain-http server for development without proxies.
@@ -49,9 +51,10 @@ type Deps struct {
 	Events       Events
 	Snippet      string // the script with which pages send events
 	Exports      Exports
-	Health       *Health
+	Health       *health.Registry
 	Metrics      *Metrics
-	Console      fs.FS // the built console, with index.html at its root; without one a page says how it is built
+	Tracer       *trace.Tracer // nil for no spans
+	Console      fs.FS         // the built console, with index.html at its root; without one a page says how it is built
 	Clock        clock.Clock
 	Log          *slog.Logger
 }
@@ -83,6 +86,7 @@ func (s *Server) chain() []middleware {
 	return []middleware{
 		s.requestID,       // names the request
 		s.trustedProxy,    // says from where it comes
+		s.trace,           // begins its span, where there are any
 		s.accessLog,       // one line and one metric for each
 		s.recoverPanic,    // a panic becomes INTERNAL
 		s.securityHeaders, // on every answer, errors too
@@ -116,8 +120,8 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET "+exportReportPath, wrap(http.HandlerFunc(s.serveExportReport), s.personal()...))
 	mux.Handle("GET "+export.FilesPath+"{job}", wrap(http.HandlerFunc(s.serveExportFile), s.personal()...))
 	mux.HandleFunc("GET "+attachment.Path+"{id}", s.serveAttachment)
-	mux.HandleFunc("GET /healthz", s.deps.Health.serveAlive)
-	mux.HandleFunc("GET /readyz", s.deps.Health.serveReady)
+	mux.HandleFunc("GET /healthz", s.serveAlive)
+	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.Handle("/", newConsole(s.deps.Console))
 	return wrap(noteRoute(mux), s.chain()...)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/throttle"
 )
@@ -47,7 +48,7 @@ type site struct {
 }
 
 // newSite makes a server around a GraphQL handler; nil is one that says who asks.
-func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...Check) site {
+func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...health.Check) site {
 	t.Helper()
 	if graphql == nil {
 		graphql = func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +61,7 @@ func newSite(t *testing.T, cfg Config, graphql http.HandlerFunc, checks ...Check
 	providers := &returning{}
 	srv := New(cfg, Deps{
 		GraphQL: graphql, Authenticate: authenticate, Providers: providers,
-		Health:  NewHealth(now, log, checks...),
+		Health:  health.New(now, log, checks...),
 		Metrics: NewMetrics("v1"),
 		Console: fstest.MapFS{
 			"index.html":          {Data: []byte("<!doctype html><title>console</title>")},
@@ -91,8 +92,8 @@ func (s site) ask(method, target, body string, headers ...string) *httptest.Resp
 	return w
 }
 
-// lines are the log lines with that message.
-func (s site) lines(t *testing.T, msg string) []map[string]any {
+// lines are the lines of the access log.
+func (s site) lines(t *testing.T) []map[string]any {
 	t.Helper()
 	var found []map[string]any
 	for line := range bytes.Lines(s.log.Bytes()) {
@@ -100,7 +101,7 @@ func (s site) lines(t *testing.T, msg string) []map[string]any {
 		if err := json.Unmarshal(line, &m); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}
-		if m["msg"] == msg {
+		if m["msg"] == "http_request" {
 			found = append(found, m)
 		}
 	}
@@ -183,7 +184,7 @@ func TestRecover(t *testing.T) {
 	if w.Header().Get("Content-Security-Policy") == "" {
 		t.Error("the error has no security headers")
 	}
-	got := s.lines(t, "http_request")
+	got := s.lines(t)
 	if len(got) != 1 || got[0]["level"] != "ERROR" || got[0]["code"] != "INTERNAL" ||
 		!strings.Contains(got[0]["error"].(string), "boom in a resolver") || !strings.Contains(got[0]["error"].(string), "server_test.go") {
 		t.Errorf("logged %v", got)
@@ -197,7 +198,7 @@ func TestRecover(t *testing.T) {
 		}()
 		s.ask("POST", "/graphql", "{}", "Content-Type", "application/json", "Late", "1")
 	}()
-	if n := len(s.lines(t, "http_request")); n != 2 {
+	if n := len(s.lines(t)); n != 2 {
 		t.Errorf("%d lines for 2 requests", n)
 	}
 }
@@ -210,7 +211,7 @@ func TestAccessLog(t *testing.T) {
 		"Authorization", "Bearer good", "Cookie", "other="+canary, "X-Custom", canary, "Referer", "http://x/?"+canary)
 	s.ask("GET", "/nothing/"+canary+".txt", "")
 	s.ask("BREW", "/graphql", "", "Content-Type", "application/json")
-	got := s.lines(t, "http_request")
+	got := s.lines(t)
 	if len(got) != 3 {
 		t.Fatalf("%d lines for 3 requests: %s", len(got), s.log)
 	}

@@ -66,9 +66,10 @@ type Job struct {
 	UpdatedAt  time.Time  `bson:"updatedAt"`
 	FinishedAt *time.Time `bson:"finishedAt,omitempty"`
 
-	Actor asker `bson:"actor"`
-	Tries int   `bson:"tries"` // failed ones since the last step that was saved
-	Fence int64 `bson:"fence"` // of the claim it is held by
+	Actor asker  `bson:"actor"`
+	Tries int    `bson:"tries"`           // failed ones since the last step that was saved
+	Fence int64  `bson:"fence"`           // of the claim it is held by
+	Trace string `bson:"trace,omitempty"` // traceparent of who asked
 }
 
 // Ref is the job as a reference.

@@ -16,6 +16,7 @@ import (
 	"github.com/backendbook/backendbook/internal/page"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 const (
@@ -54,6 +55,7 @@ type Manager struct {
 	handlers map[string]Handler
 	wake     chan struct{}
 	pace     pace
+	tracer   *trace.Tracer // nil for no spans
 }
 
 // New makes a manager that knows no kind of job yet.
@@ -63,6 +65,9 @@ func New(db *store.DB, now clock.Clock, log *slog.Logger, authz Authorizer) *Man
 		handlers: map[string]Handler{}, wake: make(chan struct{}, parallel),
 	}
 }
+
+// Trace has steps make spans, in the trace of who asked for the job. Only before Run.
+func (m *Manager) Trace(t *trace.Tracer) { m.tracer = t }
 
 // Register says how jobs of a kind are done. Only before Start and Run. It panics on a kind that is registered twice.
 func (m *Manager) Register(kind string, h Handler) {
@@ -99,7 +104,7 @@ func (m *Manager) Start(ctx context.Context, cmd StartCmd) (Job, error) {
 	now := m.now()
 	j := Job{
 		ID: ref.NewID(), Kind: cmd.Kind, On: cmd.On, Args: args, State: Waiting, Total: cmd.Total,
-		By: who.Ref(), Actor: askerOf(who), CreatedAt: now, UpdatedAt: now,
+		By: who.Ref(), Actor: askerOf(who), Trace: trace.Carry(ctx), CreatedAt: now, UpdatedAt: now,
 	}
 	if err := m.store.insert(ctx, j); err != nil {
 		return Job{}, err
@@ -171,6 +176,18 @@ func (m *Manager) List(ctx context.Context, f Filter, args page.Args) (page.Page
 		return page.Page[Job]{}, err
 	}
 	return page.Fold(w, read, func(j Job) page.Cursor { return page.Cursor{j.ID} }), nil
+}
+
+// Backlog is what waits to be done, and what went wrong.
+type Backlog struct {
+	Due    int           // jobs that somebody should be doing
+	Late   time.Duration // for how long the oldest of them has been due, by the server's clock
+	Failed int           // jobs that have failed since the given time
+}
+
+// Backlog counts the jobs that are due now and those that failed since a time. Cost: one aggregation.
+func (m *Manager) Backlog(ctx context.Context, since time.Time) (Backlog, error) {
+	return m.store.backlog(ctx, since)
 }
 
 // Cancel ends a job. What its steps have done stays done; the step under way is undone. Another's needs job.cancel.
@@ -256,6 +273,13 @@ func (m *Manager) step(ctx context.Context, held Job) (after Job, err error) {
 	ctx, cancel := context.WithTimeout(actor.With(ctx, held.Actor.actor()), m.pace.step)
 	defer cancel()
 	ctx = actor.WithRequest(ctx, actor.Request{ID: held.ID, Operation: "job " + held.Kind})
+	ctx, span := m.tracer.Job(ctx, held.Kind, held.Trace)
+	defer func() {
+		if err != nil && !isLost(err) {
+			span.Fail(fault.From(err).Code)
+		}
+		span.End()
+	}()
 	err = m.db.InTx(ctx, func(ctx context.Context) error {
 		j, err := m.store.held(ctx, held.ID, held.Fence)
 		if err != nil {

@@ -100,6 +100,37 @@ func (m *mongoStore) claim(ctx context.Context, kinds []string, now time.Time, d
 	return j, err == nil, store.Wrap("claim job", err)
 }
 
+// backlog counts by the index of states; a new job is due since it was made.
+func (m *mongoStore) backlog(ctx context.Context, since time.Time) (b Backlog, err error) {
+	type group struct {
+		Failed bool  `bson:"_id"`
+		N      int   `bson:"n"`
+		LateMs int64 `bson:"lateMs"`
+	}
+	due := bson.D{
+		{Key: "state", Value: bson.D{{Key: "$in", Value: bson.A{Waiting, Running}}}},
+		{Key: "$expr", Value: bson.D{{Key: "$lte", Value: bson.A{"$dueAt", "$$NOW"}}}},
+	}
+	failed := bson.D{store.Eq("state", Failed), {Key: "finishedAt", Value: bson.D{{Key: "$gte", Value: since}}}}
+	late := bson.D{{Key: "$subtract", Value: bson.A{"$$NOW", bson.D{{Key: "$max", Value: bson.A{"$dueAt", "$createdAt"}}}}}}
+	found, err := store.Aggregate[group](ctx, m.jobs, mongo.Pipeline{
+		{{Key: "$match", Value: bson.D{{Key: "$or", Value: bson.A{due, failed}}}}},
+		{{Key: "$group", Value: bson.D{
+			{Key: "_id", Value: bson.D{{Key: "$eq", Value: bson.A{"$state", Failed}}}},
+			{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
+			{Key: "lateMs", Value: bson.D{{Key: "$max", Value: late}}},
+		}}},
+	})
+	for _, g := range found {
+		if g.Failed {
+			b.Failed = g.N
+		} else {
+			b.Due, b.Late = g.N, time.Duration(g.LateMs)*time.Millisecond
+		}
+	}
+	return b, err
+}
+
 // held reads the job if it is held by that fence still.
 func (m *mongoStore) held(ctx context.Context, id string, fence int64) (Job, error) {
 	j, err := store.FindOne[Job](ctx, m.jobs, mine(id, fence))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/health"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 )
@@ -42,6 +43,8 @@ type Node struct {
 	At        time.Time `bson:"at"`    // when it said so
 	Until     time.Time `bson:"until"` // taken for dead from then on
 	Stats     Stats     `bson:"stats"`
+
+	Checks []health.Result `bson:"checks"` // as it looked last
 }
 
 // Stats is what a node does. What is counted is counted since its start.
@@ -79,6 +82,7 @@ type Service struct {
 	log   *slog.Logger
 	authz Authorizer
 	stats func() Stats
+	look  func() []health.Result
 	store *mongoStore
 	self  Node
 
@@ -88,10 +92,10 @@ type Service struct {
 	wake     chan struct{}
 }
 
-// New makes the service of this node; stats is asked for each sign of life.
-func New(db *store.DB, now clock.Clock, log *slog.Logger, authz Authorizer, stats func() Stats) *Service {
+// New makes the service of this node; stats and checks are asked for each sign of life.
+func New(db *store.DB, now clock.Clock, log *slog.Logger, authz Authorizer, stats func() Stats, checks func() []health.Result) *Service {
 	return &Service{
-		now: now, log: log, authz: authz, stats: stats, store: newStore(db), self: Node{ID: ref.NewID(), StartedAt: now()},
+		now: now, log: log, authz: authz, stats: stats, look: checks, store: newStore(db), self: Node{ID: ref.NewID(), StartedAt: now()},
 		watching: map[string]map[string]Watcher{}, dirty: map[string]struct{}{}, wake: make(chan struct{}, 1),
 	}
 }
@@ -153,7 +157,7 @@ func (s *Service) Run(ctx context.Context) {
 
 func (s *Service) beat(ctx context.Context) {
 	n := s.self
-	n.At, n.Stats = s.now(), s.stats()
+	n.At, n.Stats, n.Checks = s.now(), s.stats(), s.look()
 	n.Until = n.At.Add(silentFor)
 	silent, err := s.store.beat(ctx, n)
 	for _, id := range silent {

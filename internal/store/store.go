@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/trace"
 )
 
 // Why a server is refused at start. Each message says what to fix.
@@ -37,6 +38,7 @@ type Config struct {
 
 	// Observe, if set, is called after each command with its name, duration and whether it failed. It must be quick.
 	Observe func(command string, took time.Duration, failed bool)
+	Tracer  *trace.Tracer // makes spans of the commands of contexts that are in one; nil for none
 }
 
 // DB is one database on a replica set or sharded cluster. It is safe for concurrent use.
@@ -59,7 +61,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 		SetReadPreference(readpref.Primary()).
 		SetReadConcern(readconcern.Majority()).
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: new(true)}).
-		SetMonitor(monitor(cfg.Observe))
+		SetMonitor(newMonitor(cfg))
 	if cfg.AppName != "" {
 		opts.SetAppName(cfg.AppName)
 	}
@@ -122,6 +124,23 @@ func (d *DB) Database() *mongo.Database { return d.db }
 // Ping asks the primary for a sign of life.
 func (d *DB) Ping(ctx context.Context) error {
 	return Translate(d.client.Ping(ctx, readpref.Primary()))
+}
+
+// Probe proves that the primary takes a write and that a majority follows it: it deletes what does not exist, which waits for all that
+// the server has written before, and leaves nothing behind.
+func (d *DB) Probe(ctx context.Context) error {
+	_, err := d.Collection(migrationsCollection).DeleteOne(ctx, bson.D{{Key: "_id", Value: "probe"}})
+	return Wrap("probe", err)
+}
+
+// Now is the time by the server's clock.
+func (d *DB) Now(ctx context.Context) (time.Time, error) {
+	raw, err := d.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Raw()
+	if err != nil {
+		return time.Time{}, Wrap("server time", err)
+	}
+	t, _ := raw.Lookup("localTime").TimeOK()
+	return t, nil
 }
 
 // Version is the server's version, such as "6.0.5".

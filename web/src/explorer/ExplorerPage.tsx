@@ -4,7 +4,7 @@ import './workers';
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { useComputedColorScheme } from '@mantine/core';
 import { GraphiQL } from 'graphiql';
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 
 import { useSocket } from '../session/SocketProvider';
 import { useSession } from '../session/viewer';
@@ -12,6 +12,8 @@ import { examples } from './examples';
 import classes from './ExplorerPage.module.css';
 import { reading } from './operation';
 import { explorerStorage } from './storage';
+import { type Trace, traced } from './trace';
+import { TracePane } from './TracePane';
 
 /** Any JSON is fine for the scalar JSON: the server's rules go beyond what the editor can check. */
 const scalars = { JSON: {}, JSONSchema: {}, Time: { type: 'string' as const } };
@@ -21,7 +23,18 @@ export default function ExplorerPage() {
   const { viewer } = useSession();
   const scheme = useComputedColorScheme('light');
   // Queries carry the session's cookie as every request to this origin does; subscriptions share the page's socket.
-  const fetcher = useMemo(() => reading(createGraphiQLFetcher({ url: '/graphql', wsClient: client })), [client]);
+  const [trace, setTrace] = useState<Trace | null>(null);
+  const [on, setOn] = useState(false);
+  const wanted = useRef(false); // the fetcher stays the same: another would have the editor ask for the schema anew
+  const fetcher = useMemo(
+    () => reading(traced(createGraphiQLFetcher({ url: '/graphql', wsClient: client }), () => wanted.current, setTrace)),
+    [client],
+  );
+  const turn = (to: boolean) => {
+    wanted.current = to;
+    setOn(to);
+    setTrace(null);
+  };
   const [storage] = useState(() =>
     explorerStorage(viewer.user.id, () => document.documentElement.dataset['mantineColorScheme'] ?? 'light'),
   );
@@ -42,6 +55,7 @@ export default function ExplorerPage() {
           <span />
         </GraphiQL.Logo>
       </GraphiQL>
+      {viewer.permissions.includes('system.health.read') && <TracePane on={on} turn={turn} trace={trace} />}
     </div>
   );
 }
