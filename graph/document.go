@@ -3,7 +3,6 @@ package graph
 import (
 	"container/list"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"strings"
 	"sync"
@@ -19,9 +18,11 @@ import (
 // document is a GraphQL document that passed everything which does not depend on who asks and with which variables. It is
 // shared by all requests that send the same text and never changes.
 type document struct {
+	text       string
 	ast        *ast.QueryDocument
 	plan       *exec.Plan
 	introspect bool // it asks for the schema
+	trusted    bool // see Trust
 	bytes      int  // what it takes to keep it, about
 	depth      int  // levels of fields, of the deepest operation
 	fields     int  // of the largest operation, fragments written out
@@ -41,7 +42,8 @@ const (
 //
 // The errors are presented and logged: they can be sent as they are. Codes: GRAPHQL_PARSE_FAILED,
 // GRAPHQL_VALIDATION_FAILED, OPERATION_RESOLUTION_FAILURE, INTROSPECTION_DISABLED, QUERY_TOO_LARGE, QUERY_TOO_DEEP,
-// QUERY_TOO_COMPLEX, QUOTA_EXCEEDED, BAD_USER_INPUT for variables.
+// QUERY_TOO_COMPLEX, QUOTA_EXCEEDED, PERSISTED_QUERY_NOT_FOUND, PERSISTED_QUERY_NOT_SUPPORTED, PERSISTED_QUERY_MISMATCH,
+// DOCUMENT_UNTRUSTED, BAD_USER_INPUT for variables.
 func (s *Server) Prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
 	start := graphql.Now()
 	op, errs := s.prepare(ctx, params)
@@ -71,15 +73,12 @@ func isGraphQLName(s string) bool {
 
 func (s *Server) prepare(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
 	began := graphql.Now()
-	doc, errs := s.document(params.Query)
+	doc, errs := s.find(ctx, params)
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	if doc.introspect && !s.mayIntrospect() {
+	if doc.introspect && !s.mayIntrospect(ctx) {
 		return nil, gqlerror.List{gqlerror.Wrap(ErrIntrospection)}
-	}
-	if err := s.budget(ctx, doc); err != nil {
-		return nil, gqlerror.List{gqlerror.Wrap(err)}
 	}
 	op := doc.ast.Operations.ForName(params.OperationName)
 	if op == nil {
@@ -89,13 +88,16 @@ func (s *Server) prepare(ctx context.Context, params *graphql.RawParams) (*graph
 	if err != nil {
 		return nil, gqlerror.List{gqlerror.Wrap(err)}
 	}
+	if err := s.budget(ctx, doc.depth, costOf(op, vars)); err != nil {
+		return nil, gqlerror.List{gqlerror.Wrap(err)}
+	}
 	stats := graphql.Stats{}
 	if !doc.parsing.Start.Before(began) { // made for this request, and not found in the cache
 		stats.Parsing, stats.Validation = doc.parsing, doc.validation
 	}
 	return &graphql.OperationContext{
 		Stats:                  stats,
-		RawQuery:               params.Query,
+		RawQuery:               doc.text,
 		Variables:              vars,
 		OperationName:          params.OperationName,
 		Doc:                    doc.ast,
@@ -111,18 +113,22 @@ func (s *Server) prepare(ctx context.Context, params *graphql.RawParams) (*graph
 
 func resolveAsIs(ctx context.Context, next graphql.Resolver) (any, error) { return next(ctx) }
 
-func (s *Server) mayIntrospect() bool { return s.cfg.Introspection || s.cfg.Development }
-
 // document gives the checked document of a text.
-func (s *Server) document(text string) (*document, gqlerror.List) {
+func (s *Server) document(ctx context.Context, text string) (*document, gqlerror.List) {
 	if len(text) > s.cfg.MaxDocumentBytes {
 		return nil, gqlerror.List{gqlerror.Wrap(ErrTooLarge)}
 	}
-	key := sha256.Sum256([]byte(text))
+	key := digestOf(text)
+	if d := s.trusted[key]; d != nil {
+		return d, nil
+	}
+	if s.cfg.TrustedOnly && s.rights.RequireSome(ctx, PermExplore) != nil {
+		return nil, gqlerror.List{gqlerror.Wrap(ErrUntrusted)}
+	}
 	if d := s.documents.get(key); d != nil {
 		return d, nil
 	}
-	d, errs := s.parse(text)
+	d, errs := s.parse(ctx, text)
 	if len(errs) > 0 {
 		return nil, errs
 	}
@@ -130,7 +136,7 @@ func (s *Server) document(text string) (*document, gqlerror.List) {
 	return d, nil
 }
 
-func (s *Server) parse(text string) (*document, gqlerror.List) {
+func (s *Server) parse(ctx context.Context, text string) (*document, gqlerror.List) {
 	parsing := graphql.TraceTiming{Start: graphql.Now()}
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, s.cfg.MaxTokens)
 	if err != nil {
@@ -150,15 +156,15 @@ func (s *Server) parse(text string) (*document, gqlerror.List) {
 	if err != nil {
 		return nil, gqlerror.List{gqlerror.Wrap(err)}
 	}
-	if m.introspect && !s.mayIntrospect() { // before validation, which would tell what exists
+	if m.introspect && !s.mayIntrospect(ctx) { // before validation, which would tell what exists
 		return nil, gqlerror.List{gqlerror.Wrap(ErrIntrospection)}
 	}
 	parsing.End = graphql.Now()
-	if errs := s.validator.check(doc, len(text)); len(errs) > 0 {
+	if errs := s.validator.check(doc, len(text) <= maxSuggest && s.explores(ctx)); len(errs) > 0 {
 		return nil, errs
 	}
 	return &document{
-		ast: doc, plan: exec.NewPlan(doc, func(f *ast.FieldDefinition) bool { return s.waits[f] }),
+		text: text, ast: doc, plan: exec.NewPlan(doc, func(f *ast.FieldDefinition) bool { return s.waits[f] }),
 		introspect: m.introspect, depth: m.most.depth, fields: m.most.fields, bytes: documentBytes + len(text) + m.nodes*nodeBytes,
 		parsing: parsing, validation: graphql.TraceTiming{Start: parsing.End, End: graphql.Now()},
 	}, nil
@@ -172,19 +178,19 @@ type documents struct {
 	mu    sync.Mutex
 	bytes int
 	order *list.List // of *kept, used last in front
-	by    map[[sha256.Size]byte]*list.Element
+	by    map[digest]*list.Element
 }
 
 type kept struct {
-	key [sha256.Size]byte
+	key digest
 	doc *document
 }
 
 func newDocuments(maxBytes int) *documents {
-	return &documents{max: maxBytes, order: list.New(), by: map[[sha256.Size]byte]*list.Element{}}
+	return &documents{max: maxBytes, order: list.New(), by: map[digest]*list.Element{}}
 }
 
-func (c *documents) get(key [sha256.Size]byte) *document {
+func (c *documents) get(key digest) *document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.by[key]
@@ -195,7 +201,7 @@ func (c *documents) get(key [sha256.Size]byte) *document {
 	return e.Value.(*kept).doc //nolint:forcetypeassert // put puts nothing else
 }
 
-func (c *documents) put(key [sha256.Size]byte, d *document) {
+func (c *documents) put(key digest, d *document) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.by[key] != nil || d.bytes > c.max {

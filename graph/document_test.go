@@ -47,7 +47,7 @@ func TestNoCache(t *testing.T) {
 	t.Parallel()
 	s := plainServer(t, Config{DocCacheBytes: -1})
 	for range 2 {
-		if _, errs := s.document(plansQuery); len(errs) > 0 {
+		if _, errs := s.document(t.Context(), plansQuery); len(errs) > 0 {
 			t.Fatal(errs)
 		}
 	}
@@ -61,15 +61,15 @@ func TestOnlyGoodDocumentsAreKept(t *testing.T) {
 	t.Parallel()
 	s := plainServer(t, Config{})
 	for _, bad := range []string{"{", "{ nope }", nested(16), "{ __schema { types { name } } }"} {
-		if _, errs := s.document(bad); len(errs) == 0 {
+		if _, errs := s.document(t.Context(), bad); len(errs) == 0 {
 			t.Errorf("%s passed", bad)
 		}
 	}
 	if len(s.documents.by) != 0 {
 		t.Errorf("%d bad documents are kept", len(s.documents.by))
 	}
-	first, _ := s.document(plansQuery)
-	again, _ := s.document(plansQuery)
+	first, _ := s.document(t.Context(), plansQuery)
+	again, _ := s.document(t.Context(), plansQuery)
 	if first == nil || first != again {
 		t.Error("a good document was parsed twice")
 	}
@@ -110,7 +110,7 @@ func TestDocumentBytesAreHonest(t *testing.T) { //nolint:paralleltest // it meas
 		"arguments":     "query (" + repeat(200, " $v%d: CheckInput!") + ") { can(checks: [" + repeat(200, " $v%d") + "]) { allowed } }",
 		"a literal":     `mutation { createDocument(input: {type: "t", data: {` + repeat(500, " a%d: 1") + `}}) { document { id } } }`,
 	} {
-		believed, errs := s.parse(text)
+		believed, errs := s.parse(t.Context(), text)
 		if len(errs) > 0 {
 			t.Fatalf("%s: %v", name, errs)
 		}

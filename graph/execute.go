@@ -24,8 +24,9 @@ import (
 type Hooks struct {
 	// Observe is called after each operation, and when a subscription has begun: with the name of its root field
 	// ("several" for more than one, "none" for what was no operation), its type, "OK" or the code of its first error, and
-	// how long it took. All three texts are from small fixed sets.
-	Observe func(root, typ, code string, took time.Duration)
+	// how long it took. All three texts are from small fixed sets; so is trusted, the name of the operation if its document is
+	// a trusted one, else empty.
+	Observe func(root, typ, code, trusted string, took time.Duration)
 	// Slow is called after each query or mutation that took longer than [Config.Slow].
 	Slow func(ctx context.Context, op Slow)
 	// Tracer makes spans of queries and mutations, and of what is asked of the database for them; nil for none. A subscription has none:
@@ -48,10 +49,11 @@ type Slow struct {
 // A panic is logged with its stack and answered with INTERNAL.
 func (s *Server) Execute(ctx context.Context, op *graphql.OperationContext) graphql.ResponseHandler {
 	ctx = withOperationName(ctx, op.Operation.Name)
-	if doc, _ := s.document(op.RawQuery); doc != nil {
-		ctx = exec.With(ctx, doc.plan)
-	}
 	info := describe(op)
+	if doc := s.planned(op); doc != nil {
+		ctx = exec.With(ctx, doc.plan)
+		info.trusted = doc.trusted
+	}
 	if op.Operation.Operation == ast.Subscription {
 		return s.subscribe(ctx, op, info)
 	}
@@ -88,6 +90,9 @@ func (s *Server) answer(ctx context.Context, op *graphql.OperationContext, info 
 		span.Fail(code)
 	}
 	traced(ctx, resp)
+	if cost := s.costOfAnswer(ctx, op); cost != nil {
+		extend(resp, "cost", cost)
+	}
 	return resp
 }
 
@@ -136,10 +141,11 @@ func (s *Server) safely(ctx context.Context, run func() *graphql.Response) (resp
 
 // operationInfo is what the log and the metrics say of an operation.
 type operationInfo struct {
-	name string // the client's, for the log alone
-	root string
-	typ  string
-	work *trace.Work // nil for what was not executed, and for subscriptions
+	name    string // the client's, for the log alone
+	root    string
+	typ     string
+	trusted bool        // its document is: the name is one of a few
+	work    *trace.Work // nil for what was not executed, and for subscriptions
 }
 
 // codeOK is the code of an operation without an error.
@@ -181,7 +187,11 @@ func (s *Server) observe(ctx context.Context, info operationInfo, start time.Tim
 		code = fault.From(errs[0]).Code
 	}
 	if s.hooks.Observe != nil {
-		s.hooks.Observe(info.root, info.typ, code, took)
+		trusted := ""
+		if info.trusted {
+			trusted = info.name
+		}
+		s.hooks.Observe(info.root, info.typ, code, trusted, took)
 	}
 	if info.work != nil && s.hooks.Slow != nil && s.cfg.Slow > 0 && took >= s.cfg.Slow {
 		s.hooks.Slow(ctx, Slow{Root: info.root, Type: info.typ, Code: code, Took: took, Work: info.work})

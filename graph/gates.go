@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
@@ -30,11 +31,12 @@ type Gates interface {
 
 // The STATIC features this interface asks plans for. What a plan does not set, the settings of the server alone bound.
 const (
-	FeatureDepth    = "graphql.depth" // levels of fields in a document
-	FeatureCost     = "graphql.cost"  // fields of a document, fragments written out
-	FeatureRate     = "graphql.rate"  // operations a minute
-	FeatureSockets  = "live.sockets"  // WebSockets at once on a node
-	FeatureChannels = "live.channels" // channels of one stream
+	FeatureDepth    = "graphql.depth"  // levels of fields in a document
+	FeatureCost     = "graphql.cost"   // cost of an operation: see costOf
+	FeatureRate     = "graphql.rate"   // operations a minute
+	FeatureBudget   = "graphql.budget" // cost of operations a minute
+	FeatureSockets  = "live.sockets"   // WebSockets at once on a node
+	FeatureChannels = "live.channels"  // channels of one stream
 )
 
 // entitlement is what @entitled says of a root field.
@@ -65,39 +67,67 @@ func (s *Server) CheckGates(declared func(feature string) bool) error {
 	return errors.Join(errs...)
 }
 
-// budget refuses a document or an operation that is more than the plan of the caller of ctx allows. Who is not signed in has what the
-// default plan allows of one document; how many they send is bounded by their address.
+// budget refuses an operation that costs more than the server allows, or than the plan of the caller of ctx does. Who is not signed in
+// has what the default plan allows of one operation; how many they send is bounded by their address.
 //
-// Errors: QUOTA_EXCEEDED with feature, plan, limit, used, resetsAt and allowedBy.
-func (s *Server) budget(ctx context.Context, d *document) error {
+// Errors: QUERY_TOO_COMPLEX with cost and limit, QUOTA_EXCEEDED with feature, plan, limit, used, resetsAt and allowedBy.
+func (s *Server) budget(ctx context.Context, depth, cost int) error {
 	who := actor.From(ctx)
-	if s.gates == nil || who.System {
+	if who.System {
+		return nil
+	}
+	if cost > s.cfg.MaxCost {
+		return ErrTooComplex.With("cost", cost).With("limit", s.cfg.MaxCost)
+	}
+	if s.gates == nil {
 		return nil
 	}
 	subject := who.Ref()
-	if err := s.gates.Within(ctx, subject, FeatureDepth, int64(d.depth), nil); err != nil {
+	if err := s.gates.Within(ctx, subject, FeatureDepth, int64(depth), nil); err != nil {
 		return err
 	}
-	if err := s.gates.Within(ctx, subject, FeatureCost, int64(d.fields), nil); err != nil {
+	if err := s.gates.Within(ctx, subject, FeatureCost, int64(cost), nil); err != nil {
 		return err
 	}
 	if subject.IsZero() {
 		return nil
 	}
-	limit, set := s.gates.Number(ctx, subject, FeatureRate)
+	if err := s.pace(ctx, s.rates, subject, FeatureRate, 1); err != nil {
+		return err
+	}
+	return s.pace(ctx, s.costs, subject, FeatureBudget, cost)
+}
+
+// pace takes n of what the plan allows in a minute.
+func (s *Server) pace(ctx context.Context, of *rates, subject ref.Ref, feature string, n int) error {
+	limit, set := s.gates.Number(ctx, subject, feature)
 	if !set || limit == nil {
 		return nil
 	}
-	if wait := s.rates.take(subject, *limit); wait > 0 {
-		return s.gates.Within(ctx, subject, FeatureRate, *limit+1, new(s.rates.now().Add(wait)))
+	if wait := of.take(subject, *limit, n); wait > 0 {
+		return s.gates.Within(ctx, subject, feature, *limit+1, new(of.now().Add(wait)))
 	}
 	return nil
+}
+
+// costOfAnswer is what a client that asks for it is told.
+func (s *Server) costOfAnswer(ctx context.Context, op *graphql.OperationContext) *operationCost {
+	if op.Headers.Get(CostHeader) != "1" && op.Extensions["cost"] != true {
+		return nil
+	}
+	told := &operationCost{Requested: costOf(op.Operation, op.Variables), Allowed: s.cfg.MaxCost}
+	if subject := actor.From(ctx).Ref(); s.gates != nil && !subject.IsZero() {
+		if limit, set := s.gates.Number(ctx, subject, FeatureBudget); set && limit != nil {
+			told.Remaining = new(s.costs.left(subject, *limit))
+		}
+	}
+	return told
 }
 
 // maxPaced is how many subjects are counted at once; the one that was quiet for longest is forgotten for a new one.
 const maxPaced = 50_000
 
-// rates counts operations by subject: so many a minute, which may come at once. It counts on this node alone, and in memory: a
+// rates counts operations, or their cost, by subject: so many a minute, which may come at once. It counts on this node alone, and in memory: a
 // counter in the database would cost more than most operations.
 type rates struct {
 	now clock.Clock
@@ -114,21 +144,34 @@ func newRates(now clock.Clock) *rates {
 	return &rates{now: now, all: all}
 }
 
-// take counts an operation, and tells how long to wait when it is one too many.
-func (r *rates) take(subject ref.Ref, perMinute int64) time.Duration {
-	now := r.now()
-	per, burst := rate.Limit(float64(perMinute)/60), int(max(perMinute, 0))
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// of is the count of a subject. mu is held.
+func (r *rates) of(subject ref.Ref, perMinute int64) *rate.Limiter {
+	per := rate.Limit(float64(perMinute) / 60)
 	one, ok := r.all.Get(subject)
 	if !ok || one.Limit() != per { // another plan is another count
-		one = rate.NewLimiter(per, burst)
+		one = rate.NewLimiter(per, int(max(perMinute, 0)))
 		r.all.Add(subject, one)
 	}
-	if burst == 0 {
+	return one
+}
+
+// left is how much a subject has left.
+func (r *rates) left(subject ref.Ref, perMinute int64) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return int64(max(r.of(subject, perMinute).TokensAt(r.now()), 0))
+}
+
+// take counts n, and tells how long to wait when they are too many.
+func (r *rates) take(subject ref.Ref, perMinute int64, n int) time.Duration {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := r.of(subject, perMinute)
+	if one.Burst() < n {
 		return time.Minute
 	}
-	res := one.ReserveN(now, 1)
+	res := one.ReserveN(now, n)
 	wait := res.DelayFrom(now)
 	if wait > 0 {
 		res.CancelAt(now) // who is refused has used nothing up

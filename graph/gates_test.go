@@ -90,7 +90,7 @@ func TestBudgets(t *testing.T) {
 	t.Parallel()
 	c := newCourt(t)
 	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	g := &gates{numbers: map[string]int64{FeatureDepth: 2, FeatureCost: 4}}
+	g := &gates{numbers: map[string]int64{FeatureDepth: 2, FeatureCost: 31}}
 	c.srv.gate(g, now.Now)
 	for query, want := range map[string]string{
 		`{ plans { key } }`:                                                     "",

@@ -47,7 +47,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(ctx, a, status, err)
 		return
 	}
-	if events && (!ok || s.isSubscription(params)) { // many clients name events besides JSON, whatever they ask for
+	if events && (!ok || s.isSubscription(ctx, params)) { // many clients name events besides JSON, whatever they ask for
 		s.streams.ServeEvents(w, r, params)
 		return
 	}
@@ -79,8 +79,8 @@ func (s *Server) run(ctx context.Context, a answer, method string, params *graph
 }
 
 // isSubscription reports whether the operation is one. What is wrong with it is told when it is executed.
-func (s *Server) isSubscription(params *graphql.RawParams) bool {
-	doc, errs := s.document(params.Query)
+func (s *Server) isSubscription(ctx context.Context, params *graphql.RawParams) bool {
+	doc, errs := s.find(ctx, params)
 	if len(errs) > 0 {
 		return false
 	}

@@ -220,7 +220,7 @@ type observed struct {
 	ops [][3]string
 }
 
-func (o *observed) observe(root, typ, code string, _ time.Duration) {
+func (o *observed) observe(root, typ, code, _ string, _ time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ops = append(o.ops, [3]string{root, typ, code})

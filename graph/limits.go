@@ -19,6 +19,7 @@ type Config struct {
 	MaxAliases       int           // each counted as often as its fragment is spread, default 30
 	MaxRootFields    int           // of an operation, default 20
 	MaxDirectives    int           // in a document, default 50
+	MaxCost          int           // fields that the answer of an operation may have, default 100,000: see costOf
 	MaxRepeats       int           // of one response name in one selection set, default 20
 	DocCacheBytes    int           // of documents that passed, kept parsed; default 16 MiB, negative for none
 	Timeout          time.Duration // of a query or mutation that sets no deadline, default 10 s
@@ -26,7 +27,8 @@ type Config struct {
 	Slow             time.Duration // from here on a query or mutation is told to [Hooks.Slow]; zero for never
 	Introspection    bool          // whether the schema may be asked for
 	Clock            clock.Clock   // nil for the machine's; for the pace of operations
-	Development      bool          // introspection, and errors that suggest what was meant
+	Development      bool          // introspection, and errors that suggest what was meant, for everybody: see PermExplore
+	TrustedOnly      bool          // documents that are not registered by Trust are refused, but for holders of PermExplore
 }
 
 // Bounds that nothing legitimate comes near. maxFields bounds what executing one operation may visit for each object;
@@ -44,6 +46,7 @@ func (c Config) withDefaults() Config {
 	c.MaxAliases = or(c.MaxAliases, 30)
 	c.MaxRootFields = or(c.MaxRootFields, 20)
 	c.MaxDirectives = or(c.MaxDirectives, 50)
+	c.MaxCost = or(c.MaxCost, 100_000)
 	c.MaxRepeats = or(c.MaxRepeats, 20)
 	c.DocCacheBytes = or(c.DocCacheBytes, 16<<20)
 	c.Timeout = or(c.Timeout, 10*time.Second)

@@ -124,7 +124,7 @@ func TestDocumentSize(t *testing.T) {
 		"levels of a literal":          "{ a(x: " + strings.Repeat("[", 1100),
 		"levels of a type of variable": "query ($a: " + strings.Repeat("[", 1100),
 	} {
-		if _, errs := s.document(text); !errors.Is(errs, ErrTooLarge) {
+		if _, errs := s.document(t.Context(), text); !errors.Is(errs, ErrTooLarge) {
 			t.Errorf("%s: %v", name, errs)
 		}
 	}
@@ -137,7 +137,7 @@ func TestIntrospectionPasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, errs := plainServer(t, Config{Introspection: true}).document(string(text)); len(errs) > 0 {
+	if _, errs := plainServer(t, Config{Introspection: true}).document(t.Context(), string(text)); len(errs) > 0 {
 		t.Errorf("%v", errs)
 	}
 	for _, hidden := range []string{
@@ -147,11 +147,11 @@ func TestIntrospectionPasses(t *testing.T) {
 		`{ ...F } fragment F on Query { ... { __type(name: "User") { name } } }`,
 		`{ __typename } fragment F on Query { __schema { types { name } } }`, // not even validated
 	} {
-		if _, errs := plainServer(t, Config{}).document(hidden); !errors.Is(errs, ErrIntrospection) {
+		if _, errs := plainServer(t, Config{}).document(t.Context(), hidden); !errors.Is(errs, ErrIntrospection) {
 			t.Errorf("%.60s: %v", hidden, errs)
 		}
 	}
-	if _, errs := plainServer(t, Config{}).document(`{ __typename plans { __typename } }`); len(errs) > 0 {
+	if _, errs := plainServer(t, Config{}).document(t.Context(), `{ __typename plans { __typename } }`); len(errs) > 0 {
 		t.Errorf("__typename is not introspection: %v", errs)
 	}
 }

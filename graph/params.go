@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"maps"
 	"net/url"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -28,7 +29,7 @@ func decodeParams(body []byte, params *graphql.RawParams) error {
 // fill checks the members the specification knows.
 func fill(params *graphql.RawParams, m map[string]any) error {
 	var ok bool
-	if params.Query, ok = m["query"].(string); !ok {
+	if params.Query, ok = optional[string](m, "query"); !ok {
 		return ErrBadRequest.Saying("query must be a text").On("query")
 	}
 	if params.OperationName, ok = optional[string](m, "operationName"); !ok {
@@ -39,6 +40,20 @@ func fill(params *graphql.RawParams, m map[string]any) error {
 	}
 	if params.Extensions, ok = optional[map[string]any](m, "extensions"); !ok {
 		return ErrBadRequest.Saying("extensions must be an object").On("extensions")
+	}
+	id, ok := optional[string](m, "documentId")
+	switch {
+	case !ok:
+		return ErrBadRequest.Saying("documentId must be a text").On("documentId")
+	case id != "":
+		params.Extensions = maps.Clone(params.Extensions)
+		if params.Extensions == nil {
+			params.Extensions = map[string]any{}
+		}
+		params.Extensions[persistedKey] = map[string]any{"sha256Hash": id}
+	}
+	if _, named := params.Extensions[persistedKey]; !named && m["query"] == nil {
+		return ErrBadRequest.Saying("query must be a text").On("query")
 	}
 	return nil
 }
@@ -61,12 +76,12 @@ func decodeQuery(raw string, params *graphql.RawParams) error {
 		return ErrBadRequest.Saying("the parameters of the address are not well-formed")
 	}
 	m := map[string]any{}
-	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+	for _, name := range []string{"query", "operationName", "documentId", "variables", "extensions"} {
 		switch text := q[name]; {
 		case len(text) > 1:
 			return ErrBadRequest.Saying("%s is given twice", name).On(name)
 		case len(text) == 0 || text[0] == "" && name != "query":
-		case name == "query" || name == "operationName":
+		case name == "query" || name == "operationName" || name == "documentId":
 			m[name] = text[0]
 		default:
 			if m[name], err = parseJSON([]byte(text[0])); err != nil {

@@ -26,7 +26,7 @@ func TestAccessOfTheSchema(t *testing.T) {
 	catalogue := map[string]string{}
 	for _, of := range []map[string]string{
 		account.Permissions(), analytics.Permissions(), plan.Permissions(), rbac.Permissions(), registry.Permissions(), reporting.Permissions(),
-		topic.Permissions(), presence.Permissions(),
+		topic.Permissions(), presence.Permissions(), Permissions(),
 	} {
 		maps.Copy(catalogue, of)
 	}

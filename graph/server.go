@@ -23,13 +23,15 @@ type Server struct {
 	exec      *executor.Executor
 	validator *validator
 	documents *documents
+	trusted   map[digest]*document
 	waits     map[*ast.FieldDefinition]bool // see ready
 	access    map[*ast.FieldDefinition]access
 	rights    Authorizer
 	proofs    Prover
 	sources   loader.Sources
-	gates     Gates // nil where there are no plans
-	rates     *rates
+	gates     Gates  // nil where there are no plans
+	rates     *rates // of operations
+	costs     *rates
 	streams   Streams
 	buffers   buffers
 }
@@ -57,7 +59,7 @@ func newServer(root generated.ResolverRoot, rights Authorizer, proofs Prover, so
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: log, hooks: hooks, schema: es.Schema(), exec: executor.New(es),
-		validator: newValidator(es.Schema(), cfg.Development), documents: newDocuments(cfg.DocCacheBytes),
+		validator: newValidator(es.Schema()), documents: newDocuments(cfg.DocCacheBytes),
 		waits: waits, access: rules, rights: rights, proofs: proofs, sources: sources,
 	}
 	s.exec.SetErrorPresenter(s.present)
@@ -70,7 +72,7 @@ func (s *Server) gate(plans Gates, now clock.Clock) {
 	if now == nil {
 		now = clock.System()
 	}
-	s.gates, s.rates = plans, newRates(now)
+	s.gates, s.rates, s.costs = plans, newRates(now), newRates(now)
 }
 
 // Streams serves what lasts longer than a request: [Sockets].

@@ -46,20 +46,20 @@ func (s *Server) traceIfAsked(ctx context.Context, op *graphql.OperationContext,
 	}
 	if err := s.rights.RequireSome(ctx, presence.PermHealth); err != nil {
 		code := fault.From(err).Code
-		return func(_ context.Context, resp *graphql.Response) { extend(resp, map[string]any{"code": code}) }
+		return func(_ context.Context, resp *graphql.Response) { extend(resp, "trace", map[string]any{"code": code}) }
 	}
 	began := graphql.Now()
 	work.List(began)
 	return func(ctx context.Context, resp *graphql.Response) {
-		extend(resp, traceOf(ctx, op.Stats, work, time.Since(began)))
+		extend(resp, "trace", traceOf(ctx, op.Stats, work, time.Since(began)))
 	}
 }
 
-func extend(resp *graphql.Response, with any) {
+func extend(resp *graphql.Response, name string, with any) {
 	if resp.Extensions == nil {
 		resp.Extensions = map[string]any{}
 	}
-	resp.Extensions["trace"] = with
+	resp.Extensions[name] = with
 }
 
 func traceOf(ctx context.Context, stats graphql.Stats, work *trace.Work, took time.Duration) operationTrace {

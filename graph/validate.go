@@ -23,12 +23,8 @@ type validator struct {
 	terse  []core.Rule // the same without suggestions
 }
 
-func newValidator(schema *ast.Schema, suggest bool) *validator {
-	v := &validator{schema: schema, terse: checks(false)}
-	if v.rules = v.terse; suggest {
-		v.rules = checks(true)
-	}
-	return v
+func newValidator(schema *ast.Schema) *validator {
+	return &validator{schema: schema, rules: checks(true), terse: checks(false)}
 }
 
 // checks are the rules of the specification, in a fixed order.
@@ -64,10 +60,10 @@ const maxSuggest = 16 << 10
 // check validates a document and fills in its definitions. The document must have passed the limits.
 //
 // Errors: GRAPHQL_VALIDATION_FAILED, at most maxErrors of them; QUERY_TOO_COMPLEX.
-func (v *validator) check(doc *ast.QueryDocument, bytes int) gqlerror.List {
-	set := v.rules
-	if bytes > maxSuggest {
-		set = v.terse
+func (v *validator) check(doc *ast.QueryDocument, suggest bool) gqlerror.List {
+	set := v.terse
+	if suggest {
+		set = v.rules
 	}
 	if errs := v.walk(doc, set); len(errs) > 0 {
 		return errs

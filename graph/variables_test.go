@@ -126,7 +126,7 @@ func TestBlamedPathIsShort(t *testing.T) {
 
 func BenchmarkCoerceVariables(b *testing.B) {
 	s := plainServer(b, Config{})
-	doc, errs := s.document(`mutation ($in: TrackInput!) { track(input: $in) { accepted } }`)
+	doc, errs := s.document(b.Context(), `mutation ($in: TrackInput!) { track(input: $in) { accepted } }`)
 	if len(errs) > 0 {
 		b.Fatal(errs)
 	}

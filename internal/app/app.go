@@ -112,7 +112,7 @@ func (a *App) start(ctx, life context.Context) error {
 	if a.cfg.Demo.Enabled {
 		a.workers.Go(func() { a.demo.Replay(life) })
 	}
-	if err := a.serveGraph(); err != nil {
+	if err := a.serveGraph(ctx); err != nil {
 		return err
 	}
 	a.workers.Go(func() { a.slow.Run(life) })
@@ -150,7 +150,7 @@ func (a *App) follow() {
 }
 
 // serveGraph makes the interfaces.
-func (a *App) serveGraph() error {
+func (a *App) serveGraph(ctx context.Context) error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
 		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Exports: a.exports, Attachments: a.attachments,
@@ -164,6 +164,13 @@ func (a *App) serveGraph() error {
 	}
 	if err := server.CheckGates(a.plans.Declared); err != nil {
 		return err
+	}
+	trusted, err := a.cfg.TrustedDocuments()
+	if err == nil {
+		err = server.Trust(ctx, trusted)
+	}
+	if err != nil {
+		return fmt.Errorf("graphql.trusted-documents: %w", err)
 	}
 	sockets := a.cfg.ForSockets()
 	sockets.SocketsOf = a.socketsOf
@@ -183,8 +190,8 @@ func (a *App) serveGraph() error {
 }
 
 // observe counts an operation, for whoever watches the process and for the product's own events.
-func (a *App) observe(field, kind, code string, took time.Duration) {
-	a.metrics.ObserveGraphQL(field, kind, code, took)
+func (a *App) observe(field, kind, code, trusted string, took time.Duration) {
+	a.metrics.ObserveGraphQL(field, kind, code, trusted, took)
 	if a.cfg.Analytics.Product {
 		a.operations.observe(field, kind, code, took)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/backendbook/backendbook/graph"
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/analytics"
@@ -157,7 +158,7 @@ func permissions() map[string]string {
 	all := map[string]string{}
 	for _, of := range []func() map[string]string{
 		account.Permissions, rbac.Permissions, plan.Permissions, registry.Permissions, analytics.Permissions, job.Permissions, reporting.Permissions,
-		topic.Permissions, presence.Permissions,
+		topic.Permissions, presence.Permissions, graph.Permissions,
 	} {
 		maps.Copy(all, of())
 	}

@@ -28,7 +28,8 @@ func features() []plan.Feature {
 		{Key: featureKeys, Kind: plan.Boolean, Name: "Access keys", Description: "Keys with which programs use the API."},
 		{Key: graph.FeatureRate, Kind: plan.Static, Name: "Operations a minute", Description: "GraphQL operations of a user in a minute, on one node."},
 		{Key: graph.FeatureDepth, Kind: plan.Static, Name: "Depth of a query", Unit: "levels", Description: "Levels of fields in a GraphQL document."},
-		{Key: graph.FeatureCost, Kind: plan.Static, Name: "Size of a query", Unit: "fields", Description: "Fields of a GraphQL document, with its fragments written out."},
+		{Key: graph.FeatureCost, Kind: plan.Static, Name: "Cost of a query", Unit: "fields", Description: "Fields that the answer of a GraphQL operation may have, at most."},
+		{Key: graph.FeatureBudget, Kind: plan.Static, Name: "Cost a minute", Unit: "fields", Description: "Cost of the GraphQL operations of a user in a minute, on one node."},
 		{Key: graph.FeatureSockets, Kind: plan.Static, Name: "Live connections", Description: "WebSockets of a user at once, on one node."},
 		{Key: graph.FeatureChannels, Kind: plan.Static, Name: "Live channels", Description: "Channels one live stream follows."},
 	}

@@ -94,10 +94,14 @@ type GraphQL struct {
 	MaxBody       int           `type:"setting" def:"1048576" min:"1024" max:"67108864" help:"Largest request body, in bytes."`
 	MaxDepth      int           `type:"setting" def:"15" min:"2" max:"100" help:"Most levels of fields in a document. Introspection needs 15."`
 	MaxAliases    int           `type:"setting" def:"30" min:"0" max:"10000" help:"Most aliases in a document, each counted as often as its fragment is spread."`
+	MaxCost       int           `type:"setting" def:"100000" min:"100" max:"100000000" help:"Most fields that the answer of an operation may have, its lists as long as they are asked for."`
 	Slow          time.Duration `type:"setting" def:"500ms" min:"0s" max:"10m" help:"Queries and mutations that take longer are logged, with their slowest command of the database. 0: none."`
 	MaxSockets    int           `type:"setting" def:"20000" min:"1" max:"1000000" help:"Most WebSockets at once on this node."`
 	UserSockets   int           `type:"setting" def:"20" min:"1" max:"1000000" help:"Most WebSockets of one user at once on this node."`
-	Introspection string        `type:"setting" def:"auto" oneof:"auto,on,off" help:"Whether clients may ask for the schema. auto: in development only."`
+	Introspection string        `type:"setting" def:"auto" oneof:"auto,on,off" help:"Whether everybody may ask for the schema. auto: in development only. Who holds schema.explore always may."`
+
+	TrustedDocuments string `type:"setting" help:"JSON file with the documents of the clients by their SHA-256, as backendbook schema documents writes it: they may be sent by it, and metrics name their operations."`
+	Documents        string `type:"setting" def:"any" oneof:"any,trusted" help:"Which documents are executed. trusted: those of trusted-documents alone, but for holders of schema.explore."`
 }
 
 // Auth is who may come in and how.

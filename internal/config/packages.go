@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,10 +121,26 @@ func (c *Config) ForHTTP() httpapi.Config {
 // ForGraph is the Config of package graph.
 func (c *Config) ForGraph() graph.Config {
 	return graph.Config{
-		MaxBodyBytes: int64(c.GraphQL.MaxBody), MaxDepth: c.GraphQL.MaxDepth, MaxAliases: c.GraphQL.MaxAliases,
+		MaxBodyBytes: int64(c.GraphQL.MaxBody), MaxDepth: c.GraphQL.MaxDepth, MaxAliases: c.GraphQL.MaxAliases, MaxCost: c.GraphQL.MaxCost,
 		Timeout: c.GraphQL.Timeout, MaxTimeout: c.GraphQL.MaxTimeout, Slow: c.GraphQL.Slow,
-		Introspection: c.Introspection(), Development: !c.IsProduction(),
+		Introspection: c.Introspection(), Development: !c.IsProduction(), TrustedOnly: c.GraphQL.Documents == "trusted",
 	}
+}
+
+// TrustedDocuments reads the documents of the clients; nil for none.
+func (c *Config) TrustedDocuments() (map[string]string, error) {
+	if c.GraphQL.TrustedDocuments == "" {
+		return nil, nil //nolint:nilnil // documented
+	}
+	b, err := os.ReadFile(c.GraphQL.TrustedDocuments)
+	if err != nil {
+		return nil, err
+	}
+	var manifest map[string]string
+	if err := json.Unmarshal(b, &manifest); err != nil {
+		return nil, fmt.Errorf("%s is no JSON object of texts: %w", c.GraphQL.TrustedDocuments, err)
+	}
+	return manifest, nil
 }
 
 // ForSockets is the Config of graph's WebSocket transport.

@@ -276,7 +276,7 @@ func TestInternalListener(t *testing.T) {
 	s := newSite(t, Config{}, nil)
 	s.srv.deps.Metrics.Gauge("test_gauge", "A test.", func() float64 { return 42 })
 	s.srv.deps.Metrics.ObserveMongo("find", 3*time.Millisecond, true)
-	s.srv.deps.Metrics.ObserveGraphQL("users", "query", "FORBIDDEN", time.Millisecond)
+	s.srv.deps.Metrics.ObserveGraphQL("users", "query", "FORBIDDEN", "", time.Millisecond)
 	s.ask("GET", "/healthz", "")
 	w := httptest.NewRecorder()
 	s.srv.InternalHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
