@@ -23,9 +23,10 @@ type document struct {
 	plan       *exec.Plan
 	introspect bool // it asks for the schema
 	trusted    bool // see Trust
-	bytes      int  // what it takes to keep it, about
-	depth      int  // levels of fields, of the deepest operation
-	fields     int  // of the largest operation, fragments written out
+	deprecated []string
+	bytes      int // what it takes to keep it, about
+	depth      int // levels of fields, of the deepest operation
+	fields     int // of the largest operation, fragments written out
 
 	parsing, validation graphql.TraceTiming // when it was made
 }
@@ -166,7 +167,8 @@ func (s *Server) parse(ctx context.Context, text string) (*document, gqlerror.Li
 	return &document{
 		text: text, ast: doc, plan: exec.NewPlan(doc, func(f *ast.FieldDefinition) bool { return s.waits[f] }),
 		introspect: m.introspect, depth: m.most.depth, fields: m.most.fields, bytes: documentBytes + len(text) + m.nodes*nodeBytes,
-		parsing: parsing, validation: graphql.TraceTiming{Start: parsing.End, End: graphql.Now()},
+		deprecated: deprecatedIn(doc),
+		parsing:    parsing, validation: graphql.TraceTiming{Start: parsing.End, End: graphql.Now()},
 	}, nil
 }
 

@@ -27,6 +27,8 @@ type Hooks struct {
 	// how long it took. All three texts are from small fixed sets; so is trusted, the name of the operation if its document is
 	// a trusted one, else empty.
 	Observe func(root, typ, code, trusted string, took time.Duration)
+	// Deprecated is called with the deprecated fields and arguments of each operation that uses any: names of the schema.
+	Deprecated func(used []string)
 	// Slow is called after each query or mutation that took longer than [Config.Slow].
 	Slow func(ctx context.Context, op Slow)
 	// Tracer makes spans of queries and mutations, and of what is asked of the database for them; nil for none. A subscription has none:
@@ -53,6 +55,9 @@ func (s *Server) Execute(ctx context.Context, op *graphql.OperationContext) grap
 	if doc := s.planned(op); doc != nil {
 		ctx = exec.With(ctx, doc.plan)
 		info.trusted = doc.trusted
+		if len(doc.deprecated) > 0 && s.hooks.Deprecated != nil {
+			s.hooks.Deprecated(doc.deprecated)
+		}
 	}
 	if op.Operation.Operation == ast.Subscription {
 		return s.subscribe(ctx, op, info)

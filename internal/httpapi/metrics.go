@@ -22,6 +22,7 @@ type Metrics struct {
 	graphCount   *prometheus.CounterVec
 
 	trustedSeconds *prometheus.HistogramVec
+	deprecated     *prometheus.CounterVec
 	mongoSeconds   *prometheus.HistogramVec
 }
 
@@ -42,6 +43,9 @@ func NewMetrics(version string) *Metrics {
 		graphSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "backendbook_graphql_operation_seconds", Help: "Duration of queries and mutations.", Buckets: fast,
 		}, []string{"kind", "field"}),
+		deprecated: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "backendbook_graphql_deprecated_total", Help: "Operations that use a deprecated field or argument, by it.",
+		}, []string{"used"}),
 		trustedSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "backendbook_graphql_trusted_seconds", Help: "Duration of operations of trusted documents by their names.", Buckets: fast,
 		}, []string{"operation", "code"}),
@@ -54,7 +58,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.httpCount, m.httpSeconds, m.graphCount, m.graphSeconds, m.trustedSeconds, m.mongoSeconds, build)
+		m.httpCount, m.httpSeconds, m.graphCount, m.graphSeconds, m.trustedSeconds, m.deprecated, m.mongoSeconds, build)
 	return m
 }
 
@@ -103,6 +107,13 @@ func (m *Metrics) ObserveGraphQL(field, kind, code, trusted string, took time.Du
 	m.graphSeconds.WithLabelValues(kind, field).Observe(took.Seconds())
 	if trusted != "" {
 		m.trustedSeconds.WithLabelValues(trusted, code).Observe(took.Seconds())
+	}
+}
+
+// CountDeprecated counts one operation under each deprecated name it uses: names of the schema.
+func (m *Metrics) CountDeprecated(used []string) {
+	for _, name := range used {
+		m.deprecated.WithLabelValues(name).Inc()
 	}
 }
 
