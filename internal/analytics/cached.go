@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // cached keeps what was read until it hears that it changed. What get gives must not be changed.
@@ -38,4 +39,29 @@ func (c *cached[T]) forget() {
 	defer c.mu.Unlock()
 	c.value = nil
 	c.turn++
+}
+
+// recentFor is how old a checkpoint may be by which a channel is planned.
+const recentFor = time.Second
+
+// recent keeps the checkpoint for a moment: of a thousand who come at once one reads it.
+type recent struct {
+	read func(ctx context.Context) (checkpoint, error)
+
+	mu sync.Mutex
+	at time.Time
+	cp checkpoint
+}
+
+func (r *recent) checkpoint(ctx context.Context) (checkpoint, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := machine(); now.Sub(r.at) > recentFor {
+		cp, err := r.read(ctx)
+		if err != nil {
+			return cp, err
+		}
+		r.cp, r.at = cp, now
+	}
+	return r.cp, nil
 }

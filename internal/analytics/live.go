@@ -44,7 +44,11 @@ func (s *Service) ReportChannel(ctx context.Context, q Query) (
 	if asked.Last == 0 {
 		return "", nil, nil, nil, ErrRange.On("input.last").Saying("a live report is given by last")
 	}
-	p, _, err := s.plan(ctx, m, asked, alts, s.now())
+	cp, err := s.recent.checkpoint(ctx)
+	if err != nil {
+		return "", nil, nil, nil, err
+	}
+	p, err := s.planBy(ctx, cp, m, asked, alts, s.now())
 	if err != nil {
 		return "", nil, nil, nil, err
 	}

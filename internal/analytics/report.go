@@ -128,15 +128,21 @@ type plan struct {
 //
 // Errors: REPORT_UNAVAILABLE.
 func (s *Service) plan(ctx context.Context, m Metric, q Query, alts []DimFilter, now time.Time) (plan, *time.Time, error) {
-	cal, err := q.calendar()
-	if err != nil {
-		return plan{}, nil, err // it has been checked
-	}
-	p := plan{q: q, m: m, grid: newGrid(&q, cal, now), alts: alts}
 	cp, err := s.store.checkpoint(ctx)
 	if err != nil {
 		return plan{}, nil, err
 	}
+	p, err := s.planBy(ctx, cp, m, q, alts, now)
+	return p, cp.Through, err
+}
+
+// planBy is plan by a checkpoint.
+func (s *Service) planBy(ctx context.Context, cp checkpoint, m Metric, q Query, alts []DimFilter, now time.Time) (plan, error) {
+	cal, err := q.calendar()
+	if err != nil {
+		return plan{}, err // it has been checked
+	}
+	p := plan{q: q, m: m, grid: newGrid(&q, cal, now), alts: alts}
 	done, whole := cp.of(m)
 	if !whole {
 		done, _ = cp.entry(m.Key)
@@ -145,7 +151,7 @@ func (s *Service) plan(ctx context.Context, m Metric, q Query, alts []DimFilter,
 	dim, keys, not, ok := q.oneDimension()
 	if ok && len(keys) > 0 {
 		if ok, err = s.ownRollups(ctx, m, dim, keys); err != nil {
-			return plan{}, nil, err
+			return plan{}, err
 		}
 	}
 	if ok && len(alts) == 0 {
@@ -159,9 +165,9 @@ func (s *Service) plan(ctx context.Context, m Metric, q Query, alts []DimFilter,
 		}
 	}
 	if p.res == "" && p.since.After(p.grid.first()) {
-		return plan{}, nil, ErrGone.With("since", p.since)
+		return plan{}, ErrGone.With("since", p.since)
 	}
-	return p, cp.Through, nil
+	return p, nil
 }
 
 // oneDimension is the dimension whose rollups tell all filters and the breakdown apart, and the values to take or, with

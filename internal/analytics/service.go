@@ -95,6 +95,7 @@ type Service struct {
 	journeys chan struct{} // one for each that is being read
 	tail     *eventTail
 	backlog  backlog
+	recent   recent
 	types    cached[map[string]EventType]
 	sources  cached[map[token.Digest]EventSource]
 	touched  lastTouch
@@ -113,6 +114,7 @@ func New(db *store.DB, log *event.Log, now clock.Clock, authz Authorizer, cfg Co
 		touched: lastTouch{at: map[string]time.Time{}},
 	}
 	s.keep = s.retentions
+	s.recent.read = st.checkpoint
 	return s
 }
 
