@@ -31,6 +31,7 @@ type access struct {
 	writes     bool          // a field of Mutation
 	fresh      *session.Need // nil without @fresh
 	entitled   entitlement   // zero without @entitled
+	maxAge     int           // seconds, of @cacheControl; 0 without it
 }
 
 // Prover knows how recently the actor of ctx has proved who they are.
@@ -81,6 +82,12 @@ func accessOf(f *ast.FieldDefinition) (access, error) {
 	}
 	if (a.rule == model.AccessRulePermission) != (a.permission != "") {
 		return access{}, errors.New("must name a permission for the rule PERMISSION, and only for it")
+	}
+	if c := f.Directives.ForName("cacheControl"); c != nil {
+		a.maxAge, _ = strconv.Atoi(c.Arguments.ForName("maxAge").Value.Raw) // an Int: the schema was validated
+		if a.rule != model.AccessRulePublic || a.maxAge < 1 {
+			return access{}, errors.New("may be cached for a second or more, and only if it is public")
+		}
 	}
 	return a, nil
 }

@@ -124,6 +124,8 @@ type answer struct {
 	w       http.ResponseWriter
 	typ     string
 	buffers *buffers
+	maxAge  int    // seconds for which anybody may be given it again; 0 for never
+	known   string // If-None-Match
 }
 
 // notExecuted answers a well-formed request whose operation could not be executed.
@@ -144,6 +146,17 @@ func (a answer) write(status int, r *graphql.Response) {
 	h.Set("Content-Type", a.typ+"; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(buf.Len()))
 	h.Set("Cache-Control", "no-store")
+	if a.maxAge > 0 && status == http.StatusOK && len(r.Errors) == 0 && len(r.Extensions) == 0 {
+		tag := tagOf(buf.Bytes())
+		h.Set("Cache-Control", "public, max-age="+strconv.Itoa(a.maxAge))
+		h.Add("Vary", "Accept, Authorization, Cookie")
+		h.Set("ETag", tag)
+		if knows(a.known, tag) {
+			h.Del("Content-Length")
+			a.w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
 	a.w.WriteHeader(status)
 	_, _ = a.w.Write(buf.Bytes()) // the client has gone: nobody is left to be told
 }

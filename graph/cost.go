@@ -99,6 +99,9 @@ func (c *costing) size(f *ast.Field) (n int, connection bool) {
 		}
 		if v, err := value.Value(c.vars); err == nil && v != nil {
 			if n, err := graphql.UnmarshalInt(v); err == nil {
+				if connection { // a page that is too large is refused by its own code
+					n = min(n, page.MaxSize)
+				}
 				return min(max(n, 1), far), connection
 			}
 		}

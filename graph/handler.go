@@ -74,6 +74,7 @@ func (s *Server) run(ctx context.Context, a answer, method string, params *graph
 		a.w.Header().Set("Allow", http.MethodPost)
 		s.refuse(ctx, a, http.StatusMethodNotAllowed, ErrMethod)
 	default:
+		a.maxAge, a.known = s.maxAge(method, op), op.Headers.Get("If-None-Match")
 		a.write(http.StatusOK, s.Execute(ctx, op)(ctx))
 	}
 }

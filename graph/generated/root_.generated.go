@@ -940,6 +940,15 @@ scalar Time @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time.h
 "A JSON object. Keys that begin with ` + "`" + `$` + "`" + `, hold a dot or a NUL character are refused at any depth."
 scalar JSON @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc8259")
 
+"""
+Says that the answer of a public field of the root may be given again, to anybody, for so many seconds. It holds for a query that comes by
+GET from somebody who is not signed in, and of which all fields have it.
+"""
+directive @cacheControl(
+  "How long, in seconds."
+  maxAge: Int!
+) on FIELD_DEFINITION
+
 "An object with a global id, found again with ` + "`" + `node` + "`" + `."
 interface Node {
   "Global id: opaque, never reused."
@@ -3292,11 +3301,11 @@ input EntitlementsChannelInput {
 
 extend type Query {
   "The plans on offer to the caller, by rank, and the one they are on."
-  plans: [Plan!]! @access(rule: PUBLIC)
+  plans: [Plan!]! @access(rule: PUBLIC) @cacheControl(maxAge: 60)
   "What plans differ in, by key."
-  features: [Feature!]! @access(rule: PUBLIC)
+  features: [Feature!]! @access(rule: PUBLIC) @cacheControl(maxAge: 60)
   "What can be bought besides a plan, by key."
-  addons: [Addon!]! @access(rule: PUBLIC)
+  addons: [Addon!]! @access(rule: PUBLIC) @cacheControl(maxAge: 60)
   "Everything that is, was and will be on offer."
   catalogue: Catalogue! @access(rule: PERMISSION, permission: "plan.catalogue.write")
   "A user's membership; the caller's for null. Another's needs ` + "`" + `plan.membership.read` + "`" + `. Errors: FORBIDDEN."
