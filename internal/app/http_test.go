@@ -43,7 +43,7 @@ func TestHealth(t *testing.T) {
 	if status != 200 {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
-	for _, part := range []string{`"status":"ready"`, `"mongodb":{"ok":true`, `"change_stream":{"ok":true`, `"policy":{"ok":true`, `"folder":{"ok":true`} {
+	for _, part := range []string{`"status":"ready"`, `"mongodb":{"ok":true`, `"change_stream":{"ok":true`, `"policy":{"ok":true`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("/readyz has no %s: %s", part, body)
 		}

@@ -105,11 +105,11 @@ describe('console', { timeout: 8 * timeout }, () => {
     await response.getByText(server.email).first().waitFor();
     await screenshot(page, 'explorer-query');
     const trace = page.getByTestId('trace');
-    await trace.getByText('Trace').click();
+    await trace.getByRole('switch').click();
     await run.click();
     await trace.getByText(/document known; executed in [\d.]+ ms; \d+ finds/).waitFor();
     await screenshot(page, 'explorer-trace');
-    await trace.getByText('Trace', { exact: true }).click();
+    await trace.getByRole('switch').click();
 
     await explorer.getByRole('tab', { name: 'Live' }).click();
     await run.click();
