@@ -43,8 +43,12 @@ func TestLiveDocument(t *testing.T) {
 	if docs, _ := at(t, back, "restoreDocument", "documents").([]any); len(docs) != 2 {
 		t.Errorf("%v came back", docs)
 	}
-	f.until("it is back", func(m message) bool { return m.Channel == "doc" && strings.Contains(fmt.Sprint(m.Data), "second") })
-	f.until("and what leads to it", func(m message) bool { return m.Channel == "links" && strings.Contains(fmt.Sprint(m.Data), comment) })
+	var itself, leads bool // in whichever order
+	f.until("it and what leads to it are back", func(m message) bool {
+		itself = itself || m.Channel == "doc" && strings.Contains(fmt.Sprint(m.Data), "second")
+		leads = leads || m.Channel == "links" && strings.Contains(fmt.Sprint(m.Data), comment)
+		return itself && leads
+	})
 }
 
 // TestLiveJob: an import is followed to its end by who has started it, and by nobody else.
