@@ -51,7 +51,8 @@ type SocketConfig struct {
 	InitTimeout    time.Duration // until connection_init, default 5 s
 	PingEvery      time.Duration // of WebSocket pings, default 25 s; a peer silent for two of them is gone
 	WriteTimeout   time.Duration // for one write, default 10 s: a client that does not read is cut then
-	MessageBytes   int64         // largest message of a client, default 64 KiB
+	MessageBytes   int64         // largest message of a client, decompressed too, default 64 KiB
+	Compression    bool          // permessage-deflate (RFC 7692) with clients that offer it: less to send, more to compute
 	QueueBytes     int           // what may wait for one client, default 256 KiB
 	ExpiryWarning  time.Duration // how long before its end a socket is told of it, default 60 s
 	PublicURL      string        // the origin of the server's own pages; empty in development: then the one that agrees with the Host header
@@ -133,8 +134,8 @@ func NewSockets(exec operations, auth Authenticate, sessions SessionWatch, now c
 		exec: exec, auth: auth, sessions: sessions, now: now, log: log, cfg: cfg.withDefaults(), open: map[*socket]struct{}{},
 		upgrader: websocket.Upgrader{
 			ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
-			Subprotocols: []string{subprotocol},
-			CheckOrigin:  func(*http.Request) bool { return true }, // checked before, with a coded answer
+			Subprotocols: []string{subprotocol}, EnableCompression: cfg.Compression,
+			CheckOrigin: func(*http.Request) bool { return true }, // checked before, with a coded answer
 		},
 	}
 }
@@ -168,7 +169,7 @@ func (s *Sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.pending.give(address)
 		return // Upgrade has answered
 	}
-	c := newSocket(trace.Apart(context.WithoutCancel(r.Context())), s, webSocket{ws})
+	c := newSocket(trace.Apart(context.WithoutCancel(r.Context())), s, webSocket{ws, s.cfg.Compression && wantsDeflate(r.Header)})
 	c.ws = ws
 	c.address = address
 	c.token, _ = token.Bearer(r.Header.Get("Authorization"))

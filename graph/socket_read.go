@@ -129,7 +129,7 @@ func (c *socket) read() {
 	c.ws.SetCloseHandler(func(int, string) error { return nil }) // the writer says goodbye
 	c.stay(c.srv.cfg.InitTimeout)
 	for {
-		kind, data, err := c.ws.ReadMessage()
+		kind, data, err := c.readMessage()
 		switch {
 		case err != nil:
 			c.readFailed(err)
@@ -182,7 +182,7 @@ func (c *socket) leave(write, read time.Duration) {
 func (c *socket) readFailed(err error) {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, websocket.ErrReadLimit): // gorilla has sent 1009
+	case errors.Is(err, websocket.ErrReadLimit): // 1009 is on its way
 		// Closing now would reset the connection under the rest of the message, and the 1009 with it.
 		conn := c.ws.NetConn()
 		_ = conn.SetReadDeadline(deadline(time.Second))

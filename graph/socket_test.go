@@ -132,7 +132,7 @@ func TestSocketStreams(t *testing.T) {
 // storetestEventually waits without the database that storetest brings along.
 func storetestEventually(t testing.TB, cond func() bool, msg string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", msg)
 		}

@@ -29,7 +29,10 @@ type wire interface {
 }
 
 // webSocket speaks graphql-transport-ws.
-type webSocket struct{ ws *websocket.Conn }
+type webSocket struct {
+	ws      *websocket.Conn
+	deflate bool // what is large goes compressed
+}
 
 func (w webSocket) Write(b []byte) (int, error)         { return w.ws.NetConn().Write(b) }
 func (w webSocket) SetWriteDeadline(by time.Time) error { return w.ws.NetConn().SetWriteDeadline(by) }
@@ -44,26 +47,32 @@ func (webSocket) failed(id string, errs []byte) string {
 }
 
 // frame appends one unmasked frame (RFC 6455, section 5.2), as a server sends them.
-func (webSocket) frame(b []byte, k chunk) []byte {
+func (w webSocket) frame(b []byte, k chunk) []byte {
 	n := k.size()
+	if w.deflate && n >= minDeflated {
+		return deflated(b, k)
+	}
 	if k.prefix != "" {
 		n++ // the closing brace
 	}
-	b = append(b, 0x80|k.opcode)
-	switch {
-	case n < 126:
-		b = append(b, byte(n)) //nolint:gosec // below 126
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
-	}
-	b = append(b, k.prefix...)
-	b = append(b, k.body...)
+	b = append(append(frameHeader(b, k.opcode, n), k.prefix...), k.body...)
 	if k.prefix != "" {
 		b = append(b, '}')
 	}
 	return b
+}
+
+// frameHeader appends what stands before n bytes of a whole message.
+func frameHeader(b []byte, opcode byte, n int) []byte {
+	b = append(b, 0x80|opcode)
+	switch {
+	case n < 126:
+		return append(b, byte(n)) //nolint:gosec // below 126
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+	}
 }
 
 // eventStream speaks server-sent events, for places without WebSockets: one operation on each connection, by the GraphQL over

@@ -186,8 +186,9 @@ func TestLiveSurvivesCuts(t *testing.T) {
 		}
 	}
 	a, b := twoNodes(t)
-	var second atomic.Pointer[apptest.Server]
-	second.Store(b)
+	var others [2]atomic.Pointer[apptest.Server]
+	others[0].Store(b)
+	others[1].Store(apptest.Start(t, apptest.Setup{Database: a.Database}))
 	root := admin(t, a)
 	defineNote(root)
 	root.Must(defineTopicDoc, map[string]any{"in": map[string]any{"key": "cuts", "history": 1000}})
@@ -230,8 +231,8 @@ func TestLiveSurvivesCuts(t *testing.T) {
 		surfing.Go(func() {
 			for {
 				url := a.URL
-				if rand.IntN(2) == 0 {
-					url = second.Load().URL
+				if n := rand.IntN(3); n < len(others) {
+					url = others[n].Load().URL
 				}
 				most := 1 + rand.IntN(8)
 				if done.Add(1) > cuts {
@@ -246,10 +247,10 @@ func TestLiveSurvivesCuts(t *testing.T) {
 			}
 		})
 	}
-	for n := range int64(3) { // a node ends, and another takes its place
-		eventually(t, "some cuts", func() bool { return done.Load() > cuts*(n+1)/4 })
-		second.Load().Cleanup()
-		second.Store(apptest.Start(t, apptest.Setup{Database: a.Database}))
+	for n := range int64(4) { // a node of three ends, and another takes its place
+		eventually(t, "some cuts", func() bool { return done.Load() > cuts*(n+1)/5 })
+		others[n%2].Load().Cleanup()
+		others[n%2].Store(apptest.Start(t, apptest.Setup{Database: a.Database}))
 	}
 	eventually(t, "all cuts", func() bool { return done.Load() >= cuts+int64(len(surfers)) })
 	close(quiet)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,7 +58,14 @@ const liveQuery = `subscription($c: [ChannelInput!]!) { live(channels: $c, id: "
 
 func follow(t *testing.T, s *apptest.Server, token string, channels ...map[string]any) *follower {
 	t.Helper()
-	ws, resp, err := (&websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}).Dial("ws"+strings.TrimPrefix(s.URL, "http")+"/graphql", nil)
+	return followFrom(t, s, "127.0.0.1", token, channels...)
+}
+
+// followFrom is follow by a client at that address of this machine.
+func followFrom(t *testing.T, s *apptest.Server, address, token string, channels ...map[string]any) *follower {
+	t.Helper()
+	d := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}, NetDialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}).DialContext}
+	ws, resp, err := d.Dial("ws"+strings.TrimPrefix(s.URL, "http")+"/graphql", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,6 +98,7 @@ type GraphQL struct {
 	Slow          time.Duration `type:"setting" def:"500ms" min:"0s" max:"10m" help:"Queries and mutations that take longer are logged, with their slowest command of the database. 0: none."`
 	MaxSockets    int           `type:"setting" def:"20000" min:"1" max:"1000000" help:"Most WebSockets at once on this node."`
 	UserSockets   int           `type:"setting" def:"20" min:"1" max:"1000000" help:"Most WebSockets of one user at once on this node."`
+	Compression   bool          `type:"switch" def:"false" help:"Whether large messages of WebSockets go compressed to clients that offer permessage-deflate: a fifth of the bytes, several times the computing."`
 	Introspection string        `type:"setting" def:"auto" oneof:"auto,on,off" help:"Whether everybody may ask for the schema. auto: in development only. Who holds schema.explore always may."`
 
 	TrustedDocuments string `type:"setting" help:"JSON file with the documents of the clients by their SHA-256, as backendbook schema documents writes it: they may be sent by it, and metrics name their operations."`

@@ -149,7 +149,9 @@ func (c *Config) ForSockets() graph.SocketConfig {
 	if c.PublicURL != "" {
 		origins = append([]string{c.PublicURL}, origins...)
 	}
-	return graph.SocketConfig{Sockets: c.GraphQL.MaxSockets, UserSockets: c.GraphQL.UserSockets, AllowedOrigins: origins}
+	return graph.SocketConfig{
+		Sockets: c.GraphQL.MaxSockets, UserSockets: c.GraphQL.UserSockets, AllowedOrigins: origins, Compression: c.GraphQL.Compression,
+	}
 }
 
 // ForDemo is the Config of package demo.

@@ -69,6 +69,7 @@ func (b *bench) cells() []cell {
 		{"stalled", "45 sockets, 32 KiB 50/s, beside them none or 5 that do not read", []entry{
 			{"none", productServer, l(45, 1), large}, {"stalled", productServer, shed, large},
 		}},
+		{"crowd", "10,000 sockets, one channel, 1/s", each(l(10_000, 1), offer{1, 1, 0}, productServer, rawQueueServer)},
 		{"memory", "1,000 sockets, 1/s", append(each(quiet, offer{1, 1, 0}, productServer, rawQueueServer, gqlgenServer),
 			entry{"product, 11 subscriptions", productServer, many, offer{11, 1, 0}},
 			entry{"gqlgen, 11 subscriptions", gqlgenServer, many, offer{11, 1, 0}})},
