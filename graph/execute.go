@@ -83,13 +83,7 @@ func (s *Server) answer(ctx context.Context, op *graphql.OperationContext, info 
 	defer span.End()
 	traced := s.traceIfAsked(ctx, op, info.work)
 	ctx = loader.With(ctx, s.sources)
-	resp := s.safely(ctx, func() *graphql.Response {
-		handler, inner := s.exec.DispatchOperation(ctx, op)
-		return handler(inner)
-	})
-	if resp == nil { // gqlgen does not begin what has ended already
-		resp = &graphql.Response{Errors: gqlerror.List{s.present(ctx, context.Cause(ctx))}, Data: []byte("null")}
-	}
+	resp := s.once(ctx, op, func(ctx context.Context) *graphql.Response { return s.dispatch(ctx, op) })
 	slices.SortStableFunc(resp.Errors, byPath) // fields fail at the same time, and in any order
 	if code := s.observe(ctx, info, op.Stats.OperationStart, resp.Errors); code != codeOK {
 		span.Fail(code)
@@ -97,6 +91,17 @@ func (s *Server) answer(ctx context.Context, op *graphql.OperationContext, info 
 	traced(ctx, resp)
 	if cost := s.costOfAnswer(ctx, op); cost != nil {
 		extend(resp, "cost", cost)
+	}
+	return resp
+}
+
+func (s *Server) dispatch(ctx context.Context, op *graphql.OperationContext) *graphql.Response {
+	resp := s.safely(ctx, func() *graphql.Response {
+		handler, inner := s.exec.DispatchOperation(ctx, op)
+		return handler(inner)
+	})
+	if resp == nil { // gqlgen does not begin what has ended already
+		resp = &graphql.Response{Errors: gqlerror.List{s.present(ctx, context.Cause(ctx))}, Data: []byte("null")}
 	}
 	return resp
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/backendbook/backendbook/internal/attachment"
 	"github.com/backendbook/backendbook/internal/bag"
 	"github.com/backendbook/backendbook/internal/export"
+	"github.com/backendbook/backendbook/internal/idempotency"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/live"
 	"github.com/backendbook/backendbook/internal/place"
@@ -40,4 +41,5 @@ type Resolver struct {
 	Reporting   *reporting.Service
 	Topics      *topic.Service
 	Presence    *presence.Service
+	Idempotency *idempotency.Service
 }

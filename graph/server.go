@@ -11,6 +11,7 @@ import (
 	"github.com/backendbook/backendbook/graph/generated"
 	"github.com/backendbook/backendbook/graph/loader"
 	"github.com/backendbook/backendbook/internal/clock"
+	"github.com/backendbook/backendbook/internal/idempotency"
 )
 
 // Server prepares and executes operations, over HTTP by itself and for other transports by [Server.Prepare] and
@@ -33,6 +34,7 @@ type Server struct {
 	rates     *rates // of operations
 	costs     *rates
 	streams   Streams
+	keys      *idempotency.Service // nil in tests without a database
 	buffers   buffers
 }
 
@@ -40,6 +42,7 @@ type Server struct {
 // [CheckAccess], which also knows the permissions.
 func NewServer(r *Resolver, cfg Config, log *slog.Logger, hooks Hooks) *Server {
 	s := newServer(r, r.Rights, r.Auth, r.sources(), cfg, log, hooks)
+	s.keys = r.Idempotency
 	if r.Plans != nil {
 		s.gate(r.Plans, cfg.Clock)
 	}

@@ -154,7 +154,7 @@ func (a *App) serveGraph(ctx context.Context) error {
 	resolver := &graph.Resolver{
 		Accounts: a.accounts, Sessions: a.sessions, Auth: a.auth, Bag: a.bag, Places: a.places, Rights: a.roles, Plans: a.plans,
 		Documents: a.documents, Analytics: a.analytics, Lives: a.hub, Jobs: a.jobs, Exports: a.exports, Attachments: a.attachments,
-		Reporting: a.reporting, Topics: a.topics, Presence: a.presence,
+		Reporting: a.reporting, Topics: a.topics, Presence: a.presence, Idempotency: a.keys,
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now

@@ -24,6 +24,7 @@ import (
 	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/factor"
 	"github.com/backendbook/backendbook/internal/httpapi"
+	"github.com/backendbook/backendbook/internal/idempotency"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/keyring"
 	"github.com/backendbook/backendbook/internal/mail"
@@ -85,7 +86,8 @@ type core struct {
 	attachments *attachment.Service
 	reporting   *reporting.Service
 	topics      *topic.Service
-	blobs       io.Closer // nil where nothing is to be closed
+	keys        *idempotency.Service // of requests
+	blobs       io.Closer            // nil where nothing is to be closed
 }
 
 // openCore connects, brings the database to the plan of this version and makes the services. Nothing runs yet.
@@ -145,7 +147,7 @@ func schema() store.Plan {
 	for _, of := range []func() []store.Collection{
 		event.Collections, ticket.Collections, throttle.Collections, mail.Collections, account.Collections, session.Collections, bag.Collections,
 		factor.Collections, social.Collections, rbac.Collections, plan.Collections, payment.Collections, registry.Collections, analytics.Collections,
-		blob.Collections, attachment.Collections, job.Collections, reporting.Collections, topic.Collections, presence.Collections,
+		blob.Collections, attachment.Collections, job.Collections, reporting.Collections, topic.Collections, presence.Collections, idempotency.Collections,
 	} {
 		p.Collections = append(p.Collections, of()...)
 	}
@@ -219,6 +221,7 @@ func (c *core) assemble(opts Options) error {
 		return err
 	}
 	c.assembleAttachments(ring)
+	c.keys = idempotency.New(c.db, ring, c.now, c.log)
 	c.reporting = reporting.New(reporting.Deps{
 		DB: c.db, Events: c.events, Authz: c.roles, Documents: c.documents, Reports: c.analytics, Users: c.accounts, Mail: c.mail, Now: c.now, Log: c.log,
 	}, reporting.Config{})

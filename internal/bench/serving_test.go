@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -95,25 +96,30 @@ func serve(kind, uri, database string) error {
 // its event and the counting of a quota) and a list of 20 with owners, the newest 5 comments on each and their owners. The
 // servers run in processes of their own, in turn. "cpu-ratio" is this server's CPU time for a request to the other's;
 // "rps-ratio" its requests a second with 16 connections; "KiB/request" what it allocates. With PROFILE=DIR, CPU and
-// allocation profiles of this server are saved there.
+// allocation profiles of this server are saved there. With PEERS=DIR, a copy of the folder peers with its packages installed,
+// Mercurius and Parse Server are measured as well: "cpu-to-mercurius" and "rps-to-parse".
 func BenchmarkServing(b *testing.B) {
 	database := "bb_bench_" + ref.NewID()
 	f := seed(b, database)
 	servers := map[string]*server{"bare": start(b, "bare", database), "product": start(b, "product", database)}
+	startPeers(b, servers, database)
 	article := map[string]any{"title": "New", "body": "text", "status": "fresh", "tags": []string{"a", "b"}}
 	for _, op := range []struct {
 		name          string
 		product, bare request
+		parse         request // Mercurius has the schema of bare
 	}{
 		{
 			"point",
 			request{`query($id: ID!) { node(id: $id) { ... on Document { id rev label createdAt } } }`, map[string]any{"id": "document:" + f.document}},
 			request{`query($id: ID!) { document(id: $id) { id rev label createdAt } }`, map[string]any{"id": f.document}},
+			request{`query($id: ID!) { article(id: $id) { objectId n title createdAt } }`, map[string]any{"id": f.document}},
 		},
 		{
 			"list",
 			request{`{ documents(type: "article", first: 50) { nodes { id rev label createdAt owner { id name } } } }`, nil},
 			request{`query($type: String!) { documents(type: $type, first: 50) { id rev label createdAt owner { id name } } }`, map[string]any{"type": f.contentType}},
+			request{`{ articles(first: 50) { edges { node { objectId n title createdAt owner { objectId name } } } } }`, nil},
 		},
 		{
 			"create",
@@ -125,6 +131,7 @@ func BenchmarkServing(b *testing.B) {
 				`mutation($type: String!, $owner: ID!, $data: Map!) { createDocument(type: $type, owner: $owner, data: $data) { id label rev createdAt } }`,
 				map[string]any{"type": f.contentType, "owner": f.owner, "data": article},
 			},
+			request{`mutation($in: CreateArticleInput!) { createArticle(input: $in) { article { objectId n title createdAt } } }`, map[string]any{"in": map[string]any{"fields": article}}},
 		},
 		{
 			"nested",
@@ -132,14 +139,20 @@ func BenchmarkServing(b *testing.B) {
 				backlinks(types: ["remark"], first: 5) { nodes { from { id label data owner { id name } } } } } } }`, nil},
 			request{`query($type: String!) { documents(type: $type, first: 20, status: "open") { id label data owner { id name }
 				comments(first: 5) { id label data owner { id name } } } }`, map[string]any{"type": f.contentType}},
+			request{`{ articles(first: 20, where: {status: {equalTo: "open"}}) { edges { node { objectId title body n status tags { ... on Element { value } } owner { objectId name }
+				comments { ... on Remark { objectId text owner { objectId name } } } } } } }`, nil},
 		},
 	} {
 		b.Run(op.name, func(b *testing.B) {
 			const rounds = 3
-			var product, plain load
+			var product, plain, mercurius, parse load
 			for range rounds {
 				plain.add(servers["bare"].measure(b, op.bare, nil))
 				product.add(servers["product"].measure(b, op.product, f.tokens))
+				if servers["mercurius"] != nil {
+					mercurius.add(servers["mercurius"].measure(b, op.bare, nil))
+					parse.add(servers["parse"].measure(b, op.parse, nil))
+				}
 			}
 			servers["product"].profile(b, op.name, op.product, f.tokens)
 			b.ReportMetric(0, "ns/op")
@@ -150,6 +163,11 @@ func BenchmarkServing(b *testing.B) {
 			b.ReportMetric(product.kibPerRequest(), "KiB/request")
 			b.ReportMetric(plain.kibPerRequest(), "bare-KiB/request")
 			b.Logf("product %s\nbare    %s", product, plain)
+			if mercurius.requests > 0 {
+				b.ReportMetric(product.cpuPer1k()/mercurius.cpuPer1k(), "cpu-to-mercurius")
+				b.ReportMetric(product.rps()/parse.rps(), "rps-to-parse")
+				b.Logf("mercurius %s\nparse     %s", mercurius, parse)
+			}
 		})
 	}
 }
@@ -247,14 +265,36 @@ type request struct {
 
 type server struct {
 	url      string
-	internal string
+	internal string // where its metrics are
 	pid      int
+	headers  map[string]string // for a peer, which has no metrics
 }
 
 func start(b *testing.B, kind, database string) *server {
 	b.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), kindEnv+"="+kind, uriEnv+"="+storetest.URI(b), dbEnv+"="+database)
+	return run(b, exec.Command(os.Args[0]), kind, database)
+}
+
+// startPeers starts the servers of other makers, if their packages are installed.
+func startPeers(b *testing.B, servers map[string]*server, database string) {
+	b.Helper()
+	dir := os.Getenv("PEERS")
+	if dir == "" {
+		return
+	}
+	for _, kind := range []string{"mercurius", "parse"} {
+		cmd := exec.Command("node", filepath.Join(dir, kind+".mjs"))
+		cmd.Dir = b.TempDir() // for what they log
+		s := run(b, cmd, kind, database)
+		s.headers = map[string]string{"X-Parse-Application-Id": "app", "X-Parse-Session-Token": s.internal}
+		servers[kind] = s
+	}
+}
+
+// run starts a server process and reads from it where it is.
+func run(b *testing.B, cmd *exec.Cmd, kind, database string) *server {
+	b.Helper()
+	cmd.Env = append(os.Environ(), kindEnv+"="+kind, uriEnv+"="+storetest.URI(b), dbEnv+"="+database, "NODE_ENV=production")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -265,10 +305,14 @@ func start(b *testing.B, kind, database string) *server {
 	}
 	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	s := &server{pid: cmd.Process.Pid}
-	if _, err := fmt.Fscan(out, &s.url, &s.internal); err != nil {
-		b.Fatalf("%s server: %v", kind, err)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if n, _ := fmt.Sscan(lines.Text(), &s.url, &s.internal); n == 2 && strings.HasPrefix(s.url, "http://") { // Parse warns of this and that before
+			return s
+		}
 	}
-	return s
+	b.Fatalf("%s server: %v", kind, lines.Err())
+	return nil
 }
 
 // load is what was measured.
@@ -321,6 +365,9 @@ func (s *server) measure(b *testing.B, r request, tokens []string) load {
 // allocated is how many bytes the process has allocated so far.
 func (s *server) allocated(b *testing.B) float64 {
 	b.Helper()
+	if s.headers != nil {
+		return 0
+	}
 	res, err := http.Get(s.internal + "/metrics")
 	if err != nil {
 		b.Fatal(err)
@@ -404,6 +451,9 @@ func (s *server) post(client *http.Client, body []byte, token string) error {
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for name, value := range s.headers {
+		req.Header.Set(name, value)
 	}
 	res, err := client.Do(req)
 	if err != nil {

@@ -29,7 +29,7 @@ func newCSRF(cfg Config) *csrf {
 
 // The headers a page may send and read across origins.
 const (
-	corsRequestHeaders = "authorization, content-type, graphql-require-preflight, x-request-id, x-request-timeout"
+	corsRequestHeaders = "authorization, content-type, graphql-require-preflight, idempotency-key, x-request-id, x-request-timeout"
 	corsAnswerHeaders  = "x-request-id, retry-after"
 	corsMaxAge         = "600"
 )

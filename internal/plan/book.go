@@ -59,7 +59,7 @@ type edit struct {
 // version: whoever is on the old one keeps it. Needs plan.catalogue.write, and for a role that a plan is to give the leave to grant
 // that role. The event plan.catalogue.changed commits with each change. Cost: 4 finds, and 2 writes for each change.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, RBAC_ESCALATION, BAD_USER_INPUT, PLAN_NO_DEFAULT, PLAN_IN_USE, COMMIT_UNKNOWN.
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, RBAC_ESCALATION, BAD_USER_INPUT, PLAN_NO_DEFAULT, PLAN_IN_USE, OUTCOME_UNKNOWN.
 func (s *Service) Apply(ctx context.Context, c ApplyCmd) ([]string, error) {
 	if err := s.authz.Require(ctx, PermCatalogueWrite, ref.Ref{}); err != nil {
 		return nil, err

@@ -147,7 +147,7 @@ func (s *Service) deal(ctx context.Context, h *held, cmd PreviewCmd) (Deal, erro
 // with something to pay 2 transactions around the call of the provider, else 1.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, PREVIEW_EXPIRED, PLAN_STALE, PLAN_BUSY, PAYMENT_DECLINED,
-// PAYMENT_UNREACHABLE, COUPON_INVALID, COMMIT_UNKNOWN.
+// PAYMENT_UNREACHABLE, COUPON_INVALID, OUTCOME_UNKNOWN.
 func (s *Service) Change(ctx context.Context, previewToken string) (Outcome, error) {
 	digest, ok := token.Parse(previewPrefix, previewToken)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/store"
 )
 
 // combiner lets uses that come at once share transactions. A use with a name is two documents, so it needs a transaction, and of
@@ -37,6 +38,9 @@ const (
 
 // use counts one use, alone or together with others.
 func (b *combiner) use(ctx context.Context, c *counting, s *Service) (Used, error) {
+	if store.HasWitness(ctx) {
+		return s.count(ctx, c)
+	}
 	w := &waiting{ctx: ctx, c: c, lead: make(chan struct{}), done: make(chan struct{})}
 	b.mu.Lock()
 	b.queue = append(b.queue, w)

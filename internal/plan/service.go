@@ -203,7 +203,7 @@ func (s *Service) settleFree(ctx context.Context, m *Membership, to Plan, kind s
 // an invitation. Needs plan.membership.write. The event plan.membership.changed commits with it. Cost: 1 read, 2 writes, those of
 // the grants, 1 commit.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, PLAN_UNKNOWN, PLAN_SAME, PLAN_BUSY, COMMIT_UNKNOWN.
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, PLAN_UNKNOWN, PLAN_SAME, PLAN_BUSY, OUTCOME_UNKNOWN.
 func (s *Service) Put(ctx context.Context, subject ref.Ref, key string) (Place, error) {
 	p, err := s.ByKey(ctx, key)
 	if err != nil {

@@ -96,7 +96,7 @@ type FieldCmd struct {
 // SetField says who reads and writes a field, in place of what was said before; nothing for either takes the rule away.
 // Needs rbac.field.write. The event rbac.field.set or rbac.field.removed commits with it. Cost: 2 reads, 3 writes, 1 commit.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, NOT_FOUND for a role, FIELD_RULE_LIMIT, COMMIT_UNKNOWN.
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, NOT_FOUND for a role, FIELD_RULE_LIMIT, OUTCOME_UNKNOWN.
 func (s *Service) SetField(ctx context.Context, c FieldCmd) (FieldRule, error) {
 	if err := s.Require(ctx, PermFieldWrite, ref.Ref{}); err != nil {
 		return FieldRule{}, err

@@ -30,7 +30,7 @@ const (
 // that is behind 5 reads more.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, NOT_FOUND, RBAC_UNBOUND_PARAM, RBAC_BAD_VALUE,
-// RBAC_ESCALATION with what is missing, RBAC_CYCLE with the path of role keys, RBAC_DEPTH, COMMIT_UNKNOWN.
+// RBAC_ESCALATION with what is missing, RBAC_CYCLE with the path of role keys, RBAC_DEPTH, OUTCOME_UNKNOWN.
 func (s *Service) Grant(ctx context.Context, c GrantCmd) (Grant, error) {
 	if err := s.administers(ctx); err != nil {
 		return Grant{}, err

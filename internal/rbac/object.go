@@ -117,7 +117,7 @@ func (p *policy) objectHold(o *ObjectGrant) (objectHold, bool) {
 // Cost: 3 reads, 3 writes, 1 commit.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, UNKNOWN_PERMISSION, NOT_FOUND, RBAC_ESCALATION,
-// OBJECT_GRANT_LIMIT, COMMIT_UNKNOWN.
+// OBJECT_GRANT_LIMIT, OUTCOME_UNKNOWN.
 func (s *Service) GrantObject(ctx context.Context, c ObjectGrantCmd) (ObjectGrant, error) {
 	if err := c.check(s.cat, s.now()); err != nil {
 		return ObjectGrant{}, err
@@ -139,7 +139,7 @@ func (s *Service) GrantObject(ctx context.Context, c ObjectGrantCmd) (ObjectGran
 // RequestObject asks for a permission on an object for the caller; somebody approves it, or nobody does. A request that
 // waits already, and a grant there is, are the answer. Cost: 3 reads, 3 writes, 1 commit.
 //
-// Errors: UNAUTHENTICATED, BAD_USER_INPUT, UNKNOWN_PERMISSION, OBJECT_GRANT_LIMIT, COMMIT_UNKNOWN.
+// Errors: UNAUTHENTICATED, BAD_USER_INPUT, UNKNOWN_PERMISSION, OBJECT_GRANT_LIMIT, OUTCOME_UNKNOWN.
 func (s *Service) RequestObject(ctx context.Context, c ObjectGrantCmd) (ObjectGrant, error) {
 	me := actor.From(ctx)
 	if me.User == "" {
@@ -167,7 +167,7 @@ func (s *Service) RequestObject(ctx context.Context, c ObjectGrantCmd) (ObjectGr
 // ApproveObject makes a request a grant. Needs what [Service.GrantObject] needs; nobody approves their own request. The event
 // rbac.object_grant.approved commits with it. Cost: 2 reads, 3 writes, 1 commit.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION, COMMIT_UNKNOWN.
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION, OUTCOME_UNKNOWN.
 func (s *Service) ApproveObject(ctx context.Context, id string) (ObjectGrant, error) {
 	var o ObjectGrant
 	err := s.write(ctx, func(ctx context.Context, t *turn) (err error) {
@@ -196,7 +196,7 @@ func (s *Service) ApproveObject(ctx context.Context, id string) (ObjectGrant, er
 // RevokeObject takes back a grant on an object, or refuses a request. Its subject may, and whoever may grant it. The event
 // rbac.object_grant.revoked commits with it. Cost: 2 reads, 3 writes, 1 commit.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION, COMMIT_UNKNOWN.
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION, OUTCOME_UNKNOWN.
 func (s *Service) RevokeObject(ctx context.Context, id string) error {
 	return s.write(ctx, func(ctx context.Context, t *turn) error {
 		o, err := s.store.objectGrant(ctx, id)

@@ -152,7 +152,7 @@ type PredicateCmd struct {
 // SetPredicate returns. The event rbac.predicate.set commits with it. Cost: 2 reads, 3 writes, 1 commit.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, UNKNOWN_PERMISSION, BAD_USER_INPUT, PREDICATE_INVALID with line and column,
-// PREDICATE_LIMIT, COMMIT_UNKNOWN.
+// PREDICATE_LIMIT, OUTCOME_UNKNOWN.
 func (s *Service) SetPredicate(ctx context.Context, c PredicateCmd) (Predicate, error) {
 	if err := s.Require(ctx, PermPredicateWrite, ref.Ref{}); err != nil {
 		return Predicate{}, err
@@ -208,7 +208,7 @@ func (t *turn) setPredicate(ctx context.Context, c PredicateCmd) (Predicate, err
 // RemovePredicate takes a predicate away. Needs rbac.predicate.write. The event rbac.predicate.removed commits with it.
 // Cost: 2 reads, 3 writes, 1 commit.
 //
-// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, COMMIT_UNKNOWN.
+// Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, OUTCOME_UNKNOWN.
 func (s *Service) RemovePredicate(ctx context.Context, id string) error {
 	if err := s.Require(ctx, PermPredicateWrite, ref.Ref{}); err != nil {
 		return err

@@ -22,7 +22,7 @@ type Revoked struct {
 // Cost: 5 reads, 3 writes, 1 commit, 1 read for each level of dependents; on a node that is behind 5 reads more.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_ESCALATION, RBAC_DEPENDENTS with their global ids and
-// members, LAST_ADMIN, COMMIT_UNKNOWN.
+// members, LAST_ADMIN, OUTCOME_UNKNOWN.
 func (s *Service) Revoke(ctx context.Context, grantID string, mode Mode) (Revoked, error) {
 	if err := s.administers(ctx); err != nil {
 		return Revoked{}, err

@@ -14,7 +14,7 @@ import (
 // event rbac.role.created commits with it. Cost: 2 reads, 3 writes, 1 commit.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, BAD_USER_INPUT, UNKNOWN_PERMISSION with the permission in the
-// details, RBAC_UNBOUND_PARAM, RBAC_BAD_VALUE, RBAC_ESCALATION with what is missing, ROLE_KEY_TAKEN, COMMIT_UNKNOWN.
+// details, RBAC_UNBOUND_PARAM, RBAC_BAD_VALUE, RBAC_ESCALATION with what is missing, ROLE_KEY_TAKEN, OUTCOME_UNKNOWN.
 func (s *Service) CreateRole(ctx context.Context, c CreateRoleCmd) (Role, error) {
 	if err := s.Require(ctx, PermRoleWrite, ref.Ref{}); err != nil {
 		return Role{}, err
@@ -115,7 +115,7 @@ func (t *turn) updateRole(ctx context.Context, c UpdateRoleCmd) (Role, error) {
 // The answer is the ids of those grants. Cost: 4 reads, 3 writes, 1 commit, and 2 writes for each grant.
 //
 // Errors: UNAUTHENTICATED, FORBIDDEN, POLICY_STALE, NOT_FOUND, RBAC_SYSTEM_ROLE, RBAC_ESCALATION, RBAC_DEPENDENTS with the
-// members, ROLE_IN_USE, COMMIT_UNKNOWN.
+// members, ROLE_IN_USE, OUTCOME_UNKNOWN.
 func (s *Service) DeleteRole(ctx context.Context, id string, mode Mode) (grants []string, err error) {
 	if err := s.Require(ctx, PermRoleWrite, ref.Ref{}); err != nil {
 		return nil, err

@@ -18,8 +18,8 @@ import (
 
 // Errors of a transaction as a whole.
 var (
-	// ErrCommitUnknown: the commit was sent and its answer never came. The change is there or it is not.
-	ErrCommitUnknown = fault.Define(fault.Unavailable, "COMMIT_UNKNOWN", "the outcome of the change is not known; read before you try again")
+	// ErrOutcomeUnknown: the commit was sent and its answer never came. The change is there or it is not.
+	ErrOutcomeUnknown = fault.Define(fault.Unavailable, "OUTCOME_UNKNOWN", "whether the change was made is not known; try again with the same idempotency key, or read first")
 	// ErrContended: other transactions on the same documents kept winning until the deadline.
 	ErrContended = fault.Define(fault.Conflict, "CONTENDED", "too many changes to the same object at once; try again")
 )
@@ -39,7 +39,7 @@ const (
 //
 // The driver's own loop ignores the context while it commits and backs off; this one does not: it ends with the context.
 //
-// Errors: those of fn; CONTENDED and COMMIT_UNKNOWN when the context ended during retries; UNAVAILABLE.
+// Errors: those of fn; CONTENDED and OUTCOME_UNKNOWN when the context ended during retries; UNAVAILABLE.
 func (d *DB) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
 	if InTransaction(ctx) {
 		return fn(ctx)
@@ -83,7 +83,7 @@ func attempt(ctx context.Context, sess *mongo.Session, opts *options.Transaction
 			return false, Translate(err)
 		}
 		if !pause(ctx, backoff) {
-			return false, ErrCommitUnknown.Because(fmt.Errorf("commit: %w", err))
+			return false, ErrOutcomeUnknown.Because(fmt.Errorf("commit: %w", err))
 		}
 	}
 }
@@ -93,10 +93,32 @@ func attempt(ctx context.Context, sess *mongo.Session, opts *options.Transaction
 func work(ctx context.Context, sess *mongo.Session, fn func(context.Context) error) error {
 	patient, cancel := Linger(ctx, txLinger)
 	defer cancel()
-	if err := fn(mongo.NewSessionContext(patient, sess)); err != nil {
+	patient = mongo.NewSessionContext(patient, sess)
+	if err := fn(patient); err != nil {
 		return err
 	}
+	if saw := witness(ctx); saw != nil {
+		if err := saw(patient); err != nil {
+			return err
+		}
+	}
 	return Translate(ctx.Err())
+}
+
+type witnessKey struct{}
+
+// WithWitness has every transaction under ctx end with a call of saw, inside of it: what saw writes commits with the rest, and
+// an error of it undoes the rest. It may be called more often than there are commits.
+func WithWitness(ctx context.Context, saw func(ctx context.Context) error) context.Context {
+	return context.WithValue(ctx, witnessKey{}, saw)
+}
+
+// HasWitness reports whether transactions under ctx are witnessed: they must not be done in one of another caller's.
+func HasWitness(ctx context.Context) bool { return witness(ctx) != nil }
+
+func witness(ctx context.Context) func(context.Context) error {
+	saw, _ := ctx.Value(witnessKey{}).(func(context.Context) error)
+	return saw
 }
 
 // Linger is ctx for something that is better finished than cut off: it keeps the deadline of ctx, but a cancellation
@@ -132,8 +154,13 @@ func InTransaction(ctx context.Context) bool {
 	return s != nil && s.TransactionRunning()
 }
 
-// Outside is ctx without its transaction: what is done with it stays done whatever becomes of that one.
-func Outside(ctx context.Context) context.Context { return mongo.NewSessionContext(ctx, nil) }
+// Outside is ctx without its transaction and its witness: what is done with it stays done whatever becomes of that one.
+func Outside(ctx context.Context) context.Context {
+	if witness(ctx) != nil {
+		ctx = WithWitness(ctx, nil)
+	}
+	return mongo.NewSessionContext(ctx, nil)
+}
 
 // OperationTime is the cluster time of the last operation in the transaction or session of ctx; the zero Timestamp
 // outside one.

@@ -89,8 +89,8 @@ func TestCommitEndsWithTheContext(t *testing.T) {
 		_, err := db.Collection("c").UpdateOne(ctx, x(), inc())
 		return err
 	})
-	if !errors.Is(err, store.ErrCommitUnknown) {
-		t.Errorf("InTx() = %v, want COMMIT_UNKNOWN", err)
+	if !errors.Is(err, store.ErrOutcomeUnknown) {
+		t.Errorf("InTx() = %v, want OUTCOME_UNKNOWN", err)
 	}
 	if took := time.Since(begin); took > 1500*time.Millisecond {
 		t.Errorf("took %v past a deadline of 300 ms", took)
