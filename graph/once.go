@@ -10,7 +10,6 @@ import (
 
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/idempotency"
-	"github.com/backendbook/backendbook/internal/store"
 )
 
 // IdempotencyHeader is the header that makes the retry of a mutation safe. Where there are no headers, as on a socket, the
@@ -69,7 +68,7 @@ func requestOf(op *graphql.OperationContext) []byte {
 func outcomeOf(errs gqlerror.List) idempotency.Outcome {
 	outcome := idempotency.Done
 	for _, err := range errs {
-		if outcome = idempotency.Failed; fault.From(err).Code == store.ErrOutcomeUnknown.Code {
+		if outcome = idempotency.Failed; idempotency.IsUnknown(fault.From(err)) {
 			return idempotency.Unknown
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,9 @@ const (
 	Failed          // with errors; what has changed nothing is forgotten, and may be tried again
 	Unknown         // a commit was sent, and not answered
 )
+
+// IsUnknown reports whether an error says that a commit was not answered.
+func IsUnknown(err error) bool { return errors.Is(err, store.ErrOutcomeUnknown) }
 
 // Service remembers keys. It is safe for concurrent use.
 type Service struct {
