@@ -1,6 +1,6 @@
 # The tasks of Backend Book. Each is a script that can be run by itself; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-live soak web build generate release-schema fmt lint clean
+.PHONY: help run test bench bench-live soak chaos web build generate release-schema fmt lint clean
 MAKEFLAGS += --no-print-directory
 export GOTOOLCHAIN := local
 # A checkout that belongs to somebody else, as in many pipelines, has no version to stamp.
@@ -23,6 +23,9 @@ bench-live: ## Measure sockets beside raw gorilla/websocket, centrifuge and gqlg
 
 soak: ## Ingest at full rate for ten minutes and look whether memory grows
 	@SOAK=10m go test -run '^TestSoak$$' -timeout 30m -v ./internal/analytics
+
+chaos: ## Kill, stop, cut and delay servers and a replica set for ten minutes, and compare the history with what is stored
+	@CHAOS=$${CHAOS:-10m} go test -run '^TestChaos$$' -timeout 2h -v ./internal/chaos
 
 web: ## Build the console if it is not fresh
 	@scripts/web

@@ -33,8 +33,8 @@ const (
 	grace = 2 * time.Second
 	// maxRun bounds a request without a deadline.
 	maxRun = 10 * time.Minute
-	// settleIn is how long may be waited for the answer to be kept.
-	settleIn = 2 * time.Second
+	// settleIn is how long it is tried to keep an answer once the request is over.
+	settleIn = 15 * time.Second
 )
 
 // Outcome is what became of a mutation.
@@ -156,24 +156,31 @@ func (c *claim) witness(ctx context.Context) error {
 	return err
 }
 
-// settle keeps the answer, or forgets the claim. If that fails, or the server ends before, who comes again after the deadline of
-// the request tries anew if nothing was changed, and hears ALREADY_APPLIED otherwise.
+// settle keeps the answer, or forgets the claim, before the client hears of it if there is time. If that fails, or the server
+// ends before, who comes again after the deadline of the request tries anew if nothing was changed, and hears ALREADY_APPLIED
+// otherwise.
 func (c *claim) settle(ctx context.Context, answer []byte, outcome Outcome) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleIn)
-	defer cancel()
-	var err error
-	forgotten := false
+	if ctx.Err() == nil && c.keep(ctx, answer, outcome) == nil {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleIn)
+		defer cancel()
+		if err := c.keep(ctx, answer, outcome); err != nil {
+			c.s.log.WarnContext(ctx, "idempotency_answer_lost", "error", err.Error(), "effect", "a retry does not get the answer")
+		}
+	}()
+}
+
+func (c *claim) keep(ctx context.Context, answer []byte, outcome Outcome) error {
 	if outcome != Done {
-		forgotten, err = c.s.store.forget(ctx, c.id, c.run) // waits for a commit that is under way
+		forgotten, err := c.s.store.forget(ctx, c.id, c.run) // waits for a commit that is under way
+		if err != nil || forgotten {
+			return err
+		}
 	}
-	switch {
-	case err != nil || forgotten:
-	case outcome == Unknown: // it is known now: the change was made
-		err = c.s.store.release(ctx, c.id, c.run, c.s.now())
-	default:
-		err = c.s.store.answer(ctx, c.id, c.run, c.s.ring.Seal(answer, c.id))
+	if outcome == Unknown { // it is known now: the change was made
+		return c.s.store.release(ctx, c.id, c.run, c.s.now())
 	}
-	if err != nil {
-		c.s.log.WarnContext(ctx, "idempotency_answer_lost", "error", err.Error(), "effect", "a retry does not get the answer")
-	}
+	return c.s.store.answer(ctx, c.id, c.run, c.s.ring.Seal(answer, c.id))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -33,7 +34,7 @@ func Translate(err error) error {
 		return fault.ErrCanceled.Because(err)
 	case mongo.IsTimeout(err), errors.Is(err, context.DeadlineExceeded), code(err) == codeMaxTimeExpired:
 		return fault.ErrTimeout.Because(err)
-	case mongo.IsNetworkError(err), isSelection(err), hasLabel(err, "RetryableWriteError"):
+	case mongo.IsNetworkError(err), isSelection(err), isPoolCleared(err), hasLabel(err, "RetryableWriteError"), isStateChange(err):
 		return fault.ErrUnavailable.Because(err)
 	default:
 		return err
@@ -70,7 +71,16 @@ func hasLabel(err error, label string) bool {
 	return errors.As(err, &le) && le.HasErrorLabel(label)
 }
 
-// isSelection and isAuth read the driver's text: it has no exported types for these two.
+// isStateChange reports whether a node refused because it is no primary any more, recovers or goes down, or because the command was
+// cut off by that.
+func isStateChange(err error) bool { return slices.Contains(stateChanges, code(err)) }
+
+// stateChanges are the codes of the Server Discovery And Monitoring specification for it: not primary, and node is recovering.
+var stateChanges = []int{91, 189, 10058, 10107, 11600, 11602, 13435, 13436}
+
+// isSelection, isPoolCleared and isAuth read the driver's text: it has no exported types for these.
+func isPoolCleared(err error) bool { return strings.Contains(err.Error(), " was cleared because ") }
+
 func isSelection(err error) bool { return strings.Contains(err.Error(), "server selection error") }
 
 func isAuth(err error) bool {

@@ -19,6 +19,19 @@ type binary struct {
 
 const oldest = 6 // major version; older ones lack what the server needs
 
+// Find gives the path of the mongod that [Start] would run, for tests that need more of them than one.
+func Find(ctx context.Context, cfg Config, log *slog.Logger) (path string, err error) {
+	if cfg.DataDir == "" {
+		cfg.DataDir = "." // not looked at
+	}
+	cfg, err = cfg.withDefaults()
+	if err != nil {
+		return "", err
+	}
+	bin, err := locate(ctx, cfg, log)
+	return bin.path, err
+}
+
 // locate finds a mongod: the one that was named, PATH, the cache, a download. What is named must work; what is merely
 // found on the way is passed over when it does not.
 func locate(ctx context.Context, cfg Config, log *slog.Logger) (binary, error) {
