@@ -72,6 +72,7 @@ type Response struct {
 		Path       []any
 		Extensions map[string]any
 	}
+	Extensions map[string]any
 }
 
 // Code is the code of the first error; empty without one.
