@@ -85,7 +85,9 @@ func TestCostAloneIsFree(t *testing.T) {
 	c := newCourt(t)
 	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	c.srv.gate(&gates{numbers: map[string]int64{FeatureBudget: 100, FeatureCost: 50, FeatureRate: 4}}, now.Now)
-	price := func() got { return c.query(`{ plans { key name rank version } }`, nil, "X-User", "u", CostHeader, costOnly) }
+	price := func() got {
+		return c.query(`{ plans { key name rank version } }`, nil, "X-User", "u", CostHeader, costOnly)
+	}
 	for range 4 {
 		want := `{"data":null,"extensions":{"cost":{"requested":41,"allowed":50,"remaining":100,"dearest":[{"field":"plans","size":10,"cost":41}]}}}`
 		if g := price(); g.body != want {

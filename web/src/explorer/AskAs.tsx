@@ -38,7 +38,7 @@ export function AskAs({ me, identity, change }: Props) {
         <Stack gap="xs">
           <Group gap="xs" grow>
             <Button size="xs" variant="default" disabled={identity.kind === 'session'} onClick={() => turn(ownSession)}>
-              {me}
+              Myself
             </Button>
             <Button size="xs" variant="default" disabled={identity.kind === 'nobody'} onClick={() => turn({ kind: 'nobody' })}>
               Nobody

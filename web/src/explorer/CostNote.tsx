@@ -9,6 +9,11 @@ const restMs = 400;
 
 /** What the operation being written would cost whoever asks. */
 export function CostNote({ ask }: { ask: typeof fetch }) {
+  const tab = useGraphiQL((s) => s.tabs[s.activeTabIndex]?.id);
+  return <CostOfTab key={tab} ask={ask} />; // the cost of one is not shown beside another
+}
+
+function CostOfTab({ ask }: { ask: typeof fetch }) {
   const query = useGraphiQL((s) => s.tabs[s.activeTabIndex]?.query ?? '');
   const variables = useGraphiQL((s) => s.tabs[s.activeTabIndex]?.variables ?? '');
   const operationName = useGraphiQL((s) => s.operationName ?? null);

@@ -15,10 +15,10 @@ export function ExamplesMenu() {
     variableEditor?.setValue(variables ?? '');
   };
   return (
-    <Menu position="left-start" withinPortal width={300}>
+    <Menu position="left-start" withinPortal width={340}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size={36} aria-label="Examples" title="Examples">
-          <Icon name="empty" />
+          <Icon name="documents" size={20} />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown mah="70dvh" style={{ overflowY: 'auto' }} data-testid="examples">

@@ -90,7 +90,7 @@ export default function ExplorerPage() {
           <CostNote ask={ask} />
         </GraphiQL.Footer>
       </GraphiQL>
-      <FramesPane frames={frames} cut={() => client?.terminate()} />
+      <FramesPane frames={frames} cut={() => client?.terminate()} close={() => setFrames({})} />
       <Group className={classes.pane} gap="md" px="md" wrap="nowrap" align="flex-start">
         <Group py={6}>
           <AskAs me={viewer.user.name} identity={identity} change={setIdentity} />

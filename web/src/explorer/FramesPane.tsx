@@ -1,26 +1,32 @@
 import { Badge, Button, Group, ScrollArea, SimpleGrid, Text } from '@mantine/core';
 
 import classes from './ExplorerPage.module.css';
-import type { Frame, Frames } from './frames';
+import { following, type Frame, type Frames } from './frames';
 
 interface Props {
   frames: Frames;
   cut(): void;
+  close(): void;
 }
 
-const colours: Record<string, string> = { SNAPSHOT: 'blue', DELTA: 'gray', RESUMED: 'teal', RESYNC: 'orange', NOTICE: 'red', CUT: 'red' };
+const colours: Record<string, string> = { SNAPSHOT: 'blue', DELTA: 'gray', RESUMED: 'teal', RESYNC: 'orange', NOTICE: 'red', CUT: 'red', END: 'gray' };
 
 /** The messages of a subscription, by channel, and the way to see how it survives a cut. */
-export function FramesPane({ frames, cut }: Props) {
+export function FramesPane({ frames, cut, close }: Props) {
   const channels = Object.entries(frames);
   if (channels.length === 0) return null;
   return (
     <section className={classes.pane} aria-label="Frames" data-testid="frames">
       <Group gap="md" px="md" py={6}>
         <Text size="xs">Frames, the newest first</Text>
-        <Button size="compact-xs" variant="light" color="red" onClick={cut}>
+        <Button size="compact-xs" variant="light" color="red" onClick={cut} disabled={!following(frames)}>
           Cut the connection
         </Button>
+        {!following(frames) && (
+          <Button size="compact-xs" variant="default" onClick={close}>
+            Close
+          </Button>
+        )}
       </Group>
       <SimpleGrid cols={Math.min(channels.length, 4)} px="md" pb="xs" spacing="md">
         {channels.map(([channel, list]) => (
@@ -48,7 +54,7 @@ function Row({ frame }: { frame: Frame }) {
       <Badge size="xs" radius="sm" variant="light" color={colours[kind] ?? 'gray'} miw={76}>
         {kind}
       </Badge>
-      {kind !== 'CUT' && (
+      {bytes > 0 && (
         <>
           <Text size="xs" miw={28} ta="right">
             {numbers}

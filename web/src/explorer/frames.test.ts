@@ -2,7 +2,7 @@ import type { LiveClient } from '@backendbook/live';
 import type { Sink } from 'graphql-ws';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { type Frame, type Frames, resuming, withFrame } from './frames';
+import { following, type Frame, type Frames, resuming, withFrame } from './frames';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -46,11 +46,12 @@ test('after a cut each channel goes on from its cursor', () => {
 
 test('errors of the server, and closes that are final, are the end', () => {
   for (const end of [[{ message: 'no' }], { code: 4403 }]) {
-    const { asked, last, observer } = run({});
+    const { asked, last, told, observer } = run({});
     last().error(end);
     vi.advanceTimersByTime(60_000);
     expect(observer.error).toHaveBeenCalledWith(end);
     expect(asked).toHaveLength(1);
+    expect(told.map((f) => f.kind)).toEqual(['END']);
   }
 });
 
@@ -62,7 +63,7 @@ test('what was left is not taken up again', () => {
   expect(asked).toHaveLength(1);
 });
 
-test('a cut is told in every channel, and a channel keeps the newest', () => {
+test('a mark is told in every channel, and a channel keeps the newest', () => {
   const frame = (id: number, channel: string, kind = 'DELTA'): Frame => ({ id, channel, kind, bytes: 1 });
   let frames: Frames = {};
   for (let id = 0; id < 150; id++) frames = withFrame(frames, frame(id, 'a'));
@@ -70,4 +71,6 @@ test('a cut is told in every channel, and a channel keeps the newest', () => {
   expect(frames['a']?.map((f) => f.id).slice(0, 2)).toEqual([151, 149]);
   expect(frames['a']).toHaveLength(100);
   expect(frames['b']?.map((f) => f.kind)).toEqual(['CUT', 'DELTA']);
+  expect(following(frames)).toBe(true);
+  expect(following(withFrame(frames, frame(152, '', 'END')))).toBe(false);
 });

@@ -2,7 +2,7 @@
 import { isFinal, type LiveClient, reconnectHint } from '@backendbook/live';
 import type { FetcherParams } from '@graphiql/toolkit';
 
-/** A message of a channel, or the mark of a cut between two. */
+/** A message of a channel, or a mark between two: CUT where the connection was lost, END where nothing follows. */
 export interface Frame {
   id: number;
   channel: string;
@@ -20,14 +20,19 @@ export type Frames = Readonly<Record<string, readonly Frame[]>>;
 
 const kept = 100;
 
-/** The frames with one more. A cut is told in every channel. */
+/** The frames with one more. A mark is for every channel. */
 export function withFrame(frames: Frames, frame: Frame): Frames {
-  const channels = frame.kind === 'CUT' ? Object.keys(frames) : [frame.channel];
+  const channels = frame.channel ? [frame.channel] : Object.keys(frames);
   const news = channels.map((c) => [c, [{ ...frame, channel: c }, ...(frames[c] ?? [])].slice(0, kept)] as const);
   return { ...frames, ...Object.fromEntries(news) };
 }
 
 type Told = Partial<Omit<Frame, 'id' | 'bytes' | 'code'>> & { error?: { code: string } | null };
+
+/** Whether more may follow. */
+export function following(frames: Frames): boolean {
+  return Object.values(frames).some(([newest]) => newest?.kind !== 'END');
+}
 
 /** What GraphiQL takes for an observable. */
 export interface Stream {
@@ -43,17 +48,25 @@ export function resuming(client: LiveClient, params: FetcherParams, tell: (frame
       let tries = 0;
       let over = false;
       let drop = () => {};
+      const mark = (kind: string) => tell({ id: id++, channel: '', kind, bytes: 0 });
+      const end = (how: () => void) => {
+        if (over) return;
+        over = true;
+        mark('END');
+        how();
+      };
       const hear = (result: object) => {
+        if (over) return;
         tries = 0;
         const frame = frameOf(result, id++);
         if (frame) tell(frame);
         if (frame?.cursor) cursors.set(frame.channel, frame.cursor);
-        if (!over) observer.next(result);
+        observer.next(result);
       };
       const lost = (event: unknown) => {
         if (over) return;
-        if (Array.isArray(event) || isFinal(event)) return observer.error(event);
-        tell({ id: id++, channel: '', kind: 'CUT', bytes: 0 });
+        if (Array.isArray(event) || isFinal(event)) return end(() => observer.error(event));
+        mark('CUT');
         const timer = setTimeout(start, reconnectHint(event) ?? Math.min(500 * 2 ** tries++, 15_000));
         drop = () => clearTimeout(timer);
       };
@@ -61,16 +74,11 @@ export function resuming(client: LiveClient, params: FetcherParams, tell: (frame
         const { query, operationName } = params;
         drop = client.subscribe(
           { query, operationName, variables: after(params.variables as Variables, cursors) },
-          { next: hear, error: lost, complete: () => over || observer.complete() },
+          { next: hear, error: lost, complete: () => end(() => observer.complete()) },
         );
       };
       start();
-      return {
-        unsubscribe() {
-          over = true;
-          drop();
-        },
-      };
+      return { unsubscribe: () => end(() => drop()) };
     },
   };
 }

@@ -14,7 +14,7 @@ function server(answer: object) {
 
 test('the cookie goes along for the own session alone, the token for somebody else alone', async () => {
   const { asked, send } = server({});
-  for (const identity of [{ kind: 'session' }, { kind: 'nobody' }, { kind: 'other', name: 'E', token: 't' }] as const) {
+  for (const identity of [{ kind: 'session' }, { kind: 'nobody' }, { kind: 'other', name: 'E', token: 't', session: 's' }] as const) {
     await fetchAs(identity, send)('/graphql', { body: '' });
   }
   expect(asked.map((a) => [a.credentials, a.authorization])).toEqual([
@@ -25,9 +25,9 @@ test('the cookie goes along for the own session alone, the token for somebody el
 });
 
 test('signing in asks for a token without the cookie, and leaving ends that session', async () => {
-  const { asked, send } = server({ data: { signIn: { result: { __typename: 'SignedIn', token: 't', user: { name: 'Edda' } } } } });
+  const { asked, send } = server({ data: { signIn: { result: { __typename: 'SignedIn', token: 't', user: { name: 'Edda' }, session: { id: 's' } } } } });
   const identity = await signInAs('e@example.com', 'secret', send);
-  expect(identity).toEqual({ kind: 'other', name: 'Edda', token: 't' });
+  expect(identity).toEqual({ kind: 'other', name: 'Edda', token: 't', session: 's' });
   await leave(identity, send);
   await leave({ kind: 'session' }, send);
   expect(asked.map((a) => [a.credentials, a.authorization])).toEqual([
@@ -35,7 +35,7 @@ test('signing in asks for a token without the cookie, and leaving ends that sess
     ['omit', 'Bearer t'],
   ]);
   expect(asked[0]?.body).toContain('"transport":"BEARER"');
-  expect(asked[1]?.body).toContain('signOut');
+  expect(asked[1]?.body).toContain('"variables":{"input":{"session":"s"}}');
 });
 
 test('what stands in the way is told in words', async () => {

@@ -1,5 +1,5 @@
 /** Whom the explorer asks as: the console's own session, nobody, or somebody who has signed in for this page alone. */
-export type Identity = { kind: 'session' } | { kind: 'nobody' } | { kind: 'other'; name: string; token: string };
+export type Identity = { kind: 'session' } | { kind: 'nobody' } | { kind: 'other'; name: string; token: string; session: string };
 
 export const ownSession: Identity = { kind: 'session' };
 
@@ -14,11 +14,11 @@ export function fetchAs(identity: Identity, send: typeof fetch = fetch): typeof 
 }
 
 const SIGN_IN = `mutation SignIn($input: SignInInput!) {
-  signIn(input: $input) { result { __typename ... on SignedIn { token user { name } } } }
+  signIn(input: $input) { result { __typename ... on SignedIn { token user { name } session { id } } } }
 }`;
 
 interface Answer {
-  data?: { signIn: { result: { __typename: string; token?: string; user?: { name: string } } } } | null;
+  data?: { signIn: { result: { __typename: string; token?: string; user?: { name: string }; session?: { id: string } } } } | null;
   errors?: { message: string }[];
 }
 
@@ -29,14 +29,19 @@ export async function signInAs(identifier: string, password: string, send: typeo
   const { data, errors } = (await response.json()) as Answer;
   const result = data?.signIn.result;
   if (errors?.[0] || !result) throw new Error(errors?.[0]?.message ?? 'the server gave no answer');
-  if (!result.token) throw new Error(`A password is not enough here: ${result.__typename}`);
-  return { kind: 'other', name: result.user?.name ?? identifier, token: result.token };
+  if (!result.token || !result.user || !result.session) throw new Error(`A password is not enough here: ${result.__typename}`);
+  return { kind: 'other', name: result.user.name, token: result.token, session: result.session.id };
 }
 
-/** Ends the session of somebody who has signed in for this page; the others are not the explorer's. */
+const END = 'mutation End($input: EndSessionInput!) { endSession(input: $input) { session } }';
+
+/**
+ * Ends the session of somebody who has signed in for this page; the others are not the explorer's. It does not sign out: the answer to that
+ * clears what the browser keeps for the console.
+ */
 export async function leave(identity: Identity, send: typeof fetch = fetch): Promise<void> {
   if (identity.kind !== 'other') return;
-  await post(fetchAs(identity, send), { query: 'mutation { signOut { ended } }' }).catch(() => null); // offline: it ends by itself
+  await post(fetchAs(identity, send), { query: END, variables: { input: { session: identity.session } } }).catch(() => null); // offline: it ends by itself
 }
 
 function post(send: typeof fetch, body: object): Promise<Response> {
