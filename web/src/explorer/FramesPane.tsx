@@ -28,7 +28,7 @@ export function FramesPane({ frames, cut, close }: Props) {
           </Button>
         )}
       </Group>
-      <SimpleGrid cols={Math.min(channels.length, 4)} px="md" pb="xs" spacing="md">
+      <SimpleGrid cols={{ base: 1, sm: Math.min(channels.length, 4) }} className={classes.frames} px="md" pb="xs" spacing="md">
         {channels.map(([channel, list]) => (
           <div key={channel} data-testid={`frames-${channel}`}>
             <Text size="xs" fw={600}>
