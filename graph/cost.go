@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -10,14 +11,30 @@ import (
 )
 
 // CostHeader asks, as "1", for the cost of an operation: it comes back as extensions.cost. So does {"cost": true} in the
-// extensions of the request.
+// extensions of the request. With "only" instead, the operation is checked and priced as ever but not executed: it counts as one of
+// those the plan allows in a minute, and takes nothing of the cost.
 const CostHeader = "X-Cost"
+
+const costOnly = "only"
 
 // operationCost is extensions.cost.
 type operationCost struct {
-	Requested int    `json:"requested"`           // of this operation
-	Allowed   int    `json:"allowed"`             // of one operation
-	Remaining *int64 `json:"remaining,omitempty"` // of what the plan allows in a minute; absent where it sets nothing
+	Requested int        `json:"requested"`           // of this operation
+	Allowed   int        `json:"allowed"`             // of one operation, by the server and the plan
+	Remaining *int64     `json:"remaining,omitempty"` // of what the plan allows in a minute; absent where it sets nothing
+	Dearest   []costStep `json:"dearest,omitempty"`   // for who asks for the cost alone: the way down to most of it
+}
+
+// costStep is a field on the way to most of the cost.
+type costStep struct {
+	Field string `json:"field"` // its response name
+	Size  int    `json:"size"`  // how often what is below counts
+	Cost  int    `json:"cost"`  // of it and what is below, for one parent
+}
+
+// pricedOnly reports whether a request asks for the cost instead of the execution.
+func pricedOnly(headers http.Header, extensions map[string]any) bool {
+	return headers.Get(CostHeader) == costOnly || extensions["cost"] == costOnly
 }
 
 // unsized is how many elements a list counts for that has no argument for its size.
@@ -28,8 +45,7 @@ const unsized = 10
 // argument for it; of a connection that is what is below nodes and edges. Introspection costs 1. Linear in the length of
 // the document, for a fragment is counted once.
 func costOf(op *ast.OperationDefinition, vars map[string]any) int {
-	c := costing{vars: vars, fragments: map[*ast.FragmentDefinition]cost{}}
-	return c.set(op.SelectionSet).once
+	return newCosting(vars).set(op.SelectionSet).once
 }
 
 // cost is that of a selection: what counts once, and what counts for each element of the connection it is selected of.
@@ -40,6 +56,10 @@ func (c *cost) add(o cost) { c.once, c.each = min(c.once+o.once, far), min(c.eac
 type costing struct {
 	vars      map[string]any
 	fragments map[*ast.FragmentDefinition]cost
+}
+
+func newCosting(vars map[string]any) *costing {
+	return &costing{vars: vars, fragments: map[*ast.FragmentDefinition]cost{}}
 }
 
 func (c *costing) set(set ast.SelectionSet) (sum cost) {
@@ -119,4 +139,41 @@ func (c *costing) size(f *ast.Field) (n int, connection bool) {
 // inConnection reports whether a field is one of a connection.
 func inConnection(f *ast.Field) bool {
 	return f.ObjectDefinition != nil && strings.HasSuffix(f.ObjectDefinition.Name, "Connection")
+}
+
+// dearest is the way down to most of the cost: of each selection the field that costs most, while it has any below.
+func (c *costing) dearest(set ast.SelectionSet) (way []costStep) {
+	for {
+		var top *ast.Field
+		most := 1
+		for _, f := range fieldsOf(set) {
+			if n := c.field(f); n.once+n.each > most {
+				top, most = f, n.once+n.each
+			}
+		}
+		if top == nil {
+			return way
+		}
+		size := 1
+		if !inConnection(top) {
+			size, _ = c.size(top)
+		}
+		way = append(way, costStep{Field: cut(top.Alias, maxEcho), Size: size, Cost: most})
+		set = top.SelectionSet
+	}
+}
+
+// fieldsOf are the fields of a selection, those of its fragments too.
+func fieldsOf(set ast.SelectionSet) (fields []*ast.Field) {
+	for _, sel := range set {
+		switch sel := sel.(type) {
+		case *ast.Field:
+			fields = append(fields, sel)
+		case *ast.InlineFragment:
+			fields = append(fields, fieldsOf(sel.SelectionSet)...)
+		case *ast.FragmentSpread:
+			fields = append(fields, fieldsOf(sel.Definition.SelectionSet)...)
+		}
+	}
+	return fields
 }

@@ -78,3 +78,23 @@ func TestCostOfAnswer(t *testing.T) {
 		t.Errorf("unasked: %s", g.body)
 	}
 }
+
+// Who asks for the cost alone is counted, but nothing is taken of the budget, and the plan's bound of one operation is told.
+func TestCostAloneIsFree(t *testing.T) {
+	t.Parallel()
+	c := newCourt(t)
+	now := clock.NewManual(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	c.srv.gate(&gates{numbers: map[string]int64{FeatureBudget: 100, FeatureCost: 50, FeatureRate: 4}}, now.Now)
+	price := func() got {
+		return c.query(`{ plans { key name rank version } }`, nil, "X-User", "u", CostHeader, costOnly)
+	}
+	for range 4 {
+		want := `{"data":null,"extensions":{"cost":{"requested":41,"allowed":50,"remaining":100,"dearest":[{"field":"plans","size":10,"cost":41}]}}}`
+		if g := price(); g.body != want {
+			t.Errorf("got %s, want %s", g.body, want)
+		}
+	}
+	if g := price(); g.code() != "QUOTA_EXCEEDED" {
+		t.Errorf("above the rate: %s", g.body)
+	}
+}

@@ -89,7 +89,12 @@ func (s *Server) prepare(ctx context.Context, params *graphql.RawParams) (*graph
 	if err != nil {
 		return nil, gqlerror.List{gqlerror.Wrap(err)}
 	}
-	if err := s.budget(ctx, doc.depth, costOf(op, vars)); err != nil {
+	cost := costOf(op, vars)
+	charged := cost
+	if pricedOnly(params.Headers, params.Extensions) {
+		charged = 0
+	}
+	if err := s.budget(ctx, doc.depth, cost, charged); err != nil {
 		return nil, gqlerror.List{gqlerror.Wrap(err)}
 	}
 	stats := graphql.Stats{}

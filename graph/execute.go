@@ -48,8 +48,11 @@ type Slow struct {
 //
 // A query or mutation gets the default deadline unless ctx has one; when it passes, or ctx is cancelled, everything done
 // for the operation is cancelled. Each operation, and each event of a subscription, has loaders of its own.
-// A panic is logged with its stack and answered with INTERNAL.
+// A panic is logged with its stack and answered with INTERNAL. Whoever asks for the cost alone is told that, and nothing is executed.
 func (s *Server) Execute(ctx context.Context, op *graphql.OperationContext) graphql.ResponseHandler {
+	if pricedOnly(op.Headers, op.Extensions) {
+		return graphql.OneShot(s.price(ctx, op))
+	}
 	ctx = withOperationName(ctx, op.Operation.Name)
 	info := describe(op)
 	if doc := s.planned(op); doc != nil {

@@ -68,10 +68,11 @@ func (s *Server) CheckGates(declared func(feature string) bool) error {
 }
 
 // budget refuses an operation that costs more than the server allows, or than the plan of the caller of ctx does. Who is not signed in
-// has what the default plan allows of one operation; how many they send is bounded by their address.
+// has what the default plan allows of one operation; how many they send is bounded by their address. Of the minute's cost it takes what is
+// charged: the cost, or nothing for an operation that will not be executed.
 //
 // Errors: QUERY_TOO_COMPLEX with cost and limit, QUOTA_EXCEEDED with feature, plan, limit, used, resetsAt and allowedBy.
-func (s *Server) budget(ctx context.Context, depth, cost int) error {
+func (s *Server) budget(ctx context.Context, depth, cost, charged int) error {
 	who := actor.From(ctx)
 	if who.System {
 		return nil
@@ -95,7 +96,7 @@ func (s *Server) budget(ctx context.Context, depth, cost int) error {
 	if err := s.pace(ctx, s.rates, subject, FeatureRate, 1); err != nil {
 		return err
 	}
-	return s.pace(ctx, s.costs, subject, FeatureBudget, cost)
+	return s.pace(ctx, s.costs, subject, FeatureBudget, charged)
 }
 
 // pace takes n of what the plan allows in a minute.
@@ -115,11 +116,31 @@ func (s *Server) costOfAnswer(ctx context.Context, op *graphql.OperationContext)
 	if op.Headers.Get(CostHeader) != "1" && op.Extensions["cost"] != true {
 		return nil
 	}
+	return s.costFor(ctx, op)
+}
+
+// price answers whoever asks for the cost alone.
+func (s *Server) price(ctx context.Context, op *graphql.OperationContext) *graphql.Response {
+	told := s.costFor(ctx, op)
+	told.Dearest = newCosting(op.Variables).dearest(op.Operation.SelectionSet)
+	return &graphql.Response{Data: []byte("null"), Extensions: map[string]any{"cost": told}}
+}
+
+// costFor is the cost of an operation beside what the caller of ctx may spend.
+func (s *Server) costFor(ctx context.Context, op *graphql.OperationContext) *operationCost {
 	told := &operationCost{Requested: costOf(op.Operation, op.Variables), Allowed: s.cfg.MaxCost}
-	if subject := actor.From(ctx).Ref(); s.gates != nil && !subject.IsZero() {
-		if limit, set := s.gates.Number(ctx, subject, FeatureBudget); set && limit != nil {
-			told.Remaining = new(s.costs.left(subject, *limit))
-		}
+	if s.gates == nil || actor.From(ctx).System {
+		return told
+	}
+	subject := actor.From(ctx).Ref()
+	if limit, set := s.gates.Number(ctx, subject, FeatureCost); set && limit != nil {
+		told.Allowed = int(min(int64(told.Allowed), *limit))
+	}
+	if subject.IsZero() {
+		return told
+	}
+	if limit, set := s.gates.Number(ctx, subject, FeatureBudget); set && limit != nil {
+		told.Remaining = new(s.costs.left(subject, *limit))
 	}
 	return told
 }

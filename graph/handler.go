@@ -68,6 +68,8 @@ func (s *Server) run(ctx context.Context, a answer, method string, params *graph
 		return
 	}
 	switch typ := op.Operation.Operation; {
+	case pricedOnly(op.Headers, op.Extensions):
+		a.write(http.StatusOK, s.Execute(ctx, op)(ctx))
 	case typ == ast.Subscription:
 		a.notExecuted(gqlerror.List{s.present(ctx, ErrNeedsSocket)})
 	case method == http.MethodGet && typ != ast.Query:

@@ -116,8 +116,84 @@ describe('console', { timeout: 8 * timeout }, () => {
     const kind = response.getByText(/DELTA/).first();
     await kind.waitFor();
     await screenshot(page, 'explorer-subscription');
+    const frames = page.getByTestId('frames-flights');
+    await frames.locator('[data-kind=SNAPSHOT]').waitFor();
+    await page.getByTestId('frames').getByRole('button', { name: 'Cut the connection' }).click();
+    await frames.locator('[data-kind=CUT]').waitFor();
+    await frames.locator('[data-kind=RESUMED]').waitFor();
+    assert.equal(await frames.locator('[data-kind=SNAPSHOT]').count(), 1, 'it went on from its cursor');
+    await screenshot(page, 'explorer-frames');
     await explorer.getByRole('button', { name: /Stop query/ }).click();
     await run.waitFor();
+    await frames.locator('[data-kind=END]').waitFor();
+    await page.getByTestId('frames').getByRole('button', { name: 'Close' }).click();
+    await frames.waitFor({ state: 'detached' });
+  });
+
+  step('the explorer opens examples, and tells what an operation costs before it is run', async () => {
+    const { page } = main;
+    const explorer = page.getByTestId('explorer');
+    const cost = page.getByTestId('cost');
+    await explorer.getByRole('button', { name: 'Examples' }).click();
+    await page.getByTestId('examples').getByText('Real-time analytics').waitFor();
+    await screenshot(page, 'explorer-examples');
+    await page.getByRole('menuitem', { name: 'Documents, and what points at them' }).click();
+    assert.equal(await explorer.getByRole('tab').count(), 8);
+    await cost.getByText(/^Cost [1-9]\d* of 100,000.*documents × 5 › nodes › references × 10 › target › backlinks × 3$/).waitFor();
+    await screenshot(page, 'explorer-cost');
+    await explorer.getByRole('button', { name: /Execute query/ }).click();
+    await explorer.locator('.graphiql-response').getByText('backlinks').first().waitFor();
+    const write = async (text) => {
+      await explorer.locator('.graphiql-query-editor .monaco-editor').click();
+      await page.keyboard.press('Control+A');
+      await page.keyboard.press('Delete');
+      await page.keyboard.insertText(text);
+    };
+    const deep = 'query Deep { documents(type: "movie", first: 100) { nodes { backlinks(first: 100) { nodes { from { ';
+    await write(`${deep}id } } } } } }`);
+    await cost.getByText(/^Cost [\d,]+ of 100,000/).waitFor();
+    await write(`${deep}backlinks(first: 100) { nodes { path } } } } } } } }`);
+    await cost.getByText(/^Would be refused: QUERY_TOO_COMPLEX, [\d,]+ of 100,000$/).waitFor();
+    await screenshot(page, 'explorer-refused');
+  });
+
+  step('the explorer asks as nobody, and as somebody else, while the console stays signed in', async () => {
+    const { page } = main;
+    const explorer = page.getByTestId('explorer');
+    const response = explorer.locator('.graphiql-response');
+    const run = explorer.getByRole('button', { name: /Execute query/ });
+    await explorer.getByRole('tab', { name: 'Me', exact: true }).click();
+    const as = page.getByTestId('ask-as');
+    await as.click();
+    await page.getByTestId('ask-as-who').getByRole('button', { name: 'Nobody' }).click();
+    await as.getByText('nobody').waitFor();
+    await run.click();
+    await response.getByText('UNAUTHENTICATED').waitFor();
+    await as.click();
+    const who = page.getByTestId('ask-as-who');
+    await who.locator('input[name=explorer-identifier]').fill('editor@example.com');
+    await who.locator('input[name=explorer-password]').fill('not the password');
+    await who.getByRole('button', { name: 'Sign in for this page' }).click();
+    await who.getByRole('alert').getByText(/wrong/).waitFor();
+    await who.locator('input[name=explorer-identifier]').fill(server.editor.email);
+    await who.locator('input[name=explorer-password]').fill(server.editor.password);
+    await screenshot(page, 'explorer-ask-as');
+    await who.getByRole('button', { name: 'Sign in for this page' }).click();
+    await who.waitFor({ state: 'detached' });
+    await run.click();
+    await response.getByText(server.editor.email).first().waitFor();
+    await explorer.getByRole('tab', { name: 'Live' }).click();
+    await run.click();
+    await page.getByTestId('frames-flights').locator('[data-kind=DELTA]').first().waitFor();
+    await screenshot(page, 'explorer-as-editor');
+    const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+    assert.ok(!stored.includes(server.editor.password) && !/bb[a-z]_/.test(stored), 'a secret was stored');
+    await explorer.getByRole('button', { name: /Stop query/ }).click();
+    await as.click();
+    await who.getByRole('button', { name: 'Myself' }).click();
+    await explorer.getByRole('tab', { name: 'Me', exact: true }).click();
+    await run.click();
+    await response.getByText(server.email).first().waitFor();
   });
 
   step('the explorer stores no headers', async () => {
@@ -186,7 +262,7 @@ describe('console', { timeout: 8 * timeout }, () => {
     await page.getByTestId('scheme').click();
     await page.locator('html[data-mantine-color-scheme=dark]').waitFor();
     await page.getByRole('link', { name: 'Explorer' }).click();
-    await page.locator('.graphiql-query-editor').getByText('subscription').waitFor();
+    await page.locator('.graphiql-query-editor').getByText('permissions').waitFor();
     await screenshot(page, 'explorer-dark');
     await page.getByRole('link', { name: 'Dashboard' }).click();
     await page.getByTestId('tile-flights-value').waitFor();

@@ -14,13 +14,15 @@ const stopWithinMs = 20_000;
 /**
  * Starts the server with its demo and waits until it greets.
  * @param {Record<string, string>} settings more of the server's environment, which a server that BASE_URL names does not get
- * @returns {Promise<{url: string, email: string, password: string, stop: () => Promise<void>}>}
+ * @returns {Promise<{url: string, email: string, password: string, editor: {email: string, password: string}, stop: () => Promise<void>}>} with the
+ *   sign-ins of an administrator and an editor, who are the same where BASE_URL names the server
  */
 export async function startServer(settings = {}) {
   const { BASE_URL, E2E_EMAIL = 'admin@example.com', E2E_PASSWORD } = process.env;
   if (BASE_URL) {
     if (!E2E_PASSWORD) throw new Error('BASE_URL needs E2E_PASSWORD, and E2E_EMAIL unless it is admin@example.com');
-    return { url: BASE_URL.replace(/\/$/, ''), email: E2E_EMAIL, password: E2E_PASSWORD, stop: async () => {} };
+    const admin = { email: E2E_EMAIL, password: E2E_PASSWORD };
+    return { url: BASE_URL.replace(/\/$/, ''), ...admin, editor: admin, stop: async () => {} };
   }
   const folder = await mkdtemp(join(tmpdir(), 'backendbook-e2e-'));
   const binary = process.env.BACKENDBOOK_BIN ?? join(here, '../../bin/backendbook');
@@ -68,10 +70,13 @@ function greeting(child) {
     const timer = setTimeout(() => fail('the server did not start in time'), startWithinMs);
     const read = (text) => {
       said += text;
-      const [, email, password] = /(\S+@\S+)\s+(\S+)\s+admin\b/.exec(said) ?? [];
-      if (!/console\s+http:/.test(said) || !email || !password) return;
+      const [admin, editor] = ['admin', 'editor'].map((role) => {
+        const [, email, password] = new RegExp(String.raw`(\S+@\S+)\s+(\S+)\s+${role}\b`).exec(said) ?? [];
+        return { email, password };
+      });
+      if (!/console\s+http:/.test(said) || !admin.password || !editor.password) return;
       clearTimeout(timer);
-      resolve({ email, password });
+      resolve({ ...admin, editor });
     };
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', read);
     child.on('error', (error) => {

@@ -1,4 +1,4 @@
-import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
+import type { Fetcher } from '@graphiql/toolkit';
 import { parse, type DocumentNode } from 'graphql';
 
 // GraphiQL reads the operations from the text a moment after it has changed. Whoever switches tabs and runs at once would
@@ -7,7 +7,7 @@ export function reading(fetcher: Fetcher): Fetcher {
   return (params, options) => {
     const document = parsed(params.query);
     if (!document) return fetcher(params, options); // the server explains better what is wrong
-    return fetcher({ ...params, operationName: operationName(params, document) }, { ...options, documentAST: document });
+    return fetcher({ ...params, operationName: operationName(params.operationName, document) }, { ...options, documentAST: document });
   };
 }
 
@@ -19,7 +19,8 @@ function parsed(query: string): DocumentNode | null {
   }
 }
 
-function operationName({ operationName: asked }: FetcherParams, document: DocumentNode): string | undefined {
+/** The name of the operation that is meant: the one asked for, or the only one. */
+export function operationName(asked: string | null | undefined, document: DocumentNode): string | undefined {
   const names = document.definitions.flatMap((d) => (d.kind === 'OperationDefinition' ? [d.name?.value] : []));
   if (asked && names.includes(asked)) return asked;
   return names.length === 1 ? names[0] : undefined;
