@@ -112,7 +112,7 @@ var rows = map[string]row{
 	"internal/app":         {tier: 6, uses: all},
 	"internal/app/apptest": {tier: 6, uses: all},
 	"internal/arch":        {tier: 6},
-	"internal/chaos":       {tier: 6},
+	"internal/chaos":       {tier: 6, also: []string{"internal/app"}},
 	"internal/bench":       {tier: 6, below: true, uses: all, outside: []string{driver, gqlgen, gqlparser}}, // the product and what it is measured against
 	"":                     {tier: 6, also: []string{"internal/app"}},
 }
