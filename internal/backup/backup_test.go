@@ -34,7 +34,10 @@ var at = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func bank() store.Plan {
 	return store.Plan{
 		Collections: []store.Collection{
-			{Name: "balances"}, {Name: "blobs.files"}, {Name: "blobs.chunks"}, {Name: "none"},
+			{Name: "balances"},
+			{Name: "blobs.files"},
+			{Name: "blobs.chunks"},
+			{Name: "none"},
 			{Name: "transfers", Indexes: []store.Index{{Name: "key", Keys: []string{"key"}, Unique: true}}},
 		},
 		Migrations: []store.Migration{{ID: "0001_first", Up: func(context.Context, *store.DB) error { return nil }}},
