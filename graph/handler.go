@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 )
 
@@ -101,13 +101,8 @@ func (s *Server) deadline(header string) (time.Duration, error) {
 	if header == "" {
 		return s.cfg.Timeout, nil
 	}
-	var wait time.Duration
-	if ms, err := strconv.ParseInt(header, 10, 64); err == nil {
-		wait = time.Duration(min(ms, int64(s.cfg.MaxTimeout/time.Millisecond))) * time.Millisecond
-	} else if wait, err = time.ParseDuration(header); err != nil {
-		return 0, ErrDeadline
-	}
-	if wait <= 0 {
+	wait, ok := clock.ParseWait(header)
+	if !ok {
 		return 0, ErrDeadline
 	}
 	return min(wait, s.cfg.MaxTimeout), nil

@@ -65,6 +65,20 @@ func (s *Service) hold(ctx context.Context, lease *store.Lease) error {
 	return err
 }
 
+// Restored has every rollup computed anew from the stored events, in a database that was copied here while nobody folds: the change stream
+// of another one tells nothing, and that of the same one would tell of the copying, so that everything counted twice.
+func (s *Service) Restored(ctx context.Context) error {
+	lease, err := s.db.TryLease(ctx, foldLease, s.cfg.LeaseTTL)
+	if err != nil {
+		return err
+	}
+	f := &folder{s: s, fence: lease.Fence(), rows: rollups{}}
+	if f.cp, err = s.store.claim(ctx, f.fence); err == nil && f.cp.Format == foldFormat {
+		err = f.begin(ctx) // of another format it is begun anyway
+	}
+	return errors.Join(err, lease.Release(ctx))
+}
+
 // folder is one holding of the lease. It belongs to one goroutine.
 type folder struct {
 	s     *Service
@@ -146,7 +160,7 @@ func (f *folder) begin(ctx context.Context) error {
 	}
 	var rung int64
 	var any bool
-	err = f.s.store.asOf(ctx, now, func(ctx context.Context) (err error) { // the stream brings the rings after that
+	err = f.s.db.AsOf(ctx, now, func(ctx context.Context) (err error) { // the stream brings the rings after that
 		if rung, err = f.s.store.rings(ctx); err != nil {
 			return err
 		}

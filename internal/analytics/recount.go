@@ -97,7 +97,7 @@ func (c *recounting) run(ctx context.Context, from time.Time) error {
 // and next is when the first event happened that was not counted.
 func (c *recounting) part(ctx context.Context, from time.Time) (next time.Time, err error) {
 	begin, last := machine(), time.Time{}
-	err = c.f.s.store.asOf(ctx, c.done.AsOf, func(snapshot context.Context) error {
+	err = c.f.s.db.AsOf(ctx, c.done.AsOf, func(snapshot context.Context) error {
 		return c.f.s.store.eachEvent(snapshot, c.m.Event, from, time.Time{}, nil, func(e Event) error {
 			if !last.IsZero() && !e.At.Equal(last) && machine().Sub(begin) > c.f.s.cfg.RecountFor {
 				next = e.At

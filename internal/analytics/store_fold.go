@@ -308,21 +308,6 @@ func (m *mongoStore) rings(ctx context.Context) (int64, error) {
 	return b.N, err
 }
 
-// asOf runs fn with a context whose reads see the data as it was at one time; the zero time is now. The server keeps at
-// least the last five minutes.
-func (m *mongoStore) asOf(ctx context.Context, at timestamp, fn func(ctx context.Context) error) error {
-	opts := options.Session().SetSnapshot(true)
-	if !at.IsZero() {
-		opts.SetSnapshotTime(at)
-	}
-	sess, err := m.db.Database().Client().StartSession(opts)
-	if err != nil {
-		return store.Translate(err)
-	}
-	defer sess.EndSession(context.WithoutCancel(ctx))
-	return fn(mongo.NewSessionContext(ctx, sess))
-}
-
 // eachEvent reads the events of a name by time, from a time on and up to another, if they are not zero, that pass the
 // filters.
 func (m *mongoStore) eachEvent(ctx context.Context, name string, from, to time.Time, where []DimFilter, fn func(Event) error) error {

@@ -109,7 +109,7 @@ func (s *Service) verify(
 			return false, err
 		}
 		again := false
-		err = s.store.asOf(ctx, timestamp{}, func(rows context.Context) error {
+		err = s.db.AsOf(ctx, timestamp{}, func(rows context.Context) error {
 			cp, err := s.store.checkpoint(rows)
 			if err != nil {
 				return err
@@ -125,7 +125,7 @@ func (s *Service) verify(
 				}
 				at = done.AsOf
 			}
-			return s.store.asOf(ctx, at, func(events context.Context) error {
+			return s.db.AsOf(ctx, at, func(events context.Context) error {
 				return part(&verifier{s: s, m: m, done: done, since: cp.eventsSince(m.Event), v: v}, rows, events)
 			})
 		})

@@ -96,6 +96,7 @@ var rows = map[string]row{
 	"internal/demo":       {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/export":     {tier: 4, uses: []int{0, 1, 2, 3}},
 	"internal/attachment": {tier: 4, uses: []int{0, 1, 2, 3}, outside: []string{driver}, onlyHere: "store*.go"},
+	"internal/backup":     {tier: 4, uses: []int{0, 1, 2}, outside: []string{driver}, onlyHere: "store*.go"},
 	"internal/reporting":  {tier: 4, uses: []int{0, 1, 2, 3}, outside: []string{driver}, onlyHere: "store*.go"},
 
 	"graph":              {tier: 5, uses: []int{0, 3, 4}, also: []string{"graph/exec", "graph/generated", "graph/model", "graph/scalar", "graph/loader", "internal/payment", "internal/job"}, outside: []string{gqlgen, gqlparser}},

@@ -84,7 +84,7 @@ func (s *Service) Follower() event.Follower {
 			select {
 			case s.gone <- e.On.ID:
 			default: // the sweep finds it
-				s.Log.WarnContext(ctx, "attachment_left_for_the_sweep", "document", e.On.ID)
+				s.Log.WarnContext(ctx, "attachment_left_for_the_sweep", "document", e.On.ID, "error", "too many go at once")
 			}
 		},
 	}

@@ -273,7 +273,7 @@ func (s *Service) scan(ctx context.Context, key string) error {
 func (s *Service) remove(ctx context.Context, keys []string) {
 	for _, key := range keys {
 		if err := s.Blobs.Delete(ctx, key); err != nil {
-			s.Log.WarnContext(ctx, "attachment_left_for_the_sweep", "blob", key, "error", err.Error())
+			s.Log.WarnContext(ctx, "blob_left_for_the_sweep", "blob", key, "error", err.Error())
 		}
 	}
 }

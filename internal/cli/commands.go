@@ -10,6 +10,7 @@ import (
 
 	"github.com/backendbook/backendbook/internal/account"
 	"github.com/backendbook/backendbook/internal/analytics"
+	"github.com/backendbook/backendbook/internal/backup"
 	"github.com/backendbook/backendbook/internal/export"
 	"github.com/backendbook/backendbook/internal/job"
 	"github.com/backendbook/backendbook/internal/plan"
@@ -22,6 +23,8 @@ import (
 type Commands struct {
 	Serve   ServeCmd   `cmd:"" default:"withargs" help:"Serve the API and the console until a signal ends it. This is what happens without a command."`
 	Migrate MigrateCmd `cmd:"" help:"Bring the database to what this version needs. Serving does it too."`
+	Backup  BackupCmd  `cmd:"" help:"Copy the database and its files, as they are at this moment, into one file."`
+	Restore RestoreCmd `cmd:"" help:"Make an empty database what a backup says."`
 	Seed    SeedCmd    `cmd:"" help:"Make the roles and plans a new database begins with, and with --demo the demo."`
 	User    struct {
 		CreateAdmin UserCreateAdminCmd `cmd:"" help:"Make an account that may do everything, and print the link to choose its password with."`
@@ -118,6 +121,10 @@ type Host interface {
 	Serve(ctx context.Context) error
 	// Migrate brings the database to the plan of this version, or with dryRun only says what it would do.
 	Migrate(ctx context.Context, dryRun bool) (Migration, error)
+	// Backup copies the database and the files beside it; see [backup.Write].
+	Backup(ctx context.Context, to io.Writer, withoutFiles bool) (backup.Manifest, error)
+	// Restore makes the database of the settings what a backup says, while no server runs on it; see [backup.Archive.Restore].
+	Restore(ctx context.Context, a *backup.Archive, force bool, skip []string) error
 	// Seed makes what a new database begins with, and the demo if the settings say so. It tells the sign-ins it made.
 	Seed(ctx context.Context) ([]SignIn, error)
 	// Open gives the services: on the database of the settings, or on the managed one, which it joins when a server runs

@@ -4,6 +4,8 @@ package clock
 
 import (
 	"context"
+	"math"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -26,6 +28,17 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// ParseWait reads how long a client will wait: a whole number of milliseconds, or a duration such as 1.5s. It reports false for
+// what is neither, or not above 0.
+func ParseWait(text string) (wait time.Duration, ok bool) {
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+		wait = time.Duration(min(ms, int64(math.MaxInt64/time.Millisecond))) * time.Millisecond
+	} else if wait, err = time.ParseDuration(text); err != nil {
+		return 0, false
+	}
+	return wait, wait > 0
 }
 
 // Manual is a clock that stands still until it is moved. It is safe for concurrent use.

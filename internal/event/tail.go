@@ -258,7 +258,7 @@ func (t *Tail) deliver(ctx context.Context, doc bson.Raw) (at bson.Timestamp) {
 	}
 	var e Event
 	if err := bson.Unmarshal(slices.Clone(r.Doc), &e); err != nil {
-		t.log.ErrorContext(ctx, "event_unreadable", "error", err.Error())
+		t.log.ErrorContext(ctx, "event_unreadable", "event", r.Key.ID.String(), "error", err.Error())
 		return r.At
 	}
 	for _, f := range t.followers {

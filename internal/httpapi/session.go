@@ -1,13 +1,16 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/session"
 	"github.com/backendbook/backendbook/internal/token"
@@ -34,7 +37,7 @@ func (s *Server) resolveSession(next http.Handler) http.Handler {
 		}
 		token, fromCookie := s.token(r)
 		if token != "" {
-			a, _, err := s.deps.Authenticate(ctx, token)
+			a, err := s.authenticate(ctx, r, token)
 			if err == nil && fromCookie && a.Key != "" {
 				err = session.ErrEnded // a key is for programs: a browser would send it along with whatever a page asks for
 			}
@@ -52,6 +55,21 @@ func (s *Server) resolveSession(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// authTime bounds the search for who is asking: the deadlines of operations begin after it.
+const authTime = 5 * time.Second
+
+// authenticate finds out who is asking, in that time or in the time that the client has.
+func (s *Server) authenticate(ctx context.Context, r *http.Request, token string) (actor.Actor, error) {
+	most := authTime
+	if wait, ok := clock.ParseWait(r.Header.Get("X-Request-Timeout")); ok {
+		most = min(most, wait)
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	a, _, err := s.deps.Authenticate(ctx, token)
+	return a, err
 }
 
 // secretPrefixes begin the secrets that let somebody in by themselves.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/fault"
 	"github.com/backendbook/backendbook/internal/webauth"
 )
 
@@ -183,6 +185,31 @@ func TestSessionIsForTheAPI(t *testing.T) {
 	for _, target := range []string{"/", "/healthz", "/readyz", "/assets/app-abc.js"} {
 		if w := s.ask("GET", target, "", "Authorization", "Bearer dead"); w.Code != 200 {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+}
+
+// TestAuthenticationHasADeadline: whoever asks while the database does nothing is answered in the time they have, and at the latest after ours.
+func TestAuthenticationHasADeadline(t *testing.T) {
+	t.Parallel()
+	for header, most := range map[string]time.Duration{"20ms": 20 * time.Millisecond, "20": 20 * time.Millisecond, "": authTime, "odd": authTime, "1h": authTime} {
+		s := New(Config{}, Deps{Authenticate: func(ctx context.Context, _ string) (a actor.Actor, until time.Time, err error) {
+			end, has := ctx.Deadline()
+			if left := time.Until(end); !has || left > most || left < most-10*time.Second {
+				t.Errorf("%q: ends in %s, %t", header, left, has)
+			}
+			if most < authTime {
+				<-ctx.Done()
+			}
+			return a, until, fault.ErrTimeout.Because(ctx.Err())
+		}})
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", nil)
+		r.Header.Set("Authorization", "Bearer bbs_x")
+		r.Header.Set("X-Request-Timeout", header)
+		w := httptest.NewRecorder()
+		s.resolveSession(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it goes on as nobody") })).ServeHTTP(w, r)
+		if w.Code != http.StatusGatewayTimeout {
+			t.Errorf("%q: %d %s", header, w.Code, w.Body)
 		}
 	}
 }

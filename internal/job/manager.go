@@ -224,7 +224,7 @@ func (m *Manager) work(ctx context.Context, kinds []string) {
 	for ctx.Err() == nil {
 		j, found, err := m.store.claim(ctx, kinds, m.now(), m.pace.claim)
 		if err != nil && ctx.Err() == nil {
-			m.log.WarnContext(ctx, "claim a job", "error", err)
+			m.log.WarnContext(ctx, "job_claim_failed", "error", err.Error())
 		}
 		if found {
 			m.run(ctx, j)
@@ -253,7 +253,7 @@ func (m *Manager) run(ctx context.Context, j Job) {
 		after, err := m.step(ctx, j)
 		switch {
 		case err == nil && after.State.Ended():
-			m.log.InfoContext(ctx, "job ended", "job", j.ID, "kind", j.Kind, "state", after.State)
+			m.log.InfoContext(ctx, "job_ended", "job", j.ID, "kind", j.Kind, "state", after.State)
 			return
 		case err == nil:
 			j = after
@@ -320,7 +320,7 @@ func (m *Manager) failed(ctx context.Context, j Job, err error) {
 	if j.Tries >= maxTries || !passes(err) {
 		j.State, j.FinishedAt = Failed, new(m.now())
 	}
-	m.log.WarnContext(ctx, "a step of a job failed", "job", j.ID, "kind", j.Kind, "tries", j.Tries, "state", j.State, "error", err)
+	m.log.WarnContext(ctx, "job_step_failed", "job", j.ID, "kind", j.Kind, "tries", j.Tries, "state", j.State, "error", err.Error())
 	m.finish(ctx, j, func(ctx context.Context) error { return m.store.fail(ctx, j, f, wait) })
 }
 
@@ -335,6 +335,6 @@ func (m *Manager) finish(ctx context.Context, j Job, write func(ctx context.Cont
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.pace.saveWait)
 	defer cancel()
 	if err := write(patient); err != nil && !isLost(err) {
-		m.log.WarnContext(ctx, "let go of a job", "job", j.ID, "error", err)
+		m.log.WarnContext(ctx, "job_not_released", "job", j.ID, "error", err.Error())
 	}
 }

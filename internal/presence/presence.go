@@ -193,6 +193,18 @@ func (s *Service) write(ctx context.Context) {
 
 func byUser(a, b Watcher) int { return strings.Compare(a.User, b.User) }
 
+// Living gives the ids of the nodes that live on a database, for who is none. Cost: one find.
+func Living(ctx context.Context, db *store.DB, now time.Time) (ids []string, err error) {
+	all, err := newStore(db).nodes(ctx, now)
+	for _, n := range all {
+		ids = append(ids, n.ID)
+	}
+	return ids, err
+}
+
+// Restored forgets all nodes, in a database that was copied: they live on another one.
+func Restored(ctx context.Context, db *store.DB) error { return newStore(db).forget(ctx) }
+
 // Nodes are those that live. Cost: one find.
 //
 // Errors: FORBIDDEN.

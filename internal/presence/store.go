@@ -61,6 +61,15 @@ func (m *mongoStore) bury(ctx context.Context, node string) error {
 	return store.Wrap("delete node", err)
 }
 
+func (m *mongoStore) forget(ctx context.Context) error {
+	for _, c := range []*mongo.Collection{m.live, m.watchers} {
+		if _, err := c.DeleteMany(ctx, bson.D{}); err != nil {
+			return store.Wrap("forget nodes", err)
+		}
+	}
+	return nil
+}
+
 func (m *mongoStore) nodes(ctx context.Context, now time.Time) ([]Node, error) {
 	return store.Find[Node](ctx, m.live, bson.D{{Key: "until", Value: bson.D{{Key: "$gte", Value: now}}}}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
 }

@@ -370,7 +370,7 @@ func TestFollowerUnreadable(t *testing.T) {
 		f.OnEvent(t.Context(), event.Event{Kind: kind, Data: []byte("no BSON")}, bson.Timestamp{})
 	}
 	f.OnEvent(t.Context(), event.Event{Kind: "plan.membership.changed"}, bson.Timestamp{})
-	if n := strings.Count(told.String(), "event_unreadable"); n != 4 {
+	if n := strings.Count(told.String(), "event_data_unreadable"); n != 4 {
 		t.Errorf("told of %d events; want 4: %s", n, told.String())
 	}
 }

@@ -27,7 +27,7 @@ func (s *Service) Follower(publish func(topic string, change any)) event.Followe
 			}
 			all, err := changesOf(e)
 			if err != nil {
-				s.cfg.Log.ErrorContext(ctx, "event_unreadable", "event", e.ID, "kind", e.Kind, "error", err.Error())
+				s.cfg.Log.ErrorContext(ctx, "event_data_unreadable", "event", e.ID, "kind", e.Kind, "error", err.Error())
 			}
 			for _, n := range all {
 				publish(n.topic, n.change)

@@ -48,6 +48,13 @@ func (d *DB) TryLease(ctx context.Context, name string, ttl time.Duration) (*Lea
 	return l, nil
 }
 
+// EndLeases ends all leases, in a database that was copied: who holds them works on another one. Their fences stay, so that what was
+// written under them stays past.
+func (d *DB) EndLeases(ctx context.Context) error {
+	_, err := d.Collection(leasesCollection).UpdateMany(ctx, bson.D{}, bson.A{bson.D{{Key: "$set", Value: bson.D{{Key: "expiresAt", Value: "$$NOW"}}}}})
+	return Wrap("end leases", err)
+}
+
 // Fence is the number of this holding.
 func (l *Lease) Fence() int64 { return l.fence }
 

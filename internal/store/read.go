@@ -18,6 +18,21 @@ import (
 // The driver's Cursor.All and Decode allocate a 4 KiB reader for every document and fail on a long field name, so
 // nothing here uses them: documents are taken raw and unmarshalled from their own bytes.
 
+// AsOf runs fn with a context whose reads see the data as it was at one time of the cluster; the zero time is now. The server keeps at
+// least the last five minutes.
+func (d *DB) AsOf(ctx context.Context, at bson.Timestamp, fn func(ctx context.Context) error) error {
+	opts := options.Session().SetSnapshot(true)
+	if !at.IsZero() {
+		opts.SetSnapshotTime(at)
+	}
+	sess, err := d.client.StartSession(opts)
+	if err != nil {
+		return Translate(err)
+	}
+	defer sess.EndSession(context.WithoutCancel(ctx))
+	return fn(mongo.NewSessionContext(ctx, sess))
+}
+
 // FindOne reads the first match. No match is mongo.ErrNoDocuments, which the domain turns into its own error.
 func FindOne[T any](ctx context.Context, c *mongo.Collection, filter any, opts ...options.Lister[options.FindOneOptions]) (T, error) {
 	var v T

@@ -54,7 +54,8 @@ const (
 	migrationsCollection = "migrations"
 	migrationLeaseTTL    = 30 * time.Second
 	migrationPoll        = 100 * time.Millisecond
-	atOnce               = 8 // collections that are made at once: each waits for the disks of a majority
+	indexWait            = 24 * time.Hour // for the indexes of a collection
+	atOnce               = 8              // collections that are made at once: each waits for the disks of a majority
 )
 
 // Migrate brings the database to plan: collections, then indexes, then the migrations not yet recorded, in order. One
@@ -160,6 +161,11 @@ func (d *DB) reconcileIndexes(ctx context.Context, c Collection, exists, dryRun 
 	if dryRun || len(make) == 0 {
 		return nil
 	}
+	if _, bounded := ctx.Deadline(); !bounded { // else the driver's own bound is that of a request
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, indexWait)
+		defer cancel()
+	}
 	if _, err := d.Collection(c.Name).Indexes().CreateMany(ctx, make); err != nil {
 		return fmt.Errorf("create indexes of %s: %w", c.Name, Translate(err))
 	}
@@ -202,19 +208,26 @@ func (ix Index) model() mongo.IndexModel {
 	return mongo.IndexModel{Keys: ix.keys(), Options: opts}
 }
 
-func (d *DB) runMigrations(ctx context.Context, all []Migration, dryRun bool, r *Report) error {
-	type record struct {
-		ID string    `bson:"_id"`
-		At time.Time `bson:"at"`
+// Applied gives the migrations that the database has had.
+func (d *DB) Applied(ctx context.Context) (ids []string, err error) {
+	done, err := Find[struct {
+		ID string `bson:"_id"`
+	}](ctx, d.Collection(migrationsCollection), bson.D{})
+	for _, m := range done {
+		ids = append(ids, m.ID)
 	}
+	return ids, err
+}
+
+func (d *DB) runMigrations(ctx context.Context, all []Migration, dryRun bool, r *Report) error {
 	c := d.Collection(migrationsCollection)
-	done, err := Find[record](ctx, c, bson.D{})
+	done, err := d.Applied(ctx)
 	if err != nil {
 		return err
 	}
 	all = slices.SortedFunc(slices.Values(all), func(a, b Migration) int { return strings.Compare(a.ID, b.ID) })
 	for _, m := range all {
-		if slices.ContainsFunc(done, func(x record) bool { return x.ID == m.ID }) {
+		if slices.Contains(done, m.ID) {
 			continue
 		}
 		r.Applied = append(r.Applied, m.ID)

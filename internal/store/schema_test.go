@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/store"
 	"github.com/backendbook/backendbook/internal/store/storetest"
 )
@@ -118,5 +120,28 @@ func TestMigrate(t *testing.T) {
 	r, err = db.Migrate(ctx, plan, false)
 	if err != nil || len(r.Warnings) != 2 || len(r.Created) != 0 {
 		t.Errorf("a differing and an undeclared index: %+v, %v", r, err)
+	}
+}
+
+// TestIndexesTakeTheirTime: an index of a large collection takes longer than a request may.
+func TestIndexesTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	name := ref.NewID()
+	storetest.Open(t, "bb_test_"+name) // drops it at the end
+	db, err := store.Open(t.Context(), store.Config{
+		URI: storetest.URI(t), Database: "bb_test_" + name, AppName: name, Timeout: 2 * time.Second, StartWait: time.Minute,
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	storetest.Name(t, db, name)
+	off := storetest.FailPoint(t, db, "alwaysOn", bson.D{
+		{Key: "failCommands", Value: bson.A{"createIndexes"}}, {Key: "blockConnection", Value: true}, {Key: "blockTimeMS", Value: 2500},
+	})
+	defer off()
+	plan := store.Plan{Collections: []store.Collection{{Name: "large", Indexes: []store.Index{{Name: "key", Keys: []string{"key"}}}}}}
+	if r, err := db.Migrate(t.Context(), plan, false); err != nil {
+		t.Errorf("%+v %v", r, err)
 	}
 }

@@ -150,7 +150,7 @@ func (s *Service) purgeDue(ctx context.Context) {
 	lease, err := s.db.TryLease(ctx, "purge-accounts", purgeLease)
 	if err != nil {
 		if !errors.Is(err, store.ErrLeaseHeld) && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "account_purge_not_begun", "error", err.Error())
+			s.Log.WarnContext(ctx, "account_purge_failed", "error", err.Error())
 		}
 		return
 	}

@@ -50,7 +50,7 @@ func (s *Service) Follower(publish func(topic string, change any)) event.Followe
 			User string `bson:"user"`
 		}](e.Data)
 		if err != nil {
-			s.Log.ErrorContext(ctx, "event_unreadable", "event", e.ID, "kind", e.Kind, "error", err.Error())
+			s.Log.ErrorContext(ctx, "event_data_unreadable", "event", e.ID, "kind", e.Kind, "error", err.Error())
 			return
 		}
 		publish(topicSessions(fact.User), sessionsChanged{})

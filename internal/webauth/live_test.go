@@ -326,7 +326,7 @@ func TestOwnFollowerUnreadable(t *testing.T) {
 		f.OnEvent(t.Context(), event.Event{Kind: kind, On: user, Actor: event.Actor{User: user.ID}}, bson.Timestamp{})
 	}
 	f.OnEvent(t.Context(), event.Event{Kind: "webauth.invitation.created", Actor: event.Actor{System: true}}, bson.Timestamp{})
-	if n := strings.Count(told.String(), "event_unreadable"); n != 1 {
+	if n := strings.Count(told.String(), "event_data_unreadable"); n != 1 {
 		t.Errorf("told of %d facts; want 1: %s", n, told.String())
 	}
 }

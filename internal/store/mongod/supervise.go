@@ -147,8 +147,7 @@ func (s *Server) guard(ctx context.Context, c *child) (old bool) {
 // revive starts a new child after pauses that double, on the same port, so that the URI stays good. It gives up, with
 // the reason in s.err, after maxDeaths in a row; it gives nil also when ctx ends.
 func (s *Server) revive(ctx context.Context, e exit, deaths *int) *child {
-	event, cause := "mongod_died", e.err()
-	attrs := []any{"exit_code", e.Code, "signal", e.Signal, "reason", e.Reason}
+	cause, died := e.err(), true // else it did not even start
 	for {
 		if *deaths++; *deaths > maxDeaths {
 			s.err = fmt.Errorf("mongod died %d times in a row, the last time: %w", *deaths, cause)
@@ -156,7 +155,11 @@ func (s *Server) revive(ctx context.Context, e exit, deaths *int) *child {
 		}
 		pause := firstPause << (*deaths - 1)
 		pause += mathrand.N(pause / 4) // several servers on a machine shall not start in step
-		s.log.ErrorContext(ctx, event, append(attrs, "deaths", *deaths, "restart_in_ms", pause.Milliseconds())...)
+		if died {
+			s.log.ErrorContext(ctx, "mongod_died", "exit_code", e.Code, "signal", e.Signal, "reason", e.Reason, "deaths", *deaths, "restart_in_ms", pause.Milliseconds())
+		} else {
+			s.log.ErrorContext(ctx, "mongod_restart_failed", "error", cause.Error(), "deaths", *deaths, "restart_in_ms", pause.Milliseconds())
+		}
 		if !clock.Sleep(ctx, pause) {
 			return nil
 		}
@@ -167,7 +170,7 @@ func (s *Server) revive(ctx context.Context, e exit, deaths *int) *child {
 		if ctx.Err() != nil {
 			return nil
 		}
-		event, cause, attrs = "mongod_restart_failed", err, []any{"error", err.Error()}
+		cause, died = err, false
 	}
 }
 
