@@ -76,6 +76,13 @@ func (s *Server) Execute(ctx context.Context, op *graphql.OperationContext) grap
 }
 
 func (s *Server) answer(ctx context.Context, op *graphql.OperationContext, info operationInfo) *graphql.Response {
+	leave, err := s.admit(op)
+	if err != nil {
+		refused := &graphql.Response{Errors: gqlerror.List{s.present(ctx, err)}}
+		s.observe(ctx, info, op.Stats.OperationStart, refused.Errors)
+		return refused
+	}
+	defer leave()
 	if _, limited := ctx.Deadline(); !limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.Timeout)

@@ -77,7 +77,8 @@ func (s *Server) run(ctx context.Context, a answer, method string, params *graph
 		s.refuse(ctx, a, http.StatusMethodNotAllowed, ErrMethod)
 	default:
 		a.maxAge, a.known = s.maxAge(method, op), op.Headers.Get("If-None-Match")
-		a.write(http.StatusOK, s.Execute(ctx, op)(ctx))
+		resp := s.Execute(ctx, op)(ctx)
+		a.write(statusOf(a.w, resp), resp)
 	}
 }
 

@@ -25,6 +25,8 @@ type Config struct {
 	Timeout          time.Duration // of a query or mutation that sets no deadline, default 10 s
 	MaxTimeout       time.Duration // the longest deadline a client may set, default 30 s
 	Slow             time.Duration // from here on a query or mutation is told to [Hooks.Slow]; zero for never
+	Concurrent       int           // queries and mutations at work at once, default 512: see load
+	Down             func() bool   // whether the database has been out of reach for some time; nil for never
 	Introspection    bool          // whether the schema may be asked for
 	Clock            clock.Clock   // nil for the machine's; for the pace of operations
 	Development      bool          // introspection, and errors that suggest what was meant, for everybody: see PermExplore
@@ -49,6 +51,7 @@ func (c Config) withDefaults() Config {
 	c.MaxCost = or(c.MaxCost, 100_000)
 	c.MaxRepeats = or(c.MaxRepeats, 20)
 	c.DocCacheBytes = or(c.DocCacheBytes, 16<<20)
+	c.Concurrent = or(c.Concurrent, 512)
 	c.Timeout = or(c.Timeout, 10*time.Second)
 	c.MaxTimeout = or(c.MaxTimeout, 30*time.Second)
 	return c

@@ -34,6 +34,7 @@ type Server struct {
 	rates     *rates // of operations
 	costs     *rates
 	streams   Streams
+	load      *load
 	keys      *idempotency.Service // nil in tests without a database
 	buffers   buffers
 }
@@ -63,7 +64,7 @@ func newServer(root generated.ResolverRoot, rights Authorizer, proofs Prover, so
 	s := &Server{
 		cfg: cfg, log: log, hooks: hooks, schema: es.Schema(), exec: executor.New(es),
 		validator: newValidator(es.Schema()), documents: newDocuments(cfg.DocCacheBytes),
-		waits: waits, access: rules, rights: rights, proofs: proofs, sources: sources,
+		waits: waits, access: rules, rights: rights, proofs: proofs, sources: sources, load: &load{most: int64(cfg.Concurrent)},
 	}
 	s.exec.SetErrorPresenter(s.present)
 	s.exec.SetRecoverFunc(recovered)

@@ -158,6 +158,7 @@ func (a *App) serveGraph(ctx context.Context) error {
 	}
 	limits := a.cfg.ForGraph()
 	limits.Clock = a.now
+	limits.Down = a.db.Down
 	server := graph.NewServer(resolver, limits, a.log, graph.Hooks{Observe: a.observe, Deprecated: a.metrics.CountDeprecated, Slow: a.slow.tell, Tracer: a.tracer})
 	if err := graph.CheckAccess(server.Schema(), rbac.Keys(permissions())); err != nil {
 		return err

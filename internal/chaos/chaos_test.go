@@ -71,6 +71,7 @@ func TestChaos(t *testing.T) {
 	close(stopFollowing)
 	following.Wait()
 	w.judgeLeftovers()
+	w.judgeOutage()
 }
 
 func newWorld(t *testing.T) *world {
@@ -274,6 +275,29 @@ func (w *world) judgeLeftovers() {
 				return now["go_goroutines"] > 0 && now["go_goroutines"] <= limit("go_goroutines") && now["process_open_fds"] <= limit("process_open_fds")
 			})
 		}()
+	}
+}
+
+// judgeOutage takes the whole database away: soon nobody waits for it any more, and when it is back everybody is served again.
+func (w *world) judgeOutage() {
+	w.t.Helper()
+	for _, m := range w.set.members {
+		m.cut.Store(true)
+		m.hangUp()
+	}
+	ask := func(s *server) string {
+		r, _, err := w.root.do(s, lookQuery, nil, "")
+		if err != nil {
+			return err.Error()
+		}
+		return r.code()
+	}
+	for _, s := range w.servers {
+		await(w.t, time.Minute, s.name+" says that the database is down", func() bool { return ask(s) == "DATABASE_DOWN" })
+	}
+	w.heal()
+	for _, s := range w.servers {
+		await(w.t, time.Minute, s.name+" serves again", func() bool { return ask(s) == "" })
 	}
 }
 

@@ -144,8 +144,8 @@ type caller struct {
 }
 
 const (
-	deadline = 4 * time.Second // of each request, told to the server
-	patience = deadline + 4*time.Second
+	deadline = 4 * time.Second            // of each request, told to the server
+	patience = 2*deadline + 2*time.Second // finding out who asks has a deadline of its own
 )
 
 // errNoAnswer: nothing came, or nothing that was GraphQL.

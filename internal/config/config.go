@@ -95,6 +95,7 @@ type GraphQL struct {
 	MaxDepth      int           `type:"setting" def:"15" min:"2" max:"100" help:"Most levels of fields in a document. Introspection needs 15."`
 	MaxAliases    int           `type:"setting" def:"30" min:"0" max:"10000" help:"Most aliases in a document, each counted as often as its fragment is spread."`
 	MaxCost       int           `type:"setting" def:"100000" min:"100" max:"100000000" help:"Most fields that the answer of an operation may have, its lists as long as they are asked for."`
+	MaxConcurrent int           `type:"setting" def:"512" min:"8" max:"100000" help:"Most queries and mutations at work at once on this node: more are answered with 503 at once, queries from three quarters on, signing in and out and what takes rights away last."`
 	Slow          time.Duration `type:"setting" def:"500ms" min:"0s" max:"10m" help:"Queries and mutations that take longer are logged, with their slowest command of the database. 0: none."`
 	MaxSockets    int           `type:"setting" def:"20000" min:"1" max:"1000000" help:"Most WebSockets at once on this node."`
 	UserSockets   int           `type:"setting" def:"20" min:"1" max:"1000000" help:"Most WebSockets of one user at once on this node."`

@@ -121,7 +121,7 @@ func (c *Config) ForHTTP() httpapi.Config {
 // ForGraph is the Config of package graph.
 func (c *Config) ForGraph() graph.Config {
 	return graph.Config{
-		MaxBodyBytes: int64(c.GraphQL.MaxBody), MaxDepth: c.GraphQL.MaxDepth, MaxAliases: c.GraphQL.MaxAliases, MaxCost: c.GraphQL.MaxCost,
+		MaxBodyBytes: int64(c.GraphQL.MaxBody), MaxDepth: c.GraphQL.MaxDepth, MaxAliases: c.GraphQL.MaxAliases, MaxCost: c.GraphQL.MaxCost, Concurrent: c.GraphQL.MaxConcurrent,
 		Timeout: c.GraphQL.Timeout, MaxTimeout: c.GraphQL.MaxTimeout, Slow: c.GraphQL.Slow,
 		Introspection: c.Introspection(), Development: !c.IsProduction(), TrustedOnly: c.GraphQL.Documents == "trusted",
 	}

@@ -46,6 +46,7 @@ type DB struct {
 	client *mongo.Client
 	db     *mongo.Database
 	log    *slog.Logger
+	pulse  *pulse
 }
 
 const minWireVersion = 17 // MongoDB 6.0
@@ -54,6 +55,7 @@ const minWireVersion = 17 // MongoDB 6.0
 //
 // Errors: ErrUnreachable, ErrCredentials, ErrStandalone, ErrTooOld, each with its cause.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
+	beat := &pulse{}
 	opts := options.Client().SetAppName("backendbook").ApplyURI(cfg.URI).
 		SetMaxPoolSize(or(cfg.MaxPoolSize, 100)).
 		SetTimeout(or(cfg.Timeout, 10*time.Second)).
@@ -61,7 +63,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 		SetReadPreference(readpref.Primary()).
 		SetReadConcern(readconcern.Majority()).
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: new(true)}).
-		SetMonitor(newMonitor(cfg))
+		SetMonitor(newMonitor(cfg)).SetServerMonitor(beat.monitor())
 	if cfg.AppName != "" {
 		opts.SetAppName(cfg.AppName)
 	}
@@ -72,7 +74,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("MONGODB_URI: %w", redactURI(err))
 	}
-	d := &DB{client: client, db: client.Database(or(cfg.Database, "backendbook")), log: log}
+	d := &DB{client: client, db: client.Database(or(cfg.Database, "backendbook")), log: log, pulse: beat}
 	if err := d.accept(ctx, or(cfg.StartWait, 10*time.Second)); err != nil {
 		d.Close(ctx)
 		return nil, err
