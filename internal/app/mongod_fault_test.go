@@ -178,38 +178,84 @@ func TestPrimaryKilled(t *testing.T) {
 	before := acknowledged.Load()
 	until(t, "it serves again", func() bool { return f.status("/readyz") == http.StatusOK && acknowledged.Load() > before+50 })
 	t.Logf("serves again after %s, %d acknowledged before", time.Since(killed).Round(time.Millisecond), before)
-	outcome := stop()
-
-	db, err := store.Open(t.Context(), store.Config{URI: f.uri}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
+	if doubtful := f.judge(stop()); doubtful == 0 {
+		t.Error("every write went through: nothing was killed in the middle")
 	}
-	defer db.Close(t.Context())
-	messages, err := store.Find[struct{ Data string }](t.Context(), db.Collection("topic_messages"), bson.D{})
+}
+
+// judge holds what was published to what was acknowledged, and gives the number of those that were not.
+func (f *frail) judge(outcome map[int64]bool) (doubtful int) {
+	f.t.Helper()
+	db := f.open()
+	defer db.Close(f.t.Context())
+	messages, err := store.Find[struct{ Data string }](f.t.Context(), db.Collection("topic_messages"), bson.D{})
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	times := map[int64]int{}
 	for _, m := range messages {
 		var data struct{ N int64 }
 		if err := json.Unmarshal([]byte(m.Data), &data); err != nil {
-			t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		times[data.N]++
 	}
-	doubtful := 0
 	for n, ok := range outcome {
 		switch {
 		case ok && times[n] != 1:
-			t.Errorf("%d was acknowledged and is there %d times", n, times[n])
+			f.t.Errorf("%d was acknowledged and is there %d times", n, times[n])
 		case times[n] > 1:
-			t.Errorf("%d was in doubt and is there %d times", n, times[n])
+			f.t.Errorf("%d was in doubt and is there %d times", n, times[n])
 		case !ok:
 			doubtful++
 		}
 	}
-	if doubtful == 0 {
-		t.Error("every write went through: nothing was killed in the middle")
+	return doubtful
+}
+
+// open is a way of the test's own to the database.
+func (f *frail) open() *store.DB {
+	f.t.Helper()
+	db, err := store.Open(f.t.Context(), store.Config{URI: f.uri}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return db
+}
+
+// TestStepDown: for a second there is no primary. Operations wait for the next one within their deadline: hardly one fails, nothing that was
+// acknowledged is lost, and nothing is there twice.
+func TestStepDown(t *testing.T) {
+	t.Parallel()
+	f := newFrail(t)
+	db := f.open()
+	defer db.Close(t.Context())
+	acknowledged, stop := f.publishers()
+	until(t, "some are published", func() bool { return acknowledged.Load() > 100 })
+	admin := db.Database().Client().Database("admin")
+	election := func() (id bson.ObjectID) {
+		raw, err := admin.RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Raw()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ = raw.Lookup("electionId").ObjectIDOK()
+		return id
+	}
+	first := election()
+	down := bson.D{{Key: "replSetStepDown", Value: 1}, {Key: "secondaryCatchUpPeriodSecs", Value: 0}, {Key: "force", Value: true}}
+	if err := admin.RunCommand(t.Context(), down).Err(); err != nil {
+		t.Fatal(err)
+	}
+	before := acknowledged.Load()
+	until(t, "it goes on", func() bool { return acknowledged.Load() > before+200 })
+	if election() == first {
+		t.Error("nobody stepped down")
+	}
+	outcome := stop()
+	doubtful := f.judge(outcome)
+	t.Logf("%d of %d were not acknowledged", doubtful, len(outcome))
+	if doubtful*100 > len(outcome) {
+		t.Errorf("%d of %d failed: more than one in a hundred", doubtful, len(outcome))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/backendbook/backendbook/internal/app/apptest"
 )
@@ -204,4 +205,63 @@ func operationsFiles(t *testing.T) map[string]string {
 		t.Fatalf("%d files: %v", len(all), err)
 	}
 	return all
+}
+
+var (
+	shardRow  = regexp.MustCompile("(?m)^\\| (`[^|]+) \\| `\\{([^|]+)\\}` \\|")
+	shardWord = regexp.MustCompile("`([a-z]+(?:_[a-z]+)*(?:\\.chunks)?)`")
+	shardKey  = regexp.MustCompile(`"?([a-zA-Z_.]+)"?: (?:1|"hashed")`)
+)
+
+// TestOperationsShardKeys: the page of deployment names collections that there are, and each unique index begins with the shard key that is
+// proposed, without which MongoDB would refuse one of the two.
+func TestOperationsShardKeys(t *testing.T) {
+	t.Parallel()
+	_, section, _ := strings.Cut(readDoc(t, "deploy.md"), "## Sharded cluster")
+	db := apptest.Start(t, apptest.Setup{}).DB().Database()
+	names, err := db.ListCollectionNames(t.Context(), bson.D{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range shardWord.FindAllStringSubmatch(section, -1) {
+		if !slices.Contains(names, word[1]) {
+			t.Errorf("there is no collection %s", word[1])
+		}
+	}
+	rows := shardRow.FindAllStringSubmatch(section, -1)
+	if len(rows) < 8 {
+		t.Fatalf("only %d shard keys were found", len(rows))
+	}
+	for _, row := range rows {
+		var key []string
+		for _, field := range shardKey.FindAllStringSubmatch(row[2], -1) {
+			key = append(key, field[1])
+		}
+		for _, name := range shardWord.FindAllStringSubmatch(row[1], -1) {
+			specs, err := db.Collection(name[1]).Indexes().ListSpecifications(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, index := range specs {
+				if index.Unique != nil && *index.Unique && !begins(t, index.KeysDocument, key) {
+					t.Errorf("the unique index %s of %s does not begin with its shard key %v", index.Name, name[1], key)
+				}
+			}
+		}
+	}
+}
+
+// begins reports whether the fields of an index begin with those of a key.
+func begins(t *testing.T, index bson.Raw, key []string) bool {
+	t.Helper()
+	fields, err := index.Elements()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range key {
+		if i >= len(fields) || fields[i].Key() != name {
+			return false
+		}
+	}
+	return true
 }

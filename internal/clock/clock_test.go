@@ -40,7 +40,7 @@ func TestSleepEndsWithTheContext(t *testing.T) {
 func TestParseWait(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
-		"1500": 1500 * time.Millisecond, "1.5s": 1500 * time.Millisecond, "99999999999999999": math.MaxInt64 / time.Millisecond * time.Millisecond,
+		"1500": 1500 * time.Millisecond, "1.5s": 1500 * time.Millisecond, "99999999999999999": time.Duration(math.MaxInt64 / 1_000_000 * 1_000_000),
 		"": 0, "0": 0, "-1": 0, "0s": 0, "-1s": 0, "soon": 0, "99999999999999999999": 0,
 	} {
 		if got, ok := ParseWait(text); ok != (want > 0) || ok && got != want {
