@@ -52,7 +52,9 @@ func checkPaths(t *testing.T, f predicate.Filter, known []string) {
 	for _, s := range f.Sub {
 		checkPaths(t, s, known)
 	}
-	if len(f.Path) > 0 && !slices.ContainsFunc(known, func(k string) bool { return f.Path[0] == k || len(k) > len(f.Path[0]) && k[:len(f.Path[0])+1] == f.Path[0]+"." }) {
+	if len(f.Path) > 0 && !slices.ContainsFunc(known, func(k string) bool {
+		return f.Path[0] == k || len(k) > len(f.Path[0]) && k[:len(f.Path[0])+1] == f.Path[0]+"."
+	}) {
 		t.Errorf("the filter asks about %q", f.Path)
 	}
 	for _, v := range append(f.Values, f.Value) {
