@@ -1,6 +1,6 @@
 # The tasks of Backend Book. Each is a script that can be run by itself; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-live soak chaos web build generate release-schema fmt lint clean
+.PHONY: help run test fuzz bench bench-live soak chaos web build generate release-schema fmt lint clean
 MAKEFLAGS += --no-print-directory
 export GOTOOLCHAIN := local
 # A checkout that belongs to somebody else, as in many pipelines, has no version to stamp.
@@ -14,6 +14,9 @@ run: build ## Build everything and serve the demo on http://localhost:8080
 
 test: ## Run every check: format, generated files, vet, lint, tests, console, clients, browser
 	@scripts/check
+
+fuzz: ## Run every fuzz target for FUZZ=30s, about half an hour
+	@scripts/fuzz
 
 bench: ## Run the paired benchmarks and print ratios
 	@scripts/bench

@@ -119,7 +119,7 @@ func TestPresentedErrors(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	crash := func(ctx context.Context) ([]plan.Plan, error) { panic("crash of " + actor.From(ctx).User) }
-	r := newRig(t, &stubs{plans: crash, signOut: func(context.Context) (*model.SignOutPayload, error) { panic(errBatch) }}, Config{})
+	r := newRig(t, &stubs{plans: crash, signOut: func(context.Context) (*model.SignOutPayload, error) { panic(errOdd) }}, Config{})
 	for query, path := range map[string]string{
 		`{ plans { key } __typename }`:   "[plans]",
 		`mutation { signOut { ended } }`: "[signOut]",

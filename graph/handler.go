@@ -136,7 +136,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, params *graphq
 		return http.StatusRequestEntityTooLarge, ErrBody
 	}
 	buf := s.buffers.get()
-	defer s.buffers.put(buf) // parseJSON keeps nothing of it
+	defer s.buffers.put(buf) // ijson.Parse keeps nothing of it
 	if _, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, s.cfg.MaxBodyBytes)); err != nil {
 		var tooLarge *http.MaxBytesError
 		switch {

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +18,9 @@ import (
 func onePlan(context.Context) ([]plan.Plan, error) {
 	return []plan.Plan{{ID: "free", Key: "free"}}, nil
 }
+
+// errOdd is an error nobody classified.
+var errOdd = errors.New("odd")
 
 const plansQuery = `{ plans { key } }`
 
@@ -308,7 +312,7 @@ func TestDeadlinePasses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &stubs{plans: func(ctx context.Context) ([]plan.Plan, error) {
 		<-ctx.Done()
-		return nil, errBatch // some error nobody classified
+		return nil, errOdd
 	}}, Config{})
 	g := r.query(plansQuery, nil, DeadlineHeader, "50")
 	if g.status != 200 || g.code() != "DEADLINE_EXCEEDED" {

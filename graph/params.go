@@ -3,8 +3,11 @@ package graph
 import (
 	"maps"
 	"net/url"
+	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/backendbook/backendbook/internal/ijson"
 )
 
 // decodeParams reads the JSON object of a request into params. The errors say what is wrong with it and repeat nothing of
@@ -12,10 +15,15 @@ import (
 //
 // Errors: BAD_REQUEST, BATCHING_UNSUPPORTED.
 func decodeParams(body []byte, params *graphql.RawParams) error {
-	v, err := parseJSON(body)
+	v, err := ijson.Parse(body)
 	if err != nil {
 		return ErrBadRequest.Saying("the request is not usable JSON: %s", err)
 	}
+	return fillParams(v, params)
+}
+
+// fillParams is decodeParams for JSON that was read.
+func fillParams(v any, params *graphql.RawParams) error {
 	m, ok := v.(map[string]any)
 	if _, isArray := v.([]any); isArray {
 		return ErrBatch
@@ -80,11 +88,13 @@ func decodeQuery(raw string, params *graphql.RawParams) error {
 		switch text := q[name]; {
 		case len(text) > 1:
 			return ErrBadRequest.Saying("%s is given twice", name).On(name)
+		case len(text) == 1 && !utf8.ValidString(text[0]):
+			return ErrBadRequest.Saying("%s is not UTF-8", name).On(name)
 		case len(text) == 0 || text[0] == "" && name != "query":
 		case name == "query" || name == "operationName" || name == "documentId":
 			m[name] = text[0]
 		default:
-			if m[name], err = parseJSON([]byte(text[0])); err != nil {
+			if m[name], err = ijson.Parse([]byte(text[0])); err != nil {
 				return ErrBadRequest.Saying("%s is not usable JSON: %s", name, err).On(name)
 			}
 		}

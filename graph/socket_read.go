@@ -1,9 +1,7 @@
 package graph
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -18,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/ijson"
 	"github.com/backendbook/backendbook/internal/token"
 )
 
@@ -111,9 +110,21 @@ func (c *socket) end() {
 
 // message is what a client sends.
 type message struct {
-	Type    string          `json:"type"`
-	ID      *string         `json:"id"`
-	Payload json.RawMessage `json:"payload"`
+	kind    string
+	id      string // empty without one
+	payload any
+}
+
+// readMessage reads a message by the rules of every request: of two equal keys none counts.
+func readMessage(data []byte) (m message, ok bool) {
+	v, err := ijson.Parse(data)
+	if err != nil {
+		return m, false
+	}
+	given, isObject := v.(map[string]any)
+	kind, kindIsText := optional[string](given, "type")
+	id, idIsText := optional[string](given, "id")
+	return message{kind, id, given["payload"]}, isObject && kindIsText && idIsText
 }
 
 // read handles messages until the connection ends. It answers nothing itself: it puts answers into the outbox.
@@ -198,13 +209,12 @@ func deadline(d time.Duration) time.Time {
 }
 
 func (c *socket) handle(data []byte) {
-	var m message
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if err := dec.Decode(&m); err != nil || dec.More() {
+	m, ok := readMessage(data)
+	if !ok {
 		c.close(closeBadRequest, "Invalid message received")
 		return
 	}
-	switch m.Type {
+	switch m.kind {
 	case "connection_init":
 		c.init(m)
 	case "ping":
@@ -213,11 +223,11 @@ func (c *socket) handle(data []byte) {
 	case "subscribe":
 		c.subscribe(m)
 	case "complete":
-		if m.ID == nil {
+		if m.id == "" {
 			c.close(closeBadRequest, "A complete message needs an id")
 			return
 		}
-		c.finish(*m.ID, false)
+		c.finish(m.id, false)
 	default:
 		c.close(closeBadRequest, "Unknown message type")
 	}
@@ -229,7 +239,7 @@ func (c *socket) init(m message) {
 		c.close(closeTooMany, "Too many initialisation requests")
 		return
 	}
-	token, ok := initToken(m.Payload)
+	token, ok := initToken(m.payload)
 	if !ok {
 		c.close(closeBadRequest, "Invalid payload of connection_init")
 		return
@@ -257,21 +267,24 @@ func (c *socket) init(m message) {
 }
 
 // initToken reads {"authorization": "Bearer …"} of a connection_init, in any case of the key.
-func initToken(payload json.RawMessage) (secret string, ok bool) {
-	if len(payload) == 0 || string(payload) == "null" {
-		return "", true
-	}
-	var p map[string]any
-	if json.Unmarshal(payload, &p) != nil {
+func initToken(payload any) (secret string, ok bool) {
+	p, isObject := payload.(map[string]any)
+	if payload != nil && !isObject {
 		return "", false
 	}
+	given := false
 	for k, v := range p {
-		if strings.EqualFold(k, "authorization") {
-			s, _ := v.(string)
-			return token.Bearer(s)
+		if !strings.EqualFold(k, "authorization") {
+			continue
 		}
+		s, _ := v.(string)
+		one, good := token.Bearer(s)
+		if !good || given && one != secret { // of two that differ nobody knows which counts
+			return "", false
+		}
+		secret, given = one, true
 	}
-	return "", true
+	return secret, true
 }
 
 // subscribe starts an operation.
@@ -281,22 +294,22 @@ func (c *socket) subscribe(m message) {
 		return
 	}
 	params := &graphql.RawParams{}
-	if m.ID == nil || *m.ID == "" || len(*m.ID) > 256 || decodeParams(m.Payload, params) != nil {
+	if m.id == "" || len(m.id) > 256 || fillParams(m.payload, params) != nil {
 		c.close(closeBadRequest, "Invalid message received")
 		return
 	}
 	c.mu.Lock()
-	_, taken := c.ops[*m.ID]
+	_, taken := c.ops[m.id]
 	full := len(c.ops) >= c.srv.cfg.Operations
 	var op *operation
 	if !taken && !full && !c.over {
-		op = newOperation(c, *m.ID)
+		op = newOperation(c, m.id)
 		c.ops[op.id] = op
 	}
 	c.mu.Unlock()
 	switch {
 	case taken:
-		c.close(closeDuplicate, "Subscriber for "+*m.ID+" already exists")
+		c.close(closeDuplicate, "Subscriber for "+m.id+" already exists")
 	case full:
 		c.close(closeTooMany, "Too many operations")
 	case op != nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/backendbook/backendbook/internal/actor"
+	"github.com/backendbook/backendbook/internal/ijson"
 )
 
 // TestReq77Origin: a page of another origin is refused before the upgrade, and whoever has a cookie must say where they
@@ -203,11 +204,17 @@ func TestUpgradeWithBearer(t *testing.T) {
 func TestInitToken(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]bool{
-		`{}`: true, `null`: true, ``: true, `{"authorization":null}`: false, `{"authorization":"x"}`: false, `[]`: false, `"Bearer x"`: false,
+		`{}`: true, `null`: true, `{"authorization":null}`: false, `{"authorization":"x"}`: false, `[]`: false, `"Bearer x"`: false,
+		`{"authorization":"Bearer a","Authorization":"Bearer b"}`: false,
 	} {
-		if token, ok := initToken([]byte(in)); ok != want || token != "" {
+		payload, err := ijson.Parse([]byte(in))
+		if token, ok := initToken(payload); err != nil || ok != want || ok && token != "" {
 			t.Errorf("initToken(%s) = %q, %t", in, token, ok)
 		}
+	}
+	both := map[string]any{"authorization": "Bearer a", "Authorization": "Bearer a"}
+	if token, ok := initToken(both); !ok || token != "a" {
+		t.Errorf("one token twice: %q, %t", token, ok)
 	}
 }
 
@@ -277,6 +284,31 @@ func TestReq82RevokeAndDrainDoNotWait(t *testing.T) {
 	rig.sockets.Drain(ctx)
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("Drain took %s", took)
+	}
+	rig.gone()
+}
+
+// TestMessagesAreUnambiguous: a message that two parsers may read in two ways is none.
+func TestMessagesAreUnambiguous(t *testing.T) {
+	t.Parallel()
+	rig := newSocketRig(t, SocketConfig{})
+	for name, text := range map[string]string{
+		"a type twice":       `{"type":"ping","type":"complete","id":"1"}`,
+		"an id twice":        `{"type":"complete","id":"1","id":"2"}`,
+		"a payload twice":    `{"type":"subscribe","id":"1","payload":{"query":"{ __typename }"},"payload":{"query":"{ me { user { id } } }"}}`,
+		"a query twice":      `{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","query":"{ me { user { id } } }"}}`,
+		"a type in capitals": `{"TYPE":"ping"}`,
+		"an id of no text":   "{\"type\":\"complete\",\"id\":\"\xff\"}",
+		"an id that is none": `{"type":"complete","id":7}`,
+		"a list":             `[{"type":"ping"}]`,
+		"two messages":       `{"type":"ping"}{"type":"ping"}`,
+		"levels without end": `{"type":"ping","payload":` + strings.Repeat("[", 10_000),
+	} {
+		c := rig.signIn("u")
+		c.send(text)
+		if reason := c.expectClose(closeBadRequest); reason == "" || strings.Contains(reason, "__typename") {
+			t.Errorf("%s: %q", name, reason)
+		}
 	}
 	rig.gone()
 }

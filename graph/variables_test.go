@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/ijson"
 )
 
 const variablesSchema = `
@@ -76,7 +77,7 @@ func TestCoerceVariables(t *testing.T) {
 		{"$p: [Point!]!", `{"p":[{"x":1},{"y":1}]}`, "", "p.1.x"},
 	} {
 		doc := walked(t, schema, "query ("+tc.decl+") { a }")
-		given, err := parseJSON([]byte(tc.given))
+		given, err := ijson.Parse([]byte(tc.given))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +93,7 @@ func TestCoerceVariables(t *testing.T) {
 			}
 			continue
 		}
-		want, _ := parseJSON([]byte(tc.want))
+		want, _ := ijson.Parse([]byte(tc.want))
 		if gotJSON, _ := json.Marshal(got); err != nil || string(gotJSON) != string(must(json.Marshal(want))) {
 			t.Errorf("%s of %s: %s, %v; want %s", tc.decl, tc.given, gotJSON, err, tc.want)
 		}

@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/backendbook/backendbook/internal/actor"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/ijson"
 )
 
 // The bounds of a stream.
@@ -199,6 +201,21 @@ func (l *lines) next() ([]byte, error) {
 	return nil, err
 }
 
+var errLine = ErrEvent.Saying("the line is no JSON object with id, name, at, actor, session, consent, dims and values alone, each once")
+
+// unambiguous reports whether a line is an object whose members the decoder takes for what they are: it would read "ID" as
+// "id", and the last of both.
+func unambiguous(line []byte) bool {
+	v, err := ijson.Parse(line)
+	members, isObject := v.(map[string]any)
+	for name := range members {
+		if name != strings.ToLower(name) {
+			return false
+		}
+	}
+	return err == nil && isObject
+}
+
 // parseLine reads the event of one line.
 func parseLine(text []byte) (EventCmd, *fault.Error) {
 	var l struct {
@@ -214,6 +231,9 @@ func parseLine(text []byte) (EventCmd, *fault.Error) {
 	if !utf8.Valid(text) {
 		return EventCmd{}, ErrEvent.Saying("the line is not valid UTF-8")
 	}
+	if !unambiguous(text) {
+		return EventCmd{}, errLine
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields() // a member that is misspelt is not lost without a word
 	err := d.Decode(&l)
@@ -224,14 +244,8 @@ func parseLine(text []byte) (EventCmd, *fault.Error) {
 		return EventCmd{}, ErrEvent.Saying("a time is written as RFC 3339 has it, such as 2026-01-02T03:04:05Z").On("at")
 	case errors.As(err, &typ) && typ.Field != "":
 		return EventCmd{}, ErrEvent.Saying("the member is of another kind").On(typ.Field)
-	case err != nil || !ended(d):
-		return EventCmd{}, ErrEvent.Saying("the line is no JSON object with id, name, at, actor, session, consent, dims and values alone")
+	case err != nil:
+		return EventCmd{}, errLine
 	}
 	return EventCmd{ID: l.ID, Name: l.Name, At: l.At, Actor: l.Actor, Session: l.Session, Consent: l.Consent, Dims: l.Dims, Values: l.Values}, nil
-}
-
-// ended reports whether nothing follows.
-func ended(d *json.Decoder) bool {
-	_, err := d.Token()
-	return errors.Is(err, io.EOF)
 }

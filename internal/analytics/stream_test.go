@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -181,4 +182,28 @@ func TestBackfillHasARate(t *testing.T) {
 	if took := time.Since(begin); err != nil || got.Duplicates != 700 || took < time.Second || fmt.Sprint(told) != "[700 500 700]" {
 		t.Errorf("Ingest() = %+v, %v in %s; told %v: 500 a second go in two batches, a second apart", got, err, took, told)
 	}
+}
+
+// FuzzParseLine: a line is an event whose members are what they seem, or is refused without being repeated.
+func FuzzParseLine(f *testing.F) {
+	f.Add([]byte(`{"id":"event-01","name":"page","at":"2001-01-10T18:20:00Z","actor":"a","session":"s","consent":"DENIED","dims":{"path":"/"},"values":{"n":1.5}}`))
+	f.Add([]byte(`{"id":"a","ID":"b"}`))
+	f.Add([]byte(`{"dims":{"$where":"1","a":{"b":1,"b":2}}}`))
+	f.Add([]byte("{\"id\":\"\xff\"}"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		e, refused := parseLine(line)
+		if refused != nil {
+			if refused.Code != ErrEvent.Code || len(line) > 60 && strings.Contains(refused.Msg, string(line)) {
+				t.Errorf("%v", refused)
+			}
+			return
+		}
+		var given map[string]any
+		if err := json.Unmarshal(line, &given); err != nil {
+			t.Fatalf("%q is taken for an event: %v", line, err)
+		}
+		if id, _ := given["id"].(string); id != e.ID || len(e.Dims) > 0 && given["dims"] == nil {
+			t.Errorf("%q is read as %+v", line, e)
+		}
+	})
 }

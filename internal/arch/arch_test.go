@@ -57,6 +57,7 @@ var rows = map[string]row{
 	"internal/predicate": {tier: 0},
 	"internal/invoice":   {tier: 0},
 	"internal/diagram":   {tier: 0},
+	"internal/ijson":     {tier: 0},
 	"internal/table":     {tier: 0, uses: []int{0}},
 	"internal/cron":      {tier: 0},
 	"internal/chart":     {tier: 0},

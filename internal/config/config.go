@@ -143,8 +143,9 @@ type Session struct {
 	Places   string        `type:"setting" help:"GeoIP file in MaxMind's format (.mmdb) that tells where addresses are. Empty: places are not told."`
 }
 
-// Documents is how long their past is kept.
+// Documents is how long their past is kept, and how much of them comes in at once.
 type Documents struct {
+	MaxImport  int           `type:"setting" def:"268435456" min:"1024" max:"68719476736" help:"Largest table that is imported over HTTP, in bytes."`
 	TrashFor   time.Duration `type:"setting" def:"720h" min:"1m" max:"87600h" help:"How long deleted documents can be restored."`
 	HistoryFor time.Duration `type:"setting" def:"0s" min:"0s" max:"87600h" help:"How long a revision is kept after the document has left it. 0: as long as the document."`
 }

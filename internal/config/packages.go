@@ -115,7 +115,7 @@ func (c *Config) SessionPolicies() (webauth.Policies, error) {
 
 // ForHTTP is the Config of package httpapi.
 func (c *Config) ForHTTP() httpapi.Config {
-	return httpapi.Config{PublicURL: c.PublicURL, AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies, Rate: c.HTTP.Rate, Burst: c.HTTP.Burst}
+	return httpapi.Config{PublicURL: c.PublicURL, AllowedOrigins: c.AllowedOrigins, TrustedProxies: c.TrustedProxies, Rate: c.HTTP.Rate, Burst: c.HTTP.Burst, MaxImport: int64(c.Documents.MaxImport)}
 }
 
 // ForGraph is the Config of package graph.

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -105,9 +104,7 @@ func object(q url.Values, name string, to any) error {
 	if text == "" {
 		return nil
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
+	if err := readParameter(text, to); err != nil {
 		return fault.ErrInput.Saying("%s is not the JSON it should be", name).On(name).Because(err)
 	}
 	return nil

@@ -24,6 +24,7 @@ type Config struct {
 	TrustedProxies int      // how many proxies append to X-Forwarded-For
 	Rate           float64  // requests a second of one network address, as an average; 0 for no limit
 	Burst          int      // requests of one network address at once, where there is a limit
+	MaxImport      int64    // bytes of a table
 }
 
 // The limits of a connection. Writing has no limit of its own here: GraphQL bounds its operations and its sockets.

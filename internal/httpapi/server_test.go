@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -319,6 +321,41 @@ func TestLimits(t *testing.T) {
 		if res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 			t.Errorf("a megabyte of header: %d", res.StatusCode)
 		}
+	}
+}
+
+// TestSlowBodiesAreCut: who keeps sending a little and never ends is cut, and nothing of it is taken for a request.
+func TestSlowBodiesAreCut(t *testing.T) {
+	t.Parallel()
+	read := make(chan error, 1)
+	srv := NewHTTPServer(t.Context(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		read <- err
+	}), slog.New(slog.DiscardHandler))
+	srv.ReadTimeout = 200 * time.Millisecond // what it is else is a matter of TestLimits
+	ts := httptest.NewUnstartedServer(nil)
+	ts.Config = srv
+	ts.Start()
+	defer ts.Close()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", ts.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+	for err == nil {
+		select {
+		case cut := <-read:
+			if !errors.Is(cut, os.ErrDeadlineExceeded) {
+				t.Errorf("the body ends with %v", cut)
+			}
+			return
+		case <-time.After(time.Millisecond):
+			_, err = io.WriteString(conn, "x")
+		}
+	}
+	if cut := <-read; cut == nil {
+		t.Error("a part of a body is taken for all of it")
 	}
 }
 

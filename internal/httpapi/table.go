@@ -3,12 +3,15 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/backendbook/backendbook/internal/clock"
 	"github.com/backendbook/backendbook/internal/fault"
+	"github.com/backendbook/backendbook/internal/ijson"
 	"github.com/backendbook/backendbook/internal/ref"
 	"github.com/backendbook/backendbook/internal/registry"
 	"github.com/backendbook/backendbook/internal/table"
@@ -25,6 +28,12 @@ const (
 	exportPath = "/exports"
 )
 
+// Errors of an import.
+var (
+	ErrImportSize = fault.Define(fault.Invalid, "IMPORT_TOO_LARGE", "the table is larger than allowed")
+	ErrImportCut  = fault.Define(fault.Invalid, "IMPORT_CUT", "the table breaks off: send all of it again")
+)
+
 // serveImport takes a table as the body, and answers with the job that makes documents of it. The query says type, format, and may
 // say dryRun=true, onError=skip and map, a JSON object of columns and fields.
 func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
@@ -33,20 +42,47 @@ func (s *Server) serveImport(w http.ResponseWriter, r *http.Request) {
 		Type: q.Get("type"), Format: table.Format(strings.ToUpper(q.Get("format"))), DryRun: q.Get("dryRun") == "true", Skip: q.Get("onError") == "skip",
 	}
 	if m := q.Get("map"); m != "" {
-		if err := json.Unmarshal([]byte(m), &cmd.Map); err != nil {
+		if err := readParameter(m, &cmd.Map); err != nil {
 			writeError(w, r, fault.ErrInput.Saying("map must be a JSON object of texts").On("map").Because(err))
 			return
 		}
 	}
+	if r.ContentLength > s.cfg.MaxImport {
+		refuseTable(w, r, errTooLarge(s.cfg.MaxImport))
+		return
+	}
 	body := &patient{ReadCloser: r.Body, control: http.NewResponseController(w)}
-	job, err := s.deps.Tables.StartImport(r.Context(), cmd, body)
+	job, err := s.deps.Tables.StartImport(r.Context(), cmd, wholeTable{http.MaxBytesReader(w, body, s.cfg.MaxImport)})
 	if err != nil {
-		w.Header().Set("Connection", "close") // what is left of the body is not waited for
-		writeError(w, r, err)
+		refuseTable(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusAccepted, map[string]string{"job": ref.New(ref.Job, job).String()})
 }
+
+// refuseTable answers an error before the body is read to its end.
+func refuseTable(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Connection", "close") // what is left of the body is not waited for
+	writeError(w, r, err)
+}
+
+// wholeTable is a body, no part of which is taken for all of it.
+type wholeTable struct{ body io.Reader }
+
+// Read implements [io.Reader].
+func (t wholeTable) Read(p []byte) (int, error) {
+	n, err := t.body.Read(p)
+	var most *http.MaxBytesError
+	switch {
+	case errors.As(err, &most):
+		err = errTooLarge(most.Limit)
+	case err != nil && !errors.Is(err, io.EOF):
+		err = ErrImportCut.Because(err)
+	}
+	return n, err
+}
+
+func errTooLarge(limit int64) error { return ErrImportSize.With("limit", limit) }
 
 // serveExport gives documents as a table. The query says type and format, and may say search, prefix, filter, a JSON object, and
 // allowScan=true.
@@ -56,8 +92,14 @@ func (s *Server) serveExport(w http.ResponseWriter, r *http.Request) {
 		ListCmd: registry.ListCmd{Type: q.Get("type"), Search: q.Get("search"), Prefix: q.Get("prefix"), AllowScan: q.Get("allowScan") == "true"},
 		Format:  table.Format(strings.ToUpper(q.Get("format"))),
 	}
+	for _, name := range []string{"type", "search", "prefix"} {
+		if !utf8.ValidString(q.Get(name)) {
+			writeError(w, r, fault.ErrInput.Saying("%s is not UTF-8", name).On(name))
+			return
+		}
+	}
 	if f := q.Get("filter"); f != "" {
-		if err := json.Unmarshal([]byte(f), &cmd.Filter); err != nil {
+		if err := readParameter(f, &cmd.Filter); err != nil {
 			writeError(w, r, fault.ErrInput.Saying("filter must be a JSON object").On("filter").Because(err))
 			return
 		}
@@ -79,6 +121,16 @@ func (s *Server) serveExport(w http.ResponseWriter, r *http.Request) {
 		out.before()
 		w.WriteHeader(http.StatusOK)
 	}
+}
+
+// readParameter reads a parameter of the address that is JSON. All members must be known where to is a struct.
+func readParameter(text string, to any) error {
+	if err := ijson.Check([]byte(text)); err != nil {
+		return err
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(to)
 }
 
 // firstWrite does something before the first byte.

@@ -10,6 +10,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/backendbook/backendbook/internal/ijson"
 )
 
 const (
@@ -129,17 +131,14 @@ func readLine(in *bufio.Reader, g *gate) (text []byte, size int64, err error) {
 
 // object reads one JSON object.
 func object(n int64, text []byte) (map[string]any, error) {
-	if !utf8.Valid(text) { // the decoder would put other letters there
-		return nil, badRow(n, "row %d is not UTF-8", n)
+	if err := ijson.Check(text); err != nil { // of two equal keys the decoder would take one, and put letters where there are none
+		return nil, badRow(n, "row %d is not usable JSON: %v", n, err)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
 		return nil, badRow(n, "row %d is not JSON: %v", n, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, badRow(n, "row %d holds more than one value", n)
 	}
 	m, ok := v.(map[string]any)
 	if !ok {

@@ -1,8 +1,12 @@
-package graph
+// Package ijson reads JSON as RFC 7493 (I-JSON) has it, and only that: whoever checks a text and whoever uses it see the
+// same. encoding/json takes the last of two equal keys and replaces bytes that are no UTF-8, so what one part of a program
+// checks need not be what another one uses.
+//
+// It stands at every door where others send JSON: what goes on to encoding/json has passed [Check].
+package ijson
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -10,29 +14,25 @@ import (
 	"unicode/utf8"
 )
 
-// The JSON of requests is read by a parser of our own: encoding/json takes the last of two equal keys and replaces bytes
-// that are no UTF-8, so what one part of a program checks need not be what another one uses.
+// maxDepth is how deep a request may nest: 20 levels of a JSON scalar inside variables and an input, with room.
+const maxDepth = 40
 
-// maxJSONDepth is how deep a request may nest: 20 levels of a JSON scalar inside variables and an input, with room.
-const maxJSONDepth = 40
-
-// jsonError is a text that is no JSON as RFC 8259 and RFC 8785 (I-JSON) have it. Its message says where, never what.
-type jsonError struct {
+// Error is a text that is no JSON as RFC 8259 and RFC 7493 (I-JSON) have it. Its message says where, never what.
+type Error struct {
 	what string
 	at   int
 }
 
-func (e *jsonError) Error() string { return fmt.Sprintf("%s at byte %d", e.what, e.at) }
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("%s at byte %d", e.what, e.at) }
 
-var errBatch = errors.New("an array of requests")
-
-// parseJSON reads one JSON value: map[string]any, []any, string, bool, nil, and for numbers int64 where one fits, else
-// float64. It refuses equal keys, bytes that are no UTF-8, lone surrogates and more than maxJSONDepth levels.
-func parseJSON(text []byte) (any, error) {
+// Parse reads one JSON value: map[string]any, []any, string, bool, nil, and for numbers int64 where one fits, else
+// float64. It refuses equal keys, bytes that are no UTF-8, lone surrogates and more than maxDepth levels.
+func Parse(text []byte) (any, error) {
 	if !utf8.Valid(text) {
-		return nil, &jsonError{"bytes that are not UTF-8", 0}
+		return nil, &Error{"bytes that are not UTF-8", 0}
 	}
-	p := jsonParser{text: text}
+	p := parser{text: text}
 	p.space()
 	v, err := p.value(0)
 	if err != nil {
@@ -44,14 +44,20 @@ func parseJSON(text []byte) (any, error) {
 	return v, nil
 }
 
-type jsonParser struct {
+// Check reports whether [Parse] would read the text: as an [Error] with its place.
+func Check(text []byte) error {
+	_, err := Parse(text)
+	return err
+}
+
+type parser struct {
 	text []byte
 	at   int
 }
 
-func (p *jsonParser) fail(what string) error { return &jsonError{what, p.at} }
+func (p *parser) fail(what string) error { return &Error{what, p.at} }
 
-func (p *jsonParser) space() {
+func (p *parser) space() {
 	for p.at < len(p.text) {
 		switch p.text[p.at] {
 		case ' ', '\t', '\r', '\n':
@@ -63,15 +69,15 @@ func (p *jsonParser) space() {
 }
 
 // peek is the next byte, or 0 at the end; a NUL byte in the text is legal nowhere outside of an escape.
-func (p *jsonParser) peek() byte {
+func (p *parser) peek() byte {
 	if p.at < len(p.text) {
 		return p.text[p.at]
 	}
 	return 0
 }
 
-func (p *jsonParser) value(depth int) (any, error) {
-	if depth > maxJSONDepth {
+func (p *parser) value(depth int) (any, error) {
+	if depth > maxDepth {
 		return nil, p.fail("too many levels")
 	}
 	switch c := p.peek(); {
@@ -94,7 +100,7 @@ func (p *jsonParser) value(depth int) (any, error) {
 	}
 }
 
-func (p *jsonParser) word(w string) bool {
+func (p *parser) word(w string) bool {
 	if !bytes.HasPrefix(p.text[p.at:], []byte(w)) {
 		return false
 	}
@@ -102,7 +108,7 @@ func (p *jsonParser) word(w string) bool {
 	return true
 }
 
-func (p *jsonParser) object(depth int) (map[string]any, error) {
+func (p *parser) object(depth int) (map[string]any, error) {
 	p.at++
 	m := map[string]any{}
 	for p.space(); p.peek() != '}' || len(m) > 0; p.space() {
@@ -115,7 +121,7 @@ func (p *jsonParser) object(depth int) (map[string]any, error) {
 			return nil, err
 		}
 		if _, twice := m[key]; twice {
-			return nil, &jsonError{"the same key twice", begin}
+			return nil, &Error{"the same key twice", begin}
 		}
 		if p.space(); p.peek() != ':' {
 			return nil, p.fail("no colon")
@@ -133,7 +139,7 @@ func (p *jsonParser) object(depth int) (map[string]any, error) {
 	return m, nil
 }
 
-func (p *jsonParser) array(depth int) ([]any, error) {
+func (p *parser) array(depth int) ([]any, error) {
 	p.at++
 	list := []any{}
 	for p.space(); p.peek() != ']' || len(list) > 0; p.space() {
@@ -151,7 +157,7 @@ func (p *jsonParser) array(depth int) ([]any, error) {
 }
 
 // more reads what follows an element: a comma, or the end.
-func (p *jsonParser) more(end byte) (bool, error) {
+func (p *parser) more(end byte) (bool, error) {
 	p.space()
 	switch p.peek() {
 	case ',':
@@ -165,7 +171,7 @@ func (p *jsonParser) more(end byte) (bool, error) {
 	}
 }
 
-func (p *jsonParser) number() (any, error) {
+func (p *parser) number() (any, error) {
 	begin := p.at
 	digits := func() int {
 		n := p.at
@@ -179,14 +185,14 @@ func (p *jsonParser) number() (any, error) {
 	}
 	leadingZero := p.peek() == '0'
 	if n := digits(); n == 0 || leadingZero && n > 1 {
-		return nil, &jsonError{"no number", begin}
+		return nil, &Error{"no number", begin}
 	}
 	whole := true
 	if p.peek() == '.' {
 		whole = false
 		p.at++
 		if digits() == 0 {
-			return nil, &jsonError{"no number", begin}
+			return nil, &Error{"no number", begin}
 		}
 	}
 	if c := p.peek(); c == 'e' || c == 'E' {
@@ -196,7 +202,7 @@ func (p *jsonParser) number() (any, error) {
 			p.at++
 		}
 		if digits() == 0 {
-			return nil, &jsonError{"no number", begin}
+			return nil, &Error{"no number", begin}
 		}
 	}
 	text := string(p.text[begin:p.at])
@@ -207,12 +213,12 @@ func (p *jsonParser) number() (any, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) {
-		return nil, &jsonError{"a number out of range", begin}
+		return nil, &Error{"a number out of range", begin}
 	}
 	return f, nil
 }
 
-func (p *jsonParser) str() (string, error) {
+func (p *parser) str() (string, error) {
 	p.at++
 	begin := p.at
 	for p.at < len(p.text) {
@@ -232,7 +238,7 @@ func (p *jsonParser) str() (string, error) {
 }
 
 // escaped goes on with a text whose first escape was met.
-func (p *jsonParser) escaped(buf []byte) (string, error) {
+func (p *parser) escaped(buf []byte) (string, error) {
 	for p.at < len(p.text) {
 		switch c := p.text[p.at]; {
 		case c == '"':
@@ -255,17 +261,17 @@ func (p *jsonParser) escaped(buf []byte) (string, error) {
 }
 
 const (
-	jsonEscapes  = `"\/bfnrt`
-	jsonEscapees = "\"\\/\b\f\n\r\t"
+	escapes  = `"\/bfnrt`
+	escapees = "\"\\/\b\f\n\r\t"
 )
 
-func (p *jsonParser) escape() (rune, error) {
+func (p *parser) escape() (rune, error) {
 	begin := p.at
 	p.at++
 	c := p.peek()
-	if i := bytes.IndexByte([]byte(jsonEscapes), c); i >= 0 && c != 0 {
+	if i := bytes.IndexByte([]byte(escapes), c); i >= 0 && c != 0 {
 		p.at++
-		return rune(jsonEscapees[i]), nil
+		return rune(escapees[i]), nil
 	}
 	r := p.unicode()
 	if utf16.IsSurrogate(r) && p.peek() == '\\' {
@@ -276,13 +282,13 @@ func (p *jsonParser) escape() (rune, error) {
 		}
 	}
 	if r < 0 || utf16.IsSurrogate(r) {
-		return 0, &jsonError{"no escape", begin}
+		return 0, &Error{"no escape", begin}
 	}
 	return r, nil
 }
 
 // unicode reads uXXXX; -1 when that is not there.
-func (p *jsonParser) unicode() rune {
+func (p *parser) unicode() rune {
 	if p.peek() != 'u' || len(p.text) < p.at+5 {
 		return -1
 	}

@@ -1,4 +1,4 @@
-package graph
+package ijson
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestParseJSON(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]any{
 		`null`:                nil,
@@ -31,13 +31,13 @@ func TestParseJSON(t *testing.T) {
 		`{"a":{"b":[null]}}`:  map[string]any{"a": map[string]any{"b": []any{nil}}},
 		`{"":1}`:              map[string]any{"": int64(1)},
 	} {
-		if got, err := parseJSON([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("parseJSON(%s) = %#v, %v; want %#v", text, got, err, want)
+		if got, err := Parse([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("Parse(%s) = %#v, %v; want %#v", text, got, err, want)
 		}
 	}
 }
 
-func TestParseJSONRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"nothing":                 ``,
@@ -70,11 +70,11 @@ func TestParseJSONRefuses(t *testing.T) {
 		"no colon":                `{"a" 1}`,
 		"a byte order mark":       "\ufeff1",
 		"a NUL":                   "1\x00",
-		"too many levels":         strings.Repeat("[", maxJSONDepth+2) + strings.Repeat("]", maxJSONDepth+2),
+		"too many levels":         strings.Repeat("[", maxDepth+2) + strings.Repeat("]", maxDepth+2),
 		"10,000 levels":           strings.Repeat(`{"a":`, 10_000),
 	} {
-		v, err := parseJSON([]byte(text))
-		var where *jsonError
+		v, err := Parse([]byte(text))
+		var where *Error
 		if !errors.As(err, &where) {
 			t.Errorf("%s: %v, %v", name, v, err)
 		}
@@ -82,12 +82,12 @@ func TestParseJSONRefuses(t *testing.T) {
 }
 
 // The parser must never accept what encoding/json refuses, and mean the same where both accept.
-func FuzzParseJSON(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, s := range []string{`{"a":[1,2.5,-3e4,"x\u00e9\n",null,true]}`, `"\ud83d\ude00"`, `[[[]]]`, `{"a":1,"a":2}`, `1e999`, "\"\xff\""} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := parseJSON(text)
+		got, err := Parse(text)
 		if err != nil {
 			if strings.Contains(err.Error(), string(text)) && len(text) > 12 {
 				t.Errorf("the error repeats the text: %v", err)
@@ -99,7 +99,7 @@ func FuzzParseJSON(f *testing.F) {
 			t.Fatalf("encoding/json refuses %q: %v", text, err)
 		}
 		if !reflect.DeepEqual(asFloats(got), want) {
-			t.Errorf("parseJSON(%q) = %#v, want %#v", text, got, want)
+			t.Errorf("Parse(%q) = %#v, want %#v", text, got, want)
 		}
 	})
 }
@@ -120,12 +120,12 @@ func asFloats(v any) any {
 	return v
 }
 
-func BenchmarkParseJSON(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	body := []byte(`{"query":"query Q($id: ID!) {\n  node(id: $id) { id ... on Document { label rev owner { name } } }\n}","operationName":"Q","variables":{"id":"document:0197a0c0-0000-7000-8000-000000000001"}}`)
 	b.Run("own", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = parseJSON(body)
+			_, _ = Parse(body)
 		}
 	})
 	b.Run("encoding", func(b *testing.B) {
