@@ -28,7 +28,11 @@ func TestOverload(t *testing.T) {
 	})
 	var slow sync.WaitGroup
 	for range 6 { // three quarters of the places
-		slow.Go(func() { root.Do(list, nil) })
+		slow.Go(func() {
+			for root.Do(list, nil).Code() == "OVERLOADED" { // one of the questions below had its place
+				continue
+			}
+		})
 	}
 	var r apptest.Response
 	eventually(t, "there is no more room for queries", func() bool {
