@@ -280,7 +280,7 @@ func TestDatabaseStopped(t *testing.T) {
 				if took := time.Since(begin); took > patience+2*time.Second {
 					t.Errorf("session %s: a call of %s took %s", session, patience, took)
 				}
-				if !slices.Contains([]string{"DEADLINE_EXCEEDED", "UNAVAILABLE", "COMMIT_UNKNOWN", "CONTENDED", "POLICY_STALE"}, code) {
+				if !slices.Contains([]string{"DEADLINE_EXCEEDED", "UNAVAILABLE", "OUTCOME_UNKNOWN", "CONTENDED", "POLICY_STALE", "DATABASE_DOWN"}, code) {
 					t.Errorf("session %s: a call on a database that does nothing: %q", session, code)
 				}
 			})

@@ -130,7 +130,7 @@ func newReplicaSet(t *testing.T) *replicaSet {
 
 func newMember(t *testing.T, path string) *member {
 	t.Helper()
-	dir, err := os.MkdirTemp(shortLived(), "backendbook-chaos-")
+	dir, err := os.MkdirTemp(shortLived(), "backendbook-chaos-") //nolint:usetesting // in memory, if there is room
 	if err != nil {
 		t.Fatal(err)
 	}
