@@ -1,6 +1,6 @@
 # The tasks of Backend Book. Each is a script that can be run by itself; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz bench bench-live soak chaos web build generate release-schema fmt lint clean
+.PHONY: help run test fuzz bench bench-live soak chaos load web build generate release-schema fmt lint clean
 MAKEFLAGS += --no-print-directory
 export GOTOOLCHAIN := local
 # A checkout that belongs to somebody else, as in many pipelines, has no version to stamp.
@@ -29,6 +29,9 @@ soak: ## Ingest at full rate for ten minutes and look whether memory grows
 
 chaos: ## Kill, stop, cut and delay servers and a replica set for ten minutes, and compare the history with what is stored
 	@CHAOS=$${CHAOS:-10m} go test -run '^TestChaos$$' -timeout 2h -v ./internal/chaos
+
+load: ## Hold mixed traffic for ten minutes at 70 % of the processors, and print what it took
+	@LOAD=$${LOAD:-10m} go test -run '^TestLoad$$' -timeout 2h -v ./internal/chaos
 
 web: ## Build the console if it is not fresh
 	@scripts/web

@@ -87,7 +87,8 @@ type core struct {
 	reporting   *reporting.Service
 	topics      *topic.Service
 	keys        *idempotency.Service // of requests
-	blobs       io.Closer            // nil where nothing is to be closed
+	factors     *factor.Service
+	blobs       io.Closer // nil where nothing is to be closed
 }
 
 // openCore connects, brings the database to the plan of this version and makes the services. Nothing runs yet.
@@ -257,6 +258,7 @@ func (c *core) assembleAuth(policies webauth.Policies, ring *keyring.Ring) (err 
 	}
 	tickets := ticket.New(c.db, c.now)
 	factors, err := factor.New(c.db, c.events, c.now, tickets, ring, c.cfg.ForFactor())
+	c.factors = factors
 	if err != nil {
 		return fmt.Errorf("factors: %w", err)
 	}

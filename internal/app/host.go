@@ -105,6 +105,7 @@ func (h *host) Open(ctx context.Context) (*cli.Services, func(), error) {
 	}
 	return &cli.Services{
 		Accounts: c.accounts, Auth: c.auth, Roles: c.roles, Plans: c.plans, Analytics: c.analytics, Documents: c.documents, Jobs: c.jobs, Exports: c.exports,
+		RotateKeys: c.rotateKeys,
 	}, release, nil
 }
 

@@ -257,6 +257,9 @@ func TestPlanCommands(t *testing.T) {
 		t.Errorf("what was exported differs: %s", out)
 	}
 	print(t, environ, "plan", "put", "root@example.org", "pro")
+	if out := print(t, environ, "rotate-keys"); out != "0\n" {
+		t.Errorf("one key has sealed it all, and yet %q", out)
+	}
 	if out := print(t, environ, "plan", "show", "root@example.org"); !strings.HasPrefix(out, "Pro, version 1: ACTIVE until ") || !strings.Contains(out, "the plan Pro (version 1) allows 3") {
 		t.Errorf("%s", out)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -34,6 +35,16 @@ func openRing(cfg *config.Config) (*keyring.Ring, error) {
 		return nil, err
 	}
 	return keyring.Parse(key)
+}
+
+// rotateKeys seals anew what older keys have sealed. Answers kept for idempotency keys are left: they are gone in a day.
+func (c *core) rotateKeys(ctx context.Context) (int, error) {
+	factors, err := c.factors.RotateKeys(ctx)
+	if err != nil {
+		return factors, err
+	}
+	mails, err := c.mail.RotateKeys(ctx)
+	return factors + mails, err
 }
 
 // makeOnce writes a file that is not there yet, whole or not at all.

@@ -43,7 +43,7 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts three servers and three mongods")
 	}
-	w := newWorld(t)
+	w := newWorld(t, 3, 3)
 	seed, err := strconv.ParseUint(os.Getenv("CHAOS_SEED"), 10, 64)
 	if err != nil {
 		seed = rand.Uint64()
@@ -74,11 +74,12 @@ func TestChaos(t *testing.T) {
 	w.judgeOutage()
 }
 
-func newWorld(t *testing.T) *world {
+// newWorld is so many mongods and so many servers on them.
+func newWorld(t *testing.T, members, servers int) *world {
 	t.Helper()
-	w := &world{t: t, set: newReplicaSet(t)}
+	w := &world{t: t, set: newReplicaSet(t, members)}
 	env := environ(t, w.set)
-	for n := range 3 {
+	for n := range servers {
 		w.servers = append(w.servers, newServer(t, env, n))
 	}
 	for _, s := range w.servers {

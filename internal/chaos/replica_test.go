@@ -95,7 +95,7 @@ type member struct {
 	*proxy
 }
 
-// replicaSet is three of them.
+// replicaSet is some of them.
 type replicaSet struct {
 	t       *testing.T
 	members []*member
@@ -105,7 +105,7 @@ type replicaSet struct {
 
 const setName = "chaos"
 
-func newReplicaSet(t *testing.T) *replicaSet {
+func newReplicaSet(t *testing.T, members int) *replicaSet {
 	t.Helper()
 	path, err := mongod.Find(t.Context(), mongod.Config{AllowDownload: true}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -113,7 +113,7 @@ func newReplicaSet(t *testing.T) *replicaSet {
 	}
 	r := &replicaSet{t: t}
 	var hosts []string
-	for range 3 {
+	for range members {
 		m := newMember(t, path)
 		r.members = append(r.members, m)
 		hosts = append(hosts, m.address())

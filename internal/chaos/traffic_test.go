@@ -64,12 +64,14 @@ type world struct {
 	servers []*server
 	history history
 	client  *http.Client
-	root    *caller
-	guest   *caller
-	rootID  string
-	guestID string
-	role    string // that lets the guest look at users
-	grant   string
+
+	document string // to be read, by those who only load
+	root     *caller
+	guest    *caller
+	rootID   string
+	guestID  string
+	role     string // that lets the guest look at users
+	grant    string
 }
 
 func (w *world) any() *server { return w.servers[rand.IntN(len(w.servers))] }

@@ -87,8 +87,9 @@ type Commands struct {
 		Documents     SchemaDocumentsCmd     `cmd:"" help:"Print the documents of a folder by their SHA-256: the manifest of trusted documents."`
 		Diagram       SchemaDiagramCmd       `cmd:"" help:"Draw the content types and what their references may lead to."`
 	} `cmd:"" help:"The GraphQL schema, what clients are built with, and the content types as a diagram."`
-	Doctor  DoctorCmd  `cmd:"" help:"Look for what is wrong with this installation."`
-	Version VersionCmd `cmd:"" help:"Print the version."`
+	RotateKeys RotateKeysCmd `cmd:"" help:"Seal with the first of secret-keys what the older ones have sealed, while servers run."`
+	Doctor     DoctorCmd     `cmd:"" help:"Look for what is wrong with this installation."`
+	Version    VersionCmd    `cmd:"" help:"Print the version."`
 }
 
 // Services are what commands work through, on a database that is migrated and bootstrapped.
@@ -101,6 +102,8 @@ type Services struct {
 	Documents *registry.Service
 	Jobs      *job.Manager
 	Exports   *export.Service
+	// RotateKeys seals anew what older keys have sealed, and gives how many things those were.
+	RotateKeys func(ctx context.Context) (int, error)
 }
 
 // Env is what a command works with.

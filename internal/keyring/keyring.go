@@ -120,6 +120,17 @@ func (r *Ring) Open(sealed []byte, place string) ([]byte, error) {
 	return plain, nil
 }
 
+// Reseal seals with the first key what another key of the ring has sealed for the same place; nil when the first has.
+//
+// Errors: ErrUnseal.
+func (r *Ring) Reseal(sealed []byte, place string) (fresh []byte, err error) {
+	plain, err := r.Open(sealed, place)
+	if err != nil || string(sealed[2:2+int(sealed[1])]) == r.first {
+		return nil, err
+	}
+	return r.Seal(plain, place), nil
+}
+
 // String tells which keys there are, and nothing of them: a ring that is printed by accident gives nothing away.
 func (r *Ring) String() string {
 	return fmt.Sprintf("keyring of %d, sealing with %s", len(r.keys), r.first)
