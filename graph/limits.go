@@ -26,7 +26,7 @@ type Config struct {
 	MaxTimeout       time.Duration // the longest deadline a client may set, default 30 s
 	Slow             time.Duration // from here on a query or mutation is told to [Hooks.Slow]; zero for never
 	Concurrent       int           // queries and mutations at work at once, default 512: see load
-	Down             func() bool   // whether the database has been out of reach for some time; nil for never
+	Down             func() error  // an error while the database has been out of reach for some time; nil for never
 	Introspection    bool          // whether the schema may be asked for
 	Clock            clock.Clock   // nil for the machine's; for the pace of operations
 	Development      bool          // introspection, and errors that suggest what was meant, for everybody: see PermExplore

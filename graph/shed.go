@@ -11,11 +11,8 @@ import (
 	"github.com/backendbook/backendbook/internal/fault"
 )
 
-// Errors of a node that cannot take more. The operation was not begun: it may be sent again, to another node or later.
-var (
-	ErrOverloaded = fault.Define(fault.Unavailable, "OVERLOADED", "this server has as much to do as it can; try again in a moment")
-	ErrDown       = fault.Define(fault.Unavailable, "DATABASE_DOWN", "the database has been out of reach for some seconds; try again in a moment")
-)
+// ErrOverloaded: the operation was not begun. It may be sent again, to another node or later.
+var ErrOverloaded = fault.Define(fault.Unavailable, "OVERLOADED", "this server has as much to do as it can; try again in a moment")
 
 // urgent are the fields, besides the mutations for everybody by which people sign in and out, that take away what somebody must
 // not have any longer: with them they are the last to be refused.
@@ -55,8 +52,10 @@ func (s *Server) placesFor(op *graphql.OperationContext) int64 {
 
 // admit begins an operation, unless this node cannot take it; leave ends it.
 func (s *Server) admit(op *graphql.OperationContext) (leave func(), err error) {
-	if s.cfg.Down != nil && s.cfg.Down() {
-		return nil, ErrDown
+	if s.cfg.Down != nil {
+		if err := s.cfg.Down(); err != nil {
+			return nil, err
+		}
 	}
 	if !s.load.enter(s.placesFor(op)) {
 		return nil, ErrOverloaded
@@ -67,7 +66,7 @@ func (s *Server) admit(op *graphql.OperationContext) (leave func(), err error) {
 // statusOf is the HTTP status of an answer: 503, with word when to come again, for what was not admitted.
 func statusOf(w http.ResponseWriter, resp *graphql.Response) int {
 	if resp.Data == nil && len(resp.Errors) == 1 {
-		if code := fault.From(resp.Errors[0]).Code; code == ErrOverloaded.Code || code == ErrDown.Code {
+		if fault.From(resp.Errors[0]).Kind == fault.Unavailable {
 			w.Header().Set("Retry-After", "1")
 			return http.StatusServiceUnavailable
 		}

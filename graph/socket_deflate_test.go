@@ -74,7 +74,7 @@ func TestDeflatedBomb(t *testing.T) {
 	c.expect("connection_ack")
 	c.send(`{"type":"ping","payload":{"s":"` + strings.Repeat("a", 60<<10) + `"}}`)
 	c.expect("pong")
-	c.send(`{"type":"ping","payload":{"s":"` + strings.Repeat("a", 50<<20) + `"}}`) // 50 KiB on the wire
+	c.send(`{"type":"ping","payload":{"s":"` + strings.Repeat("a", 1<<20) + `"}}`) // some KiB on the wire
 	if m, err := c.next(); !websocket.IsCloseError(err, websocket.CloseMessageTooBig) {
 		t.Errorf("answered %+v, %v", m, err)
 	}

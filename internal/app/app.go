@@ -184,7 +184,7 @@ func (a *App) serveGraph(ctx context.Context) error {
 	}
 	a.http = httpapi.New(a.cfg.ForHTTP(), httpapi.Deps{
 		GraphQL: server, Authenticate: a.auth.Authenticate, Providers: a.auth, Invoices: invoices{a.core}, Payments: a.plans, Attachments: a.attachments, Tables: a.documents,
-		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Tracer: a.tracer, Console: console, Clock: a.now, Log: a.log,
+		Exports: a.exports, Events: a.analytics, Snippet: web.Snippet, Health: a.health, Metrics: a.metrics, Tracer: a.tracer, Down: a.db.Down, Console: console, Clock: a.now, Log: a.log,
 	})
 	a.measure()
 	return nil

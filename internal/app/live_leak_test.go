@@ -286,6 +286,7 @@ func TestNothingLeaks(t *testing.T) {
 	roots[0].mu.Unlock()
 	guests = append(guests, eavesdrop(t, nodes[0], w.guest.Token, query, stolen))
 	working.Wait()
+	newRole(t, w.root, map[string]any{"key": "leak-role-last"}) // for those who came when the others were made
 
 	all := everyChannel(w)
 	for _, key := range []string{"papers", "memos", "paper", "events", "topic", "report", "savedReport"} {

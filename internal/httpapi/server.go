@@ -55,6 +55,7 @@ type Deps struct {
 	Health       *health.Registry
 	Metrics      *Metrics
 	Tracer       *trace.Tracer // nil for no spans
+	Down         func() error  // an error while nobody needs to wait for the database; nil for never
 	Console      fs.FS         // the built console, with index.html at its root; without one a page says how it is built
 	Clock        clock.Clock
 	Log          *slog.Logger

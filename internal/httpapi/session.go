@@ -62,6 +62,11 @@ const authTime = 5 * time.Second
 
 // authenticate finds out who is asking, in that time or in the time that the client has.
 func (s *Server) authenticate(ctx context.Context, r *http.Request, token string) (actor.Actor, error) {
+	if s.deps.Down != nil {
+		if err := s.deps.Down(); err != nil {
+			return actor.Actor{}, err
+		}
+	}
 	most := authTime
 	if wait, ok := clock.ParseWait(r.Header.Get("X-Request-Timeout")); ok {
 		most = min(most, wait)

@@ -6,7 +6,12 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/event"
+
+	"github.com/backendbook/backendbook/internal/fault"
 )
+
+// ErrDown: whoever asks would wait in vain. Nothing was begun.
+var ErrDown = fault.Define(fault.Unavailable, "DATABASE_DOWN", "the database has been out of reach for some seconds; try again in a moment").With("retryAfter", 1)
 
 // downAfter is longer than an election usually takes: until then it is better to wait for the new primary than to fail.
 const downAfter = 5 * time.Second
@@ -30,9 +35,13 @@ func (p *pulse) monitor() *event.ServerMonitor {
 	}}
 }
 
-// Down reports whether no node has taken writes for some seconds. It answers from memory; the driver goes on probing, twice a
-// second, and the first node it finds ends this.
-func (d *DB) Down() bool {
-	lost := d.pulse.lost.Load()
-	return lost > 0 && time.Since(time.Unix(0, lost)) > downAfter
+// Down says so when no node has taken writes for some seconds. It answers from memory; the driver goes on probing, twice a second,
+// and the first node it finds ends this.
+//
+// Errors: DATABASE_DOWN.
+func (d *DB) Down() error {
+	if lost := d.pulse.lost.Load(); lost > 0 && time.Since(time.Unix(0, lost)) > downAfter {
+		return ErrDown
+	}
+	return nil
 }
