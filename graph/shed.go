@@ -11,7 +11,7 @@ import (
 	"github.com/backendbook/backendbook/internal/fault"
 )
 
-// ErrOverloaded: the operation was not begun. It may be sent again, to another node or later.
+// ErrOverloaded tells of an operation that was not begun, as this node has too much to do. It may be sent again, to another node or later.
 var ErrOverloaded = fault.Define(fault.Unavailable, "OVERLOADED", "this server has as much to do as it can; try again in a moment")
 
 // urgent are the fields, besides the mutations for everybody by which people sign in and out, that take away what somebody must

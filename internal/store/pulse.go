@@ -10,7 +10,7 @@ import (
 	"github.com/backendbook/backendbook/internal/fault"
 )
 
-// ErrDown: whoever asks would wait in vain. Nothing was begun.
+// ErrDown tells of a database for which whoever asks would wait in vain. Nothing was begun.
 var ErrDown = fault.Define(fault.Unavailable, "DATABASE_DOWN", "the database has been out of reach for some seconds; try again in a moment").With("retryAfter", 1)
 
 // downAfter is longer than an election usually takes: until then it is better to wait for the new primary than to fail.
