@@ -54,11 +54,9 @@ func TestReportsAreSentOnceWhoeverIsKilled(t *testing.T) {
 		root.Must(createSchedule, in(map[string]any{"report": report, "cron": "0 0 1 1 *", "timeZone": "UTC", "format": "HTML_CSV", "recipients": []any{"admin@example.com"}}))
 		root.Must(createAlert, in(map[string]any{"report": report, "condition": "BELOW", "threshold": 1e9, "recipients": []any{"admin@example.com"}}))
 	}
-	if err := s.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	s.Cleanup() // and all that it does besides
 	// Nobody has looked at an alert, nor at a schedule since three years.
-	db, now := s.DB(), time.Now()
+	db, now := storetest.Open(t, s.Database), time.Now()
 	first := time.Date(now.Year()-2, 1, 1, 0, 0, 0, 0, time.UTC)
 	update(t, db, "report_schedules", bson.D{}, bson.D{{Key: "nextAt", Value: first}, {Key: "dueAt", Value: first}})
 	update(t, db, "report_alerts", bson.D{}, bson.D{{Key: "state", Value: "OK"}, {Key: "dueAt", Value: now}})
