@@ -90,8 +90,10 @@ func (c Config) args(f folder, port int) []string {
 	}
 	if c.TestCommands {
 		// Tests set clocks of their own: what has expired by the machine's may not have by theirs. And they drop databases by the
-		// hundred, whose files stay open for as long as old snapshots may be read: some seconds will do.
-		params = append(params, "enableTestCommands=1", "ttlMonitorEnabled=false", "minSnapshotHistoryWindowInSeconds=15")
+		// hundred, whose files stay open for as long as old snapshots may be read: some seconds will do. The files of those that are
+		// there are some hundred each, of which few are used: without these, 20,000 descriptors are not enough.
+		params = append(params, "enableTestCommands=1", "ttlMonitorEnabled=false", "minSnapshotHistoryWindowInSeconds=15",
+			"wiredTigerFileHandleCloseIdleTime=10", "wiredTigerFileHandleCloseScanInterval=2", "wiredTigerFileHandleCloseMinimum=100")
 	}
 	args := []string{
 		"--dbpath", f.db(), "--port", strconv.Itoa(port), "--bind_ip", "127.0.0.1",
