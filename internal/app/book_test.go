@@ -113,7 +113,7 @@ func runPage(t *testing.T, c *apptest.Client, p page) {
 		var variables map[string]any
 		if i+1 < len(blocks) && blocks[i+1][1] == "json" {
 			filled := answered.ReplaceAllStringFunc(blocks[i+1][2], func(place string) string {
-				return fmt.Sprint(reach(answers, strings.Split(strings.Trim(place, "{}"), ".")))
+				return fmt.Sprint(at(t, answers, steps(place)...))
 			})
 			if err := json.Unmarshal([]byte(filled), &variables); err != nil {
 				t.Fatalf("the variables %s: %v", filled, err)
@@ -133,21 +133,14 @@ func runPage(t *testing.T, c *apptest.Client, p page) {
 	}
 }
 
-// reach follows a path of names and list indexes.
-func reach(v any, path []string) any {
-	for _, step := range path {
-		switch at := v.(type) {
-		case map[string]any:
-			v = at[step]
-		case []any:
-			n, err := strconv.Atoi(step)
-			if err != nil || n >= len(at) {
-				return nil
-			}
-			v = at[n]
-		default:
-			return nil
+// steps are the names and list indexes of a place such as {{users.nodes.0.id}}.
+func steps(place string) (path []any) {
+	for _, step := range strings.Split(strings.Trim(place, "{}"), ".") {
+		if n, err := strconv.Atoi(step); err == nil {
+			path = append(path, n)
+		} else {
+			path = append(path, step)
 		}
 	}
-	return v
+	return path
 }

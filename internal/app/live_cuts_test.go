@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -178,13 +177,7 @@ func (s *surfer) change(m cutMessage) {
 // has every message once and in order, and in the end sees what a query does. LIVE_CUTS says how often, 200 unless told.
 func TestLiveSurvivesCuts(t *testing.T) {
 	t.Parallel()
-	cuts := int64(200)
-	if asked := os.Getenv("LIVE_CUTS"); asked != "" {
-		var err error
-		if cuts, err = strconv.ParseInt(asked, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	cuts := int64(howMany(t, "LIVE_CUTS", 200))
 	a, b := twoNodes(t)
 	var others [2]atomic.Pointer[apptest.Server]
 	others[0].Store(b)

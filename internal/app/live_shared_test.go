@@ -36,8 +36,8 @@ func commands(t *testing.T, s *apptest.Server) (n float64) {
 	return n
 }
 
-// crowdSize is how many follow the same: what the environment says, for the long form.
-func crowdSize(t *testing.T, variable string, otherwise int) int {
+// howMany is what the environment says, for the long form of a test.
+func howMany(t *testing.T, variable string, otherwise int) int {
 	t.Helper()
 	if asked := os.Getenv(variable); asked != "" {
 		n, err := strconv.Atoi(asked)
@@ -101,7 +101,7 @@ func (c *crowd) change(text string, all []*follower) float64 {
 // LIVE_SAME=5000 is the long form.
 func TestEqualSubscribersCostNothing(t *testing.T) {
 	t.Parallel()
-	n := crowdSize(t, "LIVE_SAME", 300)
+	n := howMany(t, "LIVE_SAME", 300)
 	c := newCrowd(t, n)
 	f, _ := c.comes()
 	all := []*follower{f}
@@ -124,7 +124,7 @@ func TestEqualSubscribersCostNothing(t *testing.T) {
 // database is not asked for each. LIVE_STORM=1000 is the long form; it logs how long all of it took.
 func TestStormGoesOn(t *testing.T) {
 	t.Parallel()
-	n := crowdSize(t, "LIVE_STORM", 200)
+	n := howMany(t, "LIVE_STORM", 200)
 	c := newCrowd(t, n)
 	stays, _ := c.comes()
 	cursors := make([]map[string]string, n)
